@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+
+#include <stdlib.h>
+
+#define BUF_FIRST_BYTES 64u
+
+void hsm_buf_clear(hsm_buf *buf)
+{
+    free(buf->data);
+    *buf = (hsm_buf){ 0 };
+}
+
+hsm_err hsm_buf_reserve(hsm_buf *buf, size_t more)
+{
+    HSM_CHECK(more <= HSM_BUF_MAX_BYTES - buf->len, HSM_E_NO_MEMORY);
+    const size_t need = buf->len + more;
+    if (need <= buf->cap)
+        return HSM_OK;
+
+    size_t cap = buf->cap > 0 ? buf->cap : BUF_FIRST_BYTES;
+    while (cap < need)
+        cap *= 2; /* bounded as need is: can't wrap */
+    uint8_t *data = realloc(buf->data, cap);
+    HSM_CHECK(data != NULL, HSM_E_NO_MEMORY);
+    buf->data = data;
+    buf->cap = cap;
+    return HSM_OK;
+}
+
+hsm_err hsm_buf_append(hsm_buf *buf, hsm_bytes bytes)
+{
+    if (bytes.len == 0)
+        return HSM_OK;
+    HSM_TRY(hsm_buf_reserve(buf, bytes.len));
+    memcpy(buf->data + buf->len, bytes.data, bytes.len);
+    buf->len += bytes.len;
+    return HSM_OK;
+}

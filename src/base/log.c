@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define LOG_LINE_BYTES 1000u /* with the newline */
+
+static const struct {
+    const char *name;
+    int priority;
+} levels[] = {
+    [HSM_LOG_ERROR] = { "error", LOG_ERR },
+    [HSM_LOG_WARNING] = { "warning", LOG_WARNING },
+    [HSM_LOG_INFO] = { "info", LOG_INFO },
+    [HSM_LOG_DEBUG] = { "debug", LOG_DEBUG },
+};
+
+static const char *const sinks[] = {
+    [HSM_LOG_OFF] = "off",
+    [HSM_LOG_STDERR] = "stderr",
+    [HSM_LOG_SYSLOG] = "syslog",
+};
+
+/* Process-wide, as standard error itself is. */
+static atomic_int current_sink = HSM_LOG_OFF;
+static atomic_int current_level = HSM_LOG_WARNING;
+
+static bool find_sink(const char *text, size_t len, hsm_log_sink *out_sink)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(sinks); i++) {
+        if (strlen(sinks[i]) == len && strncmp(sinks[i], text, len) == 0) {
+            *out_sink = (hsm_log_sink)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_level(const char *text, hsm_log_level *out_level)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(levels); i++) {
+        if (strcmp(levels[i].name, text) == 0) {
+            *out_level = (hsm_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+hsm_log_options hsm_log_parse(const char *text, hsm_log_options fallback)
+{
+    if (text == NULL || text[0] == '\0')
+        return fallback;
+
+    hsm_log_options options = { .sink = HSM_LOG_STDERR, .level = HSM_LOG_WARNING };
+    const size_t sink_len = strcspn(text, ":");
+    if (find_sink(text, sink_len, &options.sink) &&
+        (text[sink_len] == '\0' || find_level(text + sink_len + 1, &options.level)))
+        return options;
+
+    /* The line must appear although logging is not configured yet. */
+    const hsm_log_options plain = { .sink = HSM_LOG_STDERR, .level = HSM_LOG_WARNING };
+    const hsm_log_options before = { .sink = (hsm_log_sink)atomic_load(&current_sink),
+                                     .level = (hsm_log_level)atomic_load(&current_level) };
+    hsm_log_configure(plain);
+    hsm_log(HSM_LOG_WARNING,
+            "CRATON_HSM_LOG has the unknown value \"%.40s\": using stderr:warning", text);
+    hsm_log_configure(before);
+    return plain;
+}
+
+void hsm_log_configure(hsm_log_options options)
+{
+    atomic_store(&current_sink, (int)options.sink);
+    atomic_store(&current_level, (int)options.level);
+}
+
+/* A name or path in a message may hold an escape sequence or a newline that forges a line. */
+static void replace_control(char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        const unsigned char c = (unsigned char)line[i];
+
+        if (c < 0x20 || c == 0x7f)
+            line[i] = '?';
+    }
+}
+
+static void emit(hsm_log_sink sink, hsm_log_level level, char *line, size_t len)
+{
+    switch (sink) {
+    case HSM_LOG_OFF:
+        return;
+    case HSM_LOG_STDERR:
+        line[len] = '\n';
+        while (write(STDERR_FILENO, line, len + 1) < 0 && errno == EINTR)
+            continue; /* one write, so that lines of several threads do not mix */
+        return;
+    case HSM_LOG_SYSLOG:
+        syslog(LOG_USER | levels[level].priority, "%.*s", (int)len, line);
+        return;
+    }
+}
+
+void hsm_log(hsm_log_level level, const char *format, ...)
+{
+    const hsm_log_sink sink = (hsm_log_sink)atomic_load(&current_sink);
+
+    if (sink == HSM_LOG_OFF || (int)level > atomic_load(&current_level))
+        return;
+
+    const int errno_before = errno;
+    char line[LOG_LINE_BYTES];
+    const int head_len = snprintf(line, sizeof line, "craton-hsm: %s: ", levels[level].name);
+    va_list arguments;
+    va_start(arguments, format);
+    const int body_len =
+        vsnprintf(line + head_len, sizeof line - (size_t)head_len, format, arguments);
+    va_end(arguments);
+    if (body_len >= 0) {
+        const size_t len = strnlen(line, sizeof line - 1);
+
+        replace_control(line, len);
+        emit(sink, level, line, len);
+    }
+    errno = errno_before;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support/check.h"
+
+static const struct {
+    const char *text;
+    hsm_log_sink sink;
+    hsm_log_level level;
+} parse_cases[] = {
+    { "off", HSM_LOG_OFF, HSM_LOG_WARNING },
+    { "stderr", HSM_LOG_STDERR, HSM_LOG_WARNING },
+    { "syslog", HSM_LOG_SYSLOG, HSM_LOG_WARNING },
+    { "stderr:error", HSM_LOG_STDERR, HSM_LOG_ERROR },
+    { "stderr:warning", HSM_LOG_STDERR, HSM_LOG_WARNING },
+    { "syslog:info", HSM_LOG_SYSLOG, HSM_LOG_INFO },
+    { "stderr:debug", HSM_LOG_STDERR, HSM_LOG_DEBUG },
+    { NULL, HSM_LOG_SYSLOG, HSM_LOG_DEBUG }, /* the fallback */
+    { "", HSM_LOG_SYSLOG, HSM_LOG_DEBUG },
+};
+
+/* Standard error as it was, while a pipe stands in. */
+static int saved_stderr;
+static int pipe_fd[2];
+
+static bool capture_begin(void)
+{
+    saved_stderr = dup(STDERR_FILENO);
+    return saved_stderr >= 0 && pipe(pipe_fd) == 0 && dup2(pipe_fd[1], STDERR_FILENO) >= 0;
+}
+
+static size_t capture_end(char *out_text, size_t room)
+{
+    (void)dup2(saved_stderr, STDERR_FILENO);
+    close(saved_stderr);
+    close(pipe_fd[1]);
+    const ssize_t len = read(pipe_fd[0], out_text, room - 1);
+    close(pipe_fd[0]);
+    out_text[len > 0 ? len : 0] = '\0';
+    return len > 0 ? (size_t)len : 0;
+}
+
+static void parses(void)
+{
+    const hsm_log_options fallback = { HSM_LOG_SYSLOG, HSM_LOG_DEBUG };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(parse_cases); i++) {
+        const hsm_log_options got = hsm_log_parse(parse_cases[i].text, fallback);
+
+        CASE(parse_cases[i].text);
+        CHECK_EQ(got.sink, parse_cases[i].sink);
+        CHECK_EQ(got.level, parse_cases[i].level);
+    }
+}
+
+static void unknown_value_says_so(void)
+{
+    static const char *const unknown[] = { "file", "stderr:", "stderr:loud", "STDERR", ":debug" };
+    const hsm_log_options fallback = { HSM_LOG_OFF, HSM_LOG_ERROR };
+    char text[400];
+
+    hsm_log_configure(fallback);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(unknown); i++) {
+        CASE(unknown[i]);
+        REQUIRE_THAT(capture_begin());
+        const hsm_log_options got = hsm_log_parse(unknown[i], fallback);
+        hsm_log(HSM_LOG_ERROR, "still off");
+        capture_end(text, sizeof text);
+        CHECK_EQ(got.sink, HSM_LOG_STDERR);
+        CHECK_EQ(got.level, HSM_LOG_WARNING);
+        CHECK_THAT(strstr(text, unknown[i]) != NULL);
+        CHECK_THAT(strchr(text, '\n') == text + strlen(text) - 1);
+    }
+}
+
+static void one_clean_line(void)
+{
+    char text[4096];
+    char longer[3000];
+
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    hsm_log_configure((hsm_log_options){ HSM_LOG_STDERR, HSM_LOG_INFO });
+    REQUIRE_THAT(capture_begin());
+    errno = ENOENT;
+    hsm_log(HSM_LOG_INFO, "a %d\n\x1b[31m", 7);
+    hsm_log(HSM_LOG_DEBUG, "not shown");
+    const int errno_after = errno;
+    size_t len = capture_end(text, sizeof text);
+    CHECK_STR(text, "craton-hsm: info: a 7??[31m\n");
+    CHECK_EQ(errno_after, ENOENT);
+
+    REQUIRE_THAT(capture_begin());
+    hsm_log(HSM_LOG_ERROR, "%s", longer);
+    len = capture_end(text, sizeof text);
+    CHECK_EQ(len, 1000);
+    CHECK_EQ(text[999], '\n');
+    CHECK_EQ(text[998], 'x');
+
+    hsm_log_configure((hsm_log_options){ HSM_LOG_OFF, HSM_LOG_DEBUG });
+    REQUIRE_THAT(capture_begin());
+    hsm_log(HSM_LOG_ERROR, "nothing");
+    CHECK_EQ(capture_end(text, sizeof text), 0);
+}
+
+static const check_test tests[] = {
+    CHECK_TEST(parses),
+    CHECK_TEST(unknown_value_says_so),
+    CHECK_TEST(one_clean_line),
+};
+CHECK_MAIN(tests)

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# fuzz.sh [SECONDS [SURFACE...]]: runs each fuzz target (fuzz/fuzz_SURFACE.c) for that long, from its
+# corpus. An input that crashes is left in build-fuzz/; add it to fuzz/corpus/SURFACE/.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+seconds=${1:-60}
+[ $# -eq 0 ] || shift
+command -v clang >/dev/null || {
+    echo "error: clang is missing; run tools/deps/packages.sh fuzz" >&2
+    exit 1
+}
+if [ -f build-fuzz/build.ninja ]; then
+    tools/setup.sh build-fuzz
+else
+    CC=clang tools/setup.sh build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+fi
+ninja -C build-fuzz
+
+[ $# -gt 0 ] || mapfile -t < <(find build-fuzz/fuzz -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x -printf '%f\n' |
+    sed 's/^fuzz_//' | sort)
+[ $# -gt 0 ] || set -- "${MAPFILE[@]}"
+failed=()
+for surface in "$@"; do
+    echo "== fuzz: $surface, $seconds s"
+    mkdir -p "build-fuzz/corpus/$surface" # what it finds; the checkout's own stays as it is
+    "build-fuzz/fuzz/fuzz_$surface" -max_total_time="$seconds" -max_len=65536 -timeout=10 -print_final_stats=0 \
+        -verbosity=0 -artifact_prefix="build-fuzz/$surface-" "build-fuzz/corpus/$surface" "fuzz/corpus/$surface" ||
+        failed+=("$surface")
+done
+[ ${#failed[@]} -eq 0 ] || {
+    echo "fuzz: found something: ${failed[*]} (see build-fuzz/)" >&2
+    exit 1
+}
+echo "fuzz: $# targets, nothing found"
