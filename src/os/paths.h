@@ -1,0 +1,28 @@
+/* The places where our files are looked for.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_OS_PATHS_H
+#define HSM_OS_PATHS_H
+
+#include "base/scope.h"
+
+#define HSM_PATH_SYSTEM_CONFIG_DIR "/etc/craton-hsm"
+#define HSM_PATH_SYSTEM_DATA_DIR "/var/lib/craton-hsm"
+
+/* A path on the heap, for HSM_AUTO(hsm_path_drop). */
+void hsm_path_drop(char **path);
+
+/* dir + "/" + name; free() it.
+ * errors  HSM_E_ARG (longer than PATH_MAX), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_path_join(const char *dir, const char *name, char **out_path);
+
+/* $XDG_CONFIG_HOME/craton-hsm or ~/.config/craton-hsm; free() it. NULL (and HSM_OK) when there is
+ * none: no home, or a set-id process.
+ * errors  HSM_E_ARG (too long), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_path_user_config_dir(char **out_path);
+
+/* Where tokens live by default: /var/lib/craton-hsm for root and set-id processes, else
+ * $XDG_DATA_HOME/craton-hsm or ~/.local/share/craton-hsm; free() it.
+ * errors  HSM_E_STORE_NOT_FOUND (no home known), HSM_E_ARG (too long), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_path_data_dir(char **out_path);
+
+#endif
