@@ -11,11 +11,10 @@ typedef struct err_row {
     int exit_code;
 } err_row;
 
-static const err_row rows[] = {
-    [HSM_OK] = { "OK", "no error", CKR_OK, 0, 0 },
+static const err_row rows[] = { [HSM_OK] = { "OK", "no error", CKR_OK, 0, 0 },
 #define ROW(error, words, ck_rv, grpc_code, code) \
     [HSM_E_##error] = { #error, words, ck_rv, HSM_GRPC_##grpc_code, HSM_EXIT_##code },
-    HSM_ERR_LIST(ROW)
+                                HSM_ERR_LIST(ROW)
 #undef ROW
 };
 

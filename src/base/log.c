@@ -70,8 +70,8 @@ hsm_log_options hsm_log_parse(const char *text, hsm_log_options fallback)
     const hsm_log_options before = { .sink = (hsm_log_sink)atomic_load(&current_sink),
                                      .level = (hsm_log_level)atomic_load(&current_level) };
     hsm_log_configure(plain);
-    hsm_log(HSM_LOG_WARNING,
-            "CRATON_HSM_LOG has the unknown value \"%.40s\": using stderr:warning", text);
+    hsm_log(HSM_LOG_WARNING, "CRATON_HSM_LOG has the unknown value \"%.40s\": using stderr:warning",
+            text);
     hsm_log_configure(before);
     return plain;
 }

@@ -41,7 +41,7 @@ struct hsm_secret {
 };
 
 struct arena {
-    arena *prev; /* neighbours in its class's list of arenas with a free slot */
+    arena *prev; /* neighbours in its class's list */
     arena *next;
     uint8_t *map; /* guard page, body, guard page */
     size_t map_len;
@@ -58,7 +58,7 @@ struct arena {
 };
 
 typedef struct size_class {
-    arena *open; /* arenas with a free slot */
+    arena *open; /* arenas with a free slot; all that hold a large secret */
     size_t arenas;
     size_t empty; /* of them without a secret: one is kept, against mapping back and forth */
 } size_class;
@@ -66,7 +66,7 @@ typedef struct size_class {
 /* Process-wide, because the limit on locked memory is. */
 static struct {
     pthread_mutex_t lock;
-    size_class classes[CLASS_COUNT];
+    size_class classes[CLASS_COUNT + 1]; /* the last one lists the single large secrets */
     hsm_secret_stats stats;
     unsigned life; /* counts forks: secrets of an earlier life are gone */
     bool is_warned;
@@ -155,7 +155,8 @@ static void arena_divide(arena *a)
     poison(a->body, a->body_len);
 }
 
-static hsm_err arena_create(unsigned class_index, size_t slot_bytes, size_t slots, arena **out_arena)
+static hsm_err arena_create(unsigned class_index, size_t slot_bytes, size_t slots,
+                            arena **out_arena)
 {
     HSM_AUTO(arena_drop) arena *a = calloc(1, sizeof *a + slots * sizeof a->secrets[0]);
     HSM_CHECK(a != NULL, HSM_E_NO_MEMORY);
@@ -247,6 +248,7 @@ static hsm_err take_slot(size_t len, hsm_secret **out_secret)
     if (class_index == CLASS_COUNT) {
         HSM_TRY(arena_create(class_index, round_up(len, ALIGN_BYTES), 1, &a));
         count_arena(a, true);
+        list_push(a);
     } else {
         HSM_TRY(find_arena(class_index, &a));
         if (a->slots_used == 0)
@@ -290,8 +292,8 @@ static arena *give_back(hsm_secret *secret)
             return NULL;
         }
         class->arenas--;
-        list_remove(a);
     }
+    list_remove(a);
     count_arena(a, false);
     return a;
 }

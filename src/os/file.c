@@ -105,13 +105,11 @@ static hsm_err read_some(int fd, uint8_t *data, size_t cap, size_t *out_len)
     return HSM_OK;
 }
 
-hsm_err hsm_file_read(const char *path, unsigned checks, size_t max_len, hsm_buf *out)
+hsm_err hsm_file_read_fd(int fd, size_t max_len, hsm_buf *out)
 {
-    HSM_AUTO(hsm_fd_drop) int fd = -1;
     size_t total = 0;
     size_t got = READ_STEP_BYTES;
 
-    HSM_TRY(hsm_file_open(path, checks, &fd));
     while (got == READ_STEP_BYTES) {
         HSM_TRY(hsm_buf_reserve(out, READ_STEP_BYTES));
         HSM_TRY(read_some(fd, out->data + out->len, READ_STEP_BYTES, &got));
@@ -120,6 +118,14 @@ hsm_err hsm_file_read(const char *path, unsigned checks, size_t max_len, hsm_buf
         out->len += got;
     }
     return HSM_OK;
+}
+
+hsm_err hsm_file_read(const char *path, unsigned checks, size_t max_len, hsm_buf *out)
+{
+    HSM_AUTO(hsm_fd_drop) int fd = -1;
+
+    HSM_TRY(hsm_file_open(path, checks, &fd));
+    return hsm_file_read_fd(fd, max_len, out);
 }
 
 hsm_err hsm_file_read_secret(const char *path, unsigned checks, size_t max_len,
@@ -217,6 +223,7 @@ static hsm_err put_file(const char *path, hsm_bytes content, mode_t mode, bool m
     HSM_AUTO(hsm_fd_drop) int fd = -1;
 
     HSM_TRY(open_temporary(path, mode, &temporary, &fd));
+    HSM_CHECK(temporary != NULL, HSM_E_INTERNAL); /* for analyzers that don't know HSM_AUTO */
     hsm_err err = fill_and_sync(fd, content, mode);
     if (err == HSM_OK)
         err = publish(temporary, path, may_replace);

@@ -2,8 +2,8 @@
  * close-on-exec.
  *
  * Errors of all functions here, besides those they name: HSM_E_STORE_NOT_FOUND (missing),
- * HSM_E_STORE_PERMISSION, HSM_E_STORE_FULL (no space or quota), HSM_E_STORE_READ_ONLY (file system),
- * HSM_E_STORE_IO (any other), HSM_E_NO_MEMORY. errno tells more after them.
+ * HSM_E_STORE_PERMISSION, HSM_E_STORE_FULL (no space or quota), HSM_E_STORE_READ_ONLY (the file
+ * system), HSM_E_STORE_IO (any other), HSM_E_NO_MEMORY. errno tells more after them.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HSM_OS_FILE_H
 #define HSM_OS_FILE_H
@@ -37,14 +37,16 @@ HSM_MUST_USE hsm_err hsm_path_check(const char *path);
  * change the answer later: open with O_NOFOLLOW as well.
  * errors  HSM_E_ARG (form), HSM_E_STORE_PERMISSION (a link) */
 HSM_MUST_USE hsm_err hsm_path_check_links(const char *path);
+/* Whether something is there that the effective user can see. */
+bool hsm_path_exists(const char *path);
 /* Whether path lies on a network or FUSE file system, where locks and shared memory between hosts
  * can't be relied on. */
 HSM_MUST_USE hsm_err hsm_path_is_network(const char *path, bool *out_is_network);
 
 /* --- directories -------------------------------------------------------------------------- */
 
-/* Makes sure of a directory of ours: makes missing components with mode 0700, then checks that it is
- * a directory, HSM_FILE_TRUSTED, and that no component is a link.
+/* Makes sure of a directory of ours: makes missing components with mode 0700, then checks that it
+ * is a directory, HSM_FILE_TRUSTED, and that no component is a link.
  * errors  HSM_E_ARG (form), HSM_E_STORE_PERMISSION */
 HSM_MUST_USE hsm_err hsm_dir_ensure(const char *path);
 /* Makes earlier creations, renames and removals in a directory durable. */
@@ -59,6 +61,9 @@ HSM_MUST_USE hsm_err hsm_dir_sync_parent(const char *path);
 HSM_MUST_USE hsm_err hsm_file_open(const char *path, unsigned checks, int *out_fd);
 /* Checks an open file's owner and mode. */
 HSM_MUST_USE hsm_err hsm_file_check_fd(int fd, unsigned checks);
+/* Appends what is left of an open file to `out`.
+ * errors  HSM_E_LIMIT (more than max_len bytes) */
+HSM_MUST_USE hsm_err hsm_file_read_fd(int fd, size_t max_len, hsm_buf *out);
 /* Appends a whole file to `out`.
  * errors  HSM_E_LIMIT (more than max_len bytes), those of hsm_file_open() */
 HSM_MUST_USE hsm_err hsm_file_read(const char *path, unsigned checks, size_t max_len, hsm_buf *out);

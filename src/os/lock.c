@@ -35,8 +35,7 @@ static void pause_a_little(unsigned tries)
     }
     const unsigned doublings = tries - YIELDS < 6 ? tries - YIELDS : 6;
     const unsigned long ns = (unsigned long)PAUSE_FIRST_NS << doublings;
-    const struct timespec pause = { .tv_nsec =
-                                        (long)(ns < PAUSE_MAX_NS ? ns : PAUSE_MAX_NS) };
+    const struct timespec pause = { .tv_nsec = (long)(ns < PAUSE_MAX_NS ? ns : PAUSE_MAX_NS) };
     (void)nanosleep(&pause, NULL);
 }
 

@@ -1,5 +1,5 @@
-/* Locks between processes, on files. They belong to the open file (flock), so they end with the last
- * descriptor of it, also after kill -9; a forked child must close its copies (see os/fork.h).
+/* Locks between processes, on files. They belong to the open file (flock), so they end with the
+ * last descriptor of it, also after kill -9; a forked child must close its copies (os/fork.h).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HSM_OS_LOCK_H
 #define HSM_OS_LOCK_H
@@ -15,7 +15,7 @@ typedef enum hsm_lock_kind {
 } hsm_lock_kind;
 
 /* Opens, and makes with mode 0600, a lock file; close it with hsm_fd_drop().
- * errors  those of os/file.h; HSM_E_STORE_PERMISSION also if it is a link or not HSM_FILE_TRUSTED */
+ * errors  those of os/file.h; HSM_E_STORE_PERMISSION also if it is a link or not trusted */
 HSM_MUST_USE hsm_err hsm_lock_open(const char *path, int *out_fd);
 
 /* Takes the lock, waiting until deadline_ns of the monotonic clock (0: not at all).
@@ -24,8 +24,8 @@ HSM_MUST_USE hsm_err hsm_lock_open(const char *path, int *out_fd);
 HSM_MUST_USE hsm_err hsm_lock_acquire(int fd, hsm_lock_kind kind, uint64_t deadline_ns);
 void hsm_lock_release(int fd);
 
-/* A fair exclusive lock of two files. A process waits for the second while it holds the first, so who
- * has just released it queues behind whoever waits. Fill with -1, -1 before open. */
+/* A fair exclusive lock of two files. A process waits for the second while it holds the first, so
+ * who has just released it queues behind whoever waits. Fill with -1, -1 before open. */
 typedef struct hsm_turnstile {
     int gate_fd;
     int main_fd;

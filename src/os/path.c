@@ -21,8 +21,8 @@
 #define MAGIC_GPFS 0x47504653UL
 
 static const unsigned long network_magics[] = {
-    NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, MAGIC_CIFS,  MAGIC_SMB2,        V9FS_MAGIC,
-    AFS_SUPER_MAGIC, AFS_FS_MAGIC,    MAGIC_GFS2,  MAGIC_OCFS2,       CODA_SUPER_MAGIC,
+    NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  MAGIC_CIFS,   MAGIC_SMB2,       V9FS_MAGIC,
+    AFS_SUPER_MAGIC, AFS_FS_MAGIC,     MAGIC_GFS2,   MAGIC_OCFS2,      CODA_SUPER_MAGIC,
     NCP_SUPER_MAGIC, CEPH_SUPER_MAGIC, MAGIC_LUSTRE, FUSE_SUPER_MAGIC, MAGIC_GPFS,
 };
 
@@ -70,6 +70,11 @@ static hsm_err check_link(const char *prefix)
 hsm_err hsm_path_check_links(const char *path)
 {
     return for_each_prefix(path, check_link);
+}
+
+bool hsm_path_exists(const char *path)
+{
+    return faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0;
 }
 
 hsm_err hsm_path_is_network(const char *path, bool *out_is_network)

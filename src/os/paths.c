@@ -21,7 +21,7 @@ hsm_err hsm_path_join(const char *dir, const char *name, char **out_path)
 
     HSM_CHECK(dir_len < PATH_MAX && name_len < PATH_MAX && dir_len + name_len + 2 <= PATH_MAX,
               HSM_E_ARG);
-    const size_t gap = dir_len > 0 && dir[dir_len - 1] == '/' ? 0 : 1;
+    const size_t gap = name_len == 0 || (dir_len > 0 && dir[dir_len - 1] == '/') ? 0 : 1;
     char *path = malloc(dir_len + gap + name_len + 1);
     HSM_CHECK(path != NULL, HSM_E_NO_MEMORY);
     memcpy(path, dir, dir_len);
@@ -30,6 +30,40 @@ hsm_err hsm_path_join(const char *dir, const char *name, char **out_path)
     memcpy(path + dir_len + gap, name, name_len + 1);
     *out_path = path;
     return HSM_OK;
+}
+
+hsm_err hsm_path_absolute(const char *path, char **out_path)
+{
+    char here[PATH_MAX];
+
+    while (path[0] == '.' && path[1] == '/')
+        path += 2;
+    if (path[0] == '/')
+        return hsm_path_join(path, "", out_path);
+    HSM_CHECK(getcwd(here, sizeof here) != NULL && here[0] == '/', HSM_E_STORE_NOT_FOUND);
+    return hsm_path_join(here, path, out_path);
+}
+
+hsm_err hsm_path_resolve(const char *path, char **out_path)
+{
+    char real[PATH_MAX];
+    HSM_AUTO(hsm_path_drop) char *head = strdup(path);
+    HSM_CHECK(head != NULL, HSM_E_NO_MEMORY);
+    size_t len = strlen(head);
+
+    /* Shortens the head to what exists. */
+    while (len > 1 && realpath(head, real) == NULL) {
+        while (len > 1 && head[len - 1] != '/')
+            len--;
+        while (len > 1 && head[len - 1] == '/')
+            len--;
+        head[len] = '\0';
+    }
+    HSM_CHECK(realpath(head, real) != NULL, HSM_E_STORE_NOT_FOUND);
+    const char *rest = path + len;
+    while (*rest == '/')
+        rest++;
+    return hsm_path_join(real, rest, out_path);
 }
 
 /* $variable/craton-hsm, or ~/below_home/craton-hsm, or NULL without a home. Relative values are to
@@ -59,14 +93,22 @@ hsm_err hsm_path_data_dir(char **out_path)
 {
     HSM_AUTO(hsm_path_drop) char *path = NULL;
 
-    if (geteuid() == 0 || hsm_env_is_setid()) {
-        path = strdup(HSM_PATH_SYSTEM_DATA_DIR);
-        HSM_CHECK(path != NULL, HSM_E_NO_MEMORY);
-        *out_path = HSM_MOVE(path);
-        return HSM_OK;
-    }
+    if (geteuid() == 0 || hsm_env_is_setid())
+        return hsm_path_join(HSM_PATH_SYSTEM_DATA_DIR, "", out_path);
     HSM_TRY(user_dir("XDG_DATA_HOME", ".local/share", &path));
     HSM_CHECK(path != NULL, HSM_E_STORE_NOT_FOUND);
     *out_path = HSM_MOVE(path);
+    return HSM_OK;
+}
+
+hsm_err hsm_path_socket(char **out_path)
+{
+    const char *dir = hsm_env_get("XDG_RUNTIME_DIR");
+
+    if (dir != NULL && dir[0] == '/')
+        return hsm_path_join(dir, "craton-hsm.sock", out_path);
+    if (geteuid() == 0)
+        return hsm_path_join("/run", "craton-hsm.sock", out_path);
+    *out_path = NULL;
     return HSM_OK;
 }

@@ -11,14 +11,28 @@
 /* A path on the heap, for HSM_AUTO(hsm_path_drop). */
 void hsm_path_drop(char **path);
 
-/* dir + "/" + name; free() it.
+/* dir + "/" + name, or dir alone if name is ""; free() it.
  * errors  HSM_E_ARG (longer than PATH_MAX), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_path_join(const char *dir, const char *name, char **out_path);
+
+/* An absolute path for `path`, from the current directory if it is relative, with its links; free()
+ * it.
+ * errors  HSM_E_ARG (too long), HSM_E_STORE_NOT_FOUND (no current directory), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_path_absolute(const char *path, char **out_path);
+/* The same place without a link in what exists of the path: for paths that nobody wrote down, such
+ * as those below a home directory. path is absolute and has no "..".
+ * errors  as above */
+HSM_MUST_USE hsm_err hsm_path_resolve(const char *path, char **out_path);
 
 /* $XDG_CONFIG_HOME/craton-hsm or ~/.config/craton-hsm; free() it. NULL (and HSM_OK) when there is
  * none: no home, or a set-id process.
  * errors  HSM_E_ARG (too long), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_path_user_config_dir(char **out_path);
+
+/* The socket of the daemon: craton-hsm.sock in $XDG_RUNTIME_DIR, or for root in /run; free() it.
+ * NULL (and HSM_OK) when there is no such directory.
+ * errors  HSM_E_ARG (too long), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_path_socket(char **out_path);
 
 /* Where tokens live by default: /var/lib/craton-hsm for root and set-id processes, else
  * $XDG_DATA_HOME/craton-hsm or ~/.local/share/craton-hsm; free() it.

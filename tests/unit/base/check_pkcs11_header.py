@@ -3,7 +3,8 @@
 """Compares our PKCS#11 header with the independent one of p11-kit: the value of every constant both
 have, the order of the function list, and the layout of the structures both have.
 
-usage: check_pkcs11_header.py OUR_INCLUDE_DIR COMPILER...      exit status 77: p11-kit's is missing"""
+usage: check_pkcs11_header.py OUR_INCLUDE_DIR COMPILER...
+exit status 77: p11-kit's is missing"""
 import os
 import pathlib
 import re

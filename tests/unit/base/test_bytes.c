@@ -104,10 +104,8 @@ static void overlap_cases(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(equal_cases_hold),
-    CHECK_TEST(ct_equal_sees_every_bit),
-    CHECK_TEST(ct_selects),
-    CHECK_TEST(out_follows_the_length_rules),
+    CHECK_TEST(equal_cases_hold), CHECK_TEST(ct_equal_sees_every_bit),
+    CHECK_TEST(ct_selects),       CHECK_TEST(out_follows_the_length_rules),
     CHECK_TEST(overlap_cases),
 };
 CHECK_MAIN(tests)

@@ -5,9 +5,9 @@
 #include "support/check.h"
 
 /* The format by hand: u8 1, u16 0x0203, u32, u64, 2 raw bytes, length-prefixed "abc". */
-static const uint8_t wire[] = { 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09,
-                                0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0xfe, 0xff, 0x00,
-                                0x00, 0x00, 0x03, 'a',  'b',  'c' };
+static const uint8_t wire[] = { 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08,
+                                0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0xfe,
+                                0xff, 0x00, 0x00, 0x00, 0x03, 'a',  'b',  'c' };
 
 static void write_all(hsm_writer *writer)
 {
@@ -140,9 +140,9 @@ static void buf_grows(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(writes_big_endian),     CHECK_TEST(writer_stops_at_its_end),
+    CHECK_TEST(writes_big_endian),          CHECK_TEST(writer_stops_at_its_end),
     CHECK_TEST(writer_length_can_not_wrap), CHECK_TEST(reads_back),
-    CHECK_TEST(reader_stops_at_every_cut), CHECK_TEST(failure_sticks),
-    CHECK_TEST(long_prefix_is_refused), CHECK_TEST(buf_grows),
+    CHECK_TEST(reader_stops_at_every_cut),  CHECK_TEST(failure_sticks),
+    CHECK_TEST(long_prefix_is_refused),     CHECK_TEST(buf_grows),
 };
 CHECK_MAIN(tests)

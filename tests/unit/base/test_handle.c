@@ -166,8 +166,10 @@ static void threads_never_mix_items(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(resolves_until_removed), CHECK_TEST(unknown_handles_give_null),
-    CHECK_TEST(limits_hold),            CHECK_TEST(many_and_each),
+    CHECK_TEST(resolves_until_removed),
+    CHECK_TEST(unknown_handles_give_null),
+    CHECK_TEST(limits_hold),
+    CHECK_TEST(many_and_each),
     CHECK_TEST(threads_never_mix_items),
 };
 CHECK_MAIN(tests)

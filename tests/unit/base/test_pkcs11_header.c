@@ -1,5 +1,5 @@
-/* The layout of our PKCS#11 header against numbers worked out by hand from the standard's structures
- * for a 64-bit system with natural alignment (PKCS#11 v3.2, 3).
+/* The layout of our PKCS#11 header against numbers worked out by hand from the standard's
+ * structures for a 64-bit system with natural alignment (PKCS#11 v3.2, 3).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11/pkcs11.h"
 
@@ -7,8 +7,14 @@
 
 #include "support/check.h"
 
-#define LAYOUT(type, field, want) { #type "." #field, offsetof(type, field), want }
-#define SIZE(type, want) { #type, sizeof(type), want }
+#define LAYOUT(type, field, want)                     \
+    {                                                 \
+#type "." #field, offsetof(type, field), want \
+    }
+#define SIZE(type, want)          \
+    {                             \
+#type, sizeof(type), want \
+    }
 
 static const struct {
     const char *label;

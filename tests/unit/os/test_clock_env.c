@@ -87,7 +87,8 @@ static const struct {
 } place_cases[] = {
     { "XDG first", "/x", "/home/u", "/x/craton-hsm", "/x/craton-hsm" },
     { "home", NULL, "/home/u", "/home/u/.config/craton-hsm", "/home/u/.local/share/craton-hsm" },
-    { "relative XDG is ignored", "x", "/h/", "/h/.config/craton-hsm", "/h/.local/share/craton-hsm" },
+    { "relative XDG is ignored", "x", "/h/", "/h/.config/craton-hsm",
+      "/h/.local/share/craton-hsm" },
     { "no home", NULL, NULL, NULL, NULL },
     { "relative home", NULL, "u", NULL, NULL },
 };
@@ -155,7 +156,8 @@ static void joins(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(clocks_run), CHECK_TEST(random_fills_all), CHECK_TEST(env_reads),
-    CHECK_TEST(setid_process_trusts_nothing), CHECK_TEST(places), CHECK_TEST(joins),
+    CHECK_TEST(clocks_run), CHECK_TEST(random_fills_all),
+    CHECK_TEST(env_reads),  CHECK_TEST(setid_process_trusts_nothing),
+    CHECK_TEST(places),     CHECK_TEST(joins),
 };
 CHECK_MAIN(tests)

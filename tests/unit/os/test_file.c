@@ -196,9 +196,13 @@ static void errno_translates(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(reads_to_the_limit),   CHECK_TEST(reads_secrets),
-    CHECK_TEST(checks_mode_and_kind), CHECK_TEST(descriptors_are_close_on_exec),
-    CHECK_TEST(replaces_whole_files), CHECK_TEST(creates_once),
-    CHECK_TEST(a_failed_write_changes_nothing), CHECK_TEST(errno_translates),
+    CHECK_TEST(reads_to_the_limit),
+    CHECK_TEST(reads_secrets),
+    CHECK_TEST(checks_mode_and_kind),
+    CHECK_TEST(descriptors_are_close_on_exec),
+    CHECK_TEST(replaces_whole_files),
+    CHECK_TEST(creates_once),
+    CHECK_TEST(a_failed_write_changes_nothing),
+    CHECK_TEST(errno_translates),
 };
 CHECK_MAIN(tests)

@@ -63,7 +63,8 @@ typedef struct arena {
 
 static arena *shared_arena(void)
 {
-    void *map = mmap(NULL, sizeof(arena), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *map =
+        mmap(NULL, sizeof(arena), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     return map == MAP_FAILED ? NULL : map;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "os/file.h"
+#include "os/paths.h"
 #include "scratch.h"
 #include "support/check.h"
 
@@ -11,10 +12,10 @@ static const struct {
     const char *path;
     hsm_err want;
 } form_cases[] = {
-    { "/a/b", HSM_OK },     { "a", HSM_OK },          { "/", HSM_OK },
-    { "./a", HSM_OK },      { "/a/..b/c..", HSM_OK }, { "...", HSM_OK },
-    { "", HSM_E_ARG },      { "..", HSM_E_ARG },      { "/..", HSM_E_ARG },
-    { "/a/../b", HSM_E_ARG }, { "../a", HSM_E_ARG },  { "a/..", HSM_E_ARG },
+    { "/a/b", HSM_OK },        { "a", HSM_OK },          { "/", HSM_OK },
+    { "./a", HSM_OK },         { "/a/..b/c..", HSM_OK }, { "...", HSM_OK },
+    { "", HSM_E_ARG },         { "..", HSM_E_ARG },      { "/..", HSM_E_ARG },
+    { "/a/../b", HSM_E_ARG },  { "../a", HSM_E_ARG },    { "a/..", HSM_E_ARG },
     { "a//..//b", HSM_E_ARG },
 };
 
@@ -110,8 +111,61 @@ static void local_is_not_network(void)
     CHECK_ERR(hsm_path_is_network(scratch_path("missing"), &is_network), HSM_E_STORE_NOT_FOUND);
 }
 
+static void absolute_and_resolved(void)
+{
+    char *path = NULL;
+    static char longest[PATH_MAX];
+
+    REQUIRE_THAT(chdir(scratch()) == 0);
+    REQUIRE_OK(hsm_path_absolute("././a/b", &path));
+    CHECK_STR(path, scratch_path("a/b"));
+    hsm_path_drop(&path);
+    REQUIRE_OK(hsm_path_absolute("/a/./b", &path));
+    CHECK_STR(path, "/a/./b");
+    hsm_path_drop(&path);
+    memset(longest, 'x', sizeof longest - 1);
+    CHECK_ERR(hsm_path_absolute(longest, &path), HSM_E_ARG);
+
+    REQUIRE_OK(hsm_dir_ensure(scratch_path("home")));
+    REQUIRE_THAT(symlink("home", scratch_path("shortcut")) == 0);
+    REQUIRE_OK(hsm_path_resolve(scratch_path("shortcut//new/er"), &path));
+    CHECK_STR(path, scratch_path("home/new/er"));
+    hsm_path_drop(&path);
+    REQUIRE_OK(hsm_path_resolve(scratch_path("shortcut"), &path));
+    CHECK_STR(path, scratch_path("home"));
+    hsm_path_drop(&path);
+    REQUIRE_OK(hsm_path_resolve("/not/there", &path));
+    CHECK_STR(path, "/not/there");
+    hsm_path_drop(&path);
+    CHECK_THAT(hsm_path_exists(scratch_path("home")));
+    CHECK_THAT(!hsm_path_exists(scratch_path("homer")));
+}
+
+static void socket_place(void)
+{
+    char *path = NULL;
+
+    REQUIRE_THAT(setenv("XDG_RUNTIME_DIR", "/run/user/7", 1) == 0);
+    REQUIRE_OK(hsm_path_socket(&path));
+    CHECK_STR(path, "/run/user/7/craton-hsm.sock");
+    hsm_path_drop(&path);
+    REQUIRE_THAT(unsetenv("XDG_RUNTIME_DIR") == 0);
+    REQUIRE_OK(hsm_path_socket(&path));
+    if (geteuid() == 0)
+        CHECK_STR(path, "/run/craton-hsm.sock");
+    else
+        CHECK_THAT(path == NULL);
+    hsm_path_drop(&path);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(form),  CHECK_TEST(links_are_found), CHECK_TEST(dir_is_made_private),
-    CHECK_TEST(dir_must_be_trusted), CHECK_TEST(syncs), CHECK_TEST(local_is_not_network),
+    CHECK_TEST(form),
+    CHECK_TEST(links_are_found),
+    CHECK_TEST(dir_is_made_private),
+    CHECK_TEST(dir_must_be_trusted),
+    CHECK_TEST(syncs),
+    CHECK_TEST(local_is_not_network),
+    CHECK_TEST(absolute_and_resolved),
+    CHECK_TEST(socket_place),
 };
 CHECK_MAIN(tests)
