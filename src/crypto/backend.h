@@ -1,0 +1,73 @@
+/* What a cryptographic library provides, as structs of functions over keys and bytes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CRYPTO_BACKEND_H
+#define HSM_CRYPTO_BACKEND_H
+
+#include "crypto/crypt.h"
+#include "crypto/crypto.h"
+#include "crypto/key.h"
+
+/* Algorithms that share context objects and code. */
+typedef enum hsm_family_id {
+    HSM_FAMILY_DIGEST,
+    HSM_FAMILY_HMAC,
+    HSM_FAMILY_CMAC,
+    HSM_FAMILY_CIPHER, /* ECB, CBC, CBC-PAD, CTR */
+    HSM_FAMILY_AEAD,   /* GCM; later CCM and ChaCha20-Poly1305 */
+    HSM_FAMILY_KEYWRAP, /* KW, KWP */
+    HSM_FAMILY_RSA,
+    HSM_FAMILY_ECDSA,
+    HSM_FAMILY_EDDSA,
+    HSM_FAMILY_COUNT,
+} hsm_family_id;
+
+/* One family of operations. `crypt` (struct in crypto/internal.h) carries op, mech, params, key and
+ * this family's reusable state. The length rules (query, too small) are applied by crypt.c with
+ * result_len before a function is called, so single and final always have room for result_len
+ * bytes; they set out->len to what they wrote. */
+typedef struct hsm_family {
+    void (*drop)(void *state); /* frees crypt->state[family] */
+    hsm_err (*begin)(hsm_crypt *crypt);
+    void (*end)(void *state); /* may be NULL: wipes what belongs to one operation (buffers) */
+    hsm_err (*update)(hsm_crypt *crypt, hsm_bytes in, hsm_out *out); /* NULL: single-part only */
+    hsm_err (*final)(hsm_crypt *crypt, hsm_out *out);
+    hsm_err (*single)(hsm_crypt *crypt, hsm_bytes in, hsm_out *out);
+    hsm_err (*verify)(hsm_crypt *crypt, hsm_bytes in, hsm_bytes signature);
+    hsm_err (*verify_final)(hsm_crypt *crypt, hsm_bytes signature);
+    /* The most bytes that come out for in_len more bytes now and, if is_last, the rest. */
+    size_t (*result_len)(const hsm_crypt *crypt, size_t in_len, bool is_last);
+} hsm_family;
+
+/* Keys of one kind. */
+typedef struct hsm_key_ops {
+    hsm_err (*create)(hsm_crypto *crypto, const hsm_key_parts *parts, hsm_key *key);
+    hsm_err (*check)(hsm_key *key);
+    hsm_err (*complete)(hsm_crypto *crypto, const hsm_key_parts *parts, hsm_key_bundle *out);
+    hsm_err (*generate)(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bundle *out);
+} hsm_key_ops;
+
+typedef struct hsm_backend {
+    const char *name;
+    hsm_err (*open)(hsm_crypto *crypto);
+    void (*close)(hsm_crypto *crypto);
+    hsm_err (*random)(hsm_crypto *crypto, uint8_t *data, size_t len);
+    /* The same for keys, from another instance than what is shown to callers. */
+    hsm_err (*random_secret)(hsm_crypto *crypto, uint8_t *data, size_t len);
+    hsm_err (*seed)(hsm_crypto *crypto, hsm_bytes seed);
+    const hsm_family *family[HSM_FAMILY_COUNT];
+    const hsm_key_ops *(*key_ops)(CK_KEY_TYPE key_type);
+    hsm_err (*derive)(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
+                      hsm_key *base, size_t out_len, hsm_secret **out_value);
+    hsm_err (*spki)(hsm_key *key, hsm_buf *out_der);
+    hsm_err (*pkcs8_encode)(hsm_key *key, hsm_secret **out_der);
+    hsm_err (*pkcs8_decode)(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,
+                            hsm_key_bundle *out);
+    /* One AES block without a mode: the check value of a key of 16, 24 or 32 bytes. */
+    hsm_err (*aes_block)(hsm_crypto *crypto, hsm_bytes key, const uint8_t in[16], uint8_t out[16]);
+    /* key.c frees what create made: an EVP_PKEY for this backend */
+    void (*key_drop)(void *native);
+} hsm_backend;
+
+extern const hsm_backend hsm_backend_openssl;
+
+#endif

@@ -1,0 +1,216 @@
+/* Opening and closing the OpenSSL backend: a library context of our own, and everything that
+ * operations need fetched once.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/backend_openssl.h"
+
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/provider.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "crypto/backend_openssl_pkey.h"
+#include "crypto/backend_openssl_random.h"
+#include "os/fork.h"
+
+/* What closed backends leave for the next open. A library context must not be freed while a thread
+ * lives that used it: when that thread ends, OpenSSL's own handler for the context's random
+ * generators runs in it, and reads the context. So contexts go with the process only. */
+static _Atomic(hsm_ossl *) parked;
+
+static const struct {
+    hsm_alg alg;
+    const char *name[HSM_AES_SIZES];
+} aes_names[] = {
+    { HSM_ALG_AES_ECB, { "AES-128-ECB", "AES-192-ECB", "AES-256-ECB" } },
+    { HSM_ALG_AES_CBC, { "AES-128-CBC", "AES-192-CBC", "AES-256-CBC" } },
+    { HSM_ALG_AES_CBC_PAD, { "AES-128-CBC", "AES-192-CBC", "AES-256-CBC" } },
+    { HSM_ALG_AES_CTR, { "AES-128-CTR", "AES-192-CTR", "AES-256-CTR" } },
+    { HSM_ALG_AES_GCM, { "AES-128-GCM", "AES-192-GCM", "AES-256-GCM" } },
+    { HSM_ALG_AES_KW, { "AES-128-WRAP", "AES-192-WRAP", "AES-256-WRAP" } },
+    { HSM_ALG_AES_KWP, { "AES-128-WRAP-PAD", "AES-192-WRAP-PAD", "AES-256-WRAP-PAD" } },
+};
+
+static hsm_err fetch_hashes(hsm_ossl *ossl)
+{
+    for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
+        ossl->md[hash] = EVP_MD_fetch(ossl->libctx, hsm_hash_get(hash)->name, NULL);
+        HSM_CHECK(ossl->md[hash] != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
+    }
+    return HSM_OK;
+}
+
+static hsm_err fetch_ciphers(hsm_ossl *ossl)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(aes_names); i++) {
+        for (int size = 0; size < HSM_AES_SIZES; size++) {
+            EVP_CIPHER *cipher = EVP_CIPHER_fetch(ossl->libctx, aes_names[i].name[size], NULL);
+
+            HSM_CHECK(cipher != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
+            ossl->aes[aes_names[i].alg][size] = cipher;
+        }
+    }
+    return HSM_OK;
+}
+
+static hsm_err fetch_others(hsm_ossl *ossl)
+{
+    ossl->hmac = EVP_MAC_fetch(ossl->libctx, "HMAC", NULL);
+    ossl->cmac = EVP_MAC_fetch(ossl->libctx, "CMAC", NULL);
+    ossl->hkdf = EVP_KDF_fetch(ossl->libctx, "HKDF", NULL);
+    ossl->pbkdf2 = EVP_KDF_fetch(ossl->libctx, "PBKDF2", NULL);
+    ossl->x963 = EVP_KDF_fetch(ossl->libctx, "X963KDF", NULL);
+    HSM_CHECK(ossl->hmac != NULL && ossl->cmac != NULL && ossl->hkdf != NULL &&
+                  ossl->pbkdf2 != NULL && ossl->x963 != NULL,
+              hsm_ossl_cause(HSM_E_CRYPTO));
+    return HSM_OK;
+}
+
+/* The default provider, and no configuration file of the host's OpenSSL; no exit handler, because
+ * the host may call us after its own have run. */
+static hsm_err open_library(hsm_ossl *ossl)
+{
+    HSM_CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1,
+              HSM_E_CRYPTO);
+    ossl->libctx = OSSL_LIB_CTX_new();
+    HSM_CHECK(ossl->libctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_TRY(hsm_ossl_random_open(ossl)); /* before anything asks for a random byte */
+    ossl->provider = OSSL_PROVIDER_load(ossl->libctx, "default");
+    HSM_CHECK(ossl->provider != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
+    return HSM_OK;
+}
+
+static hsm_err open_new(hsm_ossl *ossl)
+{
+    HSM_TRY(open_library(ossl));
+    HSM_TRY(fetch_hashes(ossl));
+    HSM_TRY(fetch_ciphers(ossl));
+    HSM_TRY(fetch_others(ossl));
+    HSM_TRY(hsm_ossl_random_check(ossl));
+    HSM_TRY(hsm_ossl_pkey_open(ossl));
+    ossl->generation = hsm_fork_generation();
+    return HSM_OK;
+}
+
+static void park(hsm_ossl *ossl)
+{
+    ossl->next = atomic_load(&parked);
+    while (!atomic_compare_exchange_weak(&parked, &ossl->next, ossl)) {
+    }
+}
+
+/* A parked one, or NULL. Those a parent process left are passed over: a thread that is not in this
+ * process may have held their locks. */
+static hsm_ossl *unpark(void)
+{
+    hsm_ossl *list = atomic_exchange(&parked, NULL);
+    hsm_ossl *found = NULL;
+
+    while (list != NULL) {
+        hsm_ossl *next = list->next;
+
+        if (found == NULL && list->generation == hsm_fork_generation())
+            found = list;
+        else
+            park(list);
+        list = next;
+    }
+    return found;
+}
+
+static hsm_err open_backend(hsm_crypto *crypto)
+{
+    crypto->native = unpark();
+    if (crypto->native != NULL)
+        return HSM_OK;
+    crypto->native = calloc(1, sizeof(hsm_ossl));
+    HSM_CHECK(crypto->native != NULL, HSM_E_NO_MEMORY);
+    return open_new(crypto->native);
+}
+
+/* Of an open that failed: no other thread has seen it. */
+static void free_native(hsm_ossl *ossl)
+{
+    hsm_ossl_pkey_close(ossl);
+    for (int hash = 0; hash < HSM_HASH_COUNT; hash++)
+        EVP_MD_free(ossl->md[hash]);
+    for (int alg = 0; alg < HSM_ALG_COUNT; alg++) {
+        for (int size = 0; size < HSM_AES_SIZES; size++)
+            EVP_CIPHER_free(ossl->aes[alg][size]);
+    }
+    EVP_MAC_free(ossl->hmac);
+    EVP_MAC_free(ossl->cmac);
+    EVP_KDF_free(ossl->hkdf);
+    EVP_KDF_free(ossl->pbkdf2);
+    EVP_KDF_free(ossl->x963);
+    if (ossl->provider != NULL)
+        (void)OSSL_PROVIDER_unload(ossl->provider);
+    hsm_ossl_random_close(ossl);
+    OSSL_LIB_CTX_free(ossl->libctx);
+    free(ossl);
+}
+
+static void close_backend(hsm_crypto *crypto)
+{
+    hsm_ossl *ossl = crypto->native;
+
+    if (ossl == NULL)
+        return;
+    crypto->native = NULL;
+    if (ossl->generation != 0)
+        park(ossl);
+    else
+        free_native(ossl);
+    ERR_clear_error();
+}
+
+const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type)
+{
+    static const struct {
+        CK_KEY_TYPE key_type;
+        const hsm_key_ops *ops;
+    } types[] = {
+        { CKK_RSA, &hsm_ossl_rsa_key },
+        { CKK_EC, &hsm_ossl_ec_key },
+        { CKK_EC_EDWARDS, &hsm_ossl_ec_key },
+        { CKK_EC_MONTGOMERY, &hsm_ossl_ec_key },
+    };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(types); i++) {
+        if (types[i].key_type == key_type)
+            return types[i].ops;
+    }
+    return NULL;
+}
+
+static void drop_key(void *native)
+{
+    EVP_PKEY_free(native);
+}
+
+const hsm_backend hsm_backend_openssl = {
+    .name = "openssl",
+    .open = open_backend,
+    .close = close_backend,
+    .random = hsm_ossl_random,
+    .random_secret = hsm_ossl_random_secret,
+    .seed = hsm_ossl_seed,
+    .family = {
+        [HSM_FAMILY_DIGEST] = &hsm_ossl_digest,
+        [HSM_FAMILY_HMAC] = &hsm_ossl_hmac,
+        [HSM_FAMILY_CMAC] = &hsm_ossl_cmac,
+        [HSM_FAMILY_CIPHER] = &hsm_ossl_cipher,
+        [HSM_FAMILY_AEAD] = &hsm_ossl_aead,
+        [HSM_FAMILY_KEYWRAP] = &hsm_ossl_keywrap,
+        [HSM_FAMILY_RSA] = &hsm_ossl_rsa,
+        [HSM_FAMILY_ECDSA] = &hsm_ossl_ecdsa,
+        [HSM_FAMILY_EDDSA] = &hsm_ossl_eddsa,
+    },
+    .key_ops = hsm_ossl_key_ops,
+    .derive = hsm_ossl_derive,
+    .spki = hsm_ossl_spki,
+    .pkcs8_encode = hsm_ossl_pkcs8_encode,
+    .pkcs8_decode = hsm_ossl_pkcs8_decode,
+    .aes_block = hsm_ossl_aes_block,
+    .key_drop = drop_key,
+};

@@ -1,0 +1,73 @@
+/* Shared by the files of the OpenSSL backend: the private library context and what was fetched
+ * from it once.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CRYPTO_BACKEND_OPENSSL_H
+#define HSM_CRYPTO_BACKEND_OPENSSL_H
+
+#include <openssl/core.h>
+#include <openssl/evp.h>
+
+#include "crypto/internal.h"
+
+/* AES key sizes, as an index into tables of fetched ciphers. */
+enum { HSM_AES_128, HSM_AES_192, HSM_AES_256, HSM_AES_SIZES };
+
+/* The index of a key of 128, 192 or 256 bits. */
+static inline uint32_t hsm_aes_size(uint32_t bits)
+{
+    return (bits - 128) / 64;
+}
+
+typedef struct hsm_ossl {
+    OSSL_LIB_CTX *libctx;
+    OSSL_PROVIDER *provider;
+    EVP_MD *md[HSM_HASH_COUNT]; /* [HSM_HASH_NONE] is NULL */
+    EVP_MAC *hmac;
+    EVP_MAC *cmac;
+    EVP_KDF *hkdf;
+    EVP_KDF *pbkdf2;
+    EVP_KDF *x963;
+    EVP_CIPHER *aes[HSM_ALG_COUNT][HSM_AES_SIZES]; /* only the AES modes are filled */
+    struct hsm_ossl_pkey *pkey; /* backend_openssl_pkey.c */
+    uint64_t generation;        /* process that opened it completely; 0: not complete */
+    struct hsm_ossl *next;      /* while parked between close and open */
+} hsm_ossl;
+
+/* What the asymmetric families keep for the whole backend (fetched signatures, idle key generation
+ * contexts): opened last by the backend's open, closed first by its close. A backend whose pkey is
+ * NULL may be closed. */
+HSM_MUST_USE hsm_err hsm_ossl_pkey_open(hsm_ossl *ossl);
+void hsm_ossl_pkey_close(hsm_ossl *ossl);
+
+static inline hsm_ossl *hsm_ossl_of(const hsm_crypto *crypto)
+{
+    return crypto->native;
+}
+
+/* Family tables, one per file. */
+extern const hsm_family hsm_ossl_digest;
+extern const hsm_family hsm_ossl_hmac;
+extern const hsm_family hsm_ossl_cmac;
+extern const hsm_family hsm_ossl_cipher;
+extern const hsm_family hsm_ossl_aead;
+extern const hsm_family hsm_ossl_keywrap;
+extern const hsm_family hsm_ossl_rsa;
+extern const hsm_family hsm_ossl_ecdsa;
+extern const hsm_family hsm_ossl_eddsa;
+
+/* Key tables: backend_openssl_rsa_key.c, backend_openssl_ec_key.c (EC, Edwards, Montgomery). */
+extern const hsm_key_ops hsm_ossl_rsa_key;
+extern const hsm_key_ops hsm_ossl_ec_key;
+const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
+
+hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
+                        hsm_key *base, size_t out_len, hsm_secret **out_value);
+hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der);
+hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der);
+hsm_err hsm_ossl_pkcs8_decode(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,
+                              hsm_key_bundle *out);
+
+hsm_err hsm_ossl_aes_block(hsm_crypto *crypto, hsm_bytes key, const uint8_t in[16],
+                           uint8_t out[16]);
+
+#endif

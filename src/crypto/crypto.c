@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/crypto.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "crypto/internal.h"
+
+/* Every backend there is, under its name in the configuration. */
+static const hsm_backend *const backends[] = {
+    &hsm_backend_openssl,
+};
+
+static const hsm_backend *find_backend(const char *name)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(backends); i++) {
+        if (strcmp(backends[i]->name, name) == 0)
+            return backends[i];
+    }
+    return NULL;
+}
+
+hsm_err hsm_crypto_create(const hsm_crypto_options *options, hsm_crypto **out_crypto)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = calloc(1, sizeof *crypto);
+
+    HSM_CHECK(crypto != NULL, HSM_E_NO_MEMORY);
+    crypto->options = *options;
+    crypto->backend = find_backend(options->backend);
+    if (crypto->backend == NULL) {
+        hsm_log(HSM_LOG_ERROR, "no cryptographic backend \"%s\" in this build", options->backend);
+        return HSM_E_CONFIG;
+    }
+    /* The caller's text may go away; the table's stays. */
+    crypto->options.backend = crypto->backend->name;
+    HSM_TRY(crypto->backend->open(crypto));
+    *out_crypto = HSM_MOVE(crypto);
+    return HSM_OK;
+}
+
+void hsm_crypto_destroy(hsm_crypto *crypto)
+{
+    if (crypto == NULL)
+        return;
+    if (crypto->backend != NULL)
+        crypto->backend->close(crypto); /* also what a failed open left */
+    free(crypto);
+}
+
+const hsm_crypto_options *hsm_crypto_rules(const hsm_crypto *crypto)
+{
+    return &crypto->options;
+}
+
+hsm_err hsm_crypto_random(hsm_crypto *crypto, uint8_t *data, size_t len)
+{
+    return crypto->backend->random(crypto, data, len);
+}
+
+hsm_err hsm_crypto_seed(hsm_crypto *crypto, hsm_bytes seed)
+{
+    return crypto->backend->seed(crypto, seed);
+}

@@ -1,0 +1,69 @@
+/* Structures shared inside crypto/ only.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CRYPTO_INTERNAL_H
+#define HSM_CRYPTO_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "crypto/backend.h"
+
+struct hsm_crypto {
+    hsm_crypto_options options;
+    const hsm_backend *backend;
+    void *native; /* the backend's own: library context, fetched algorithms */
+    _Atomic uint64_t last_serial; /* of a key */
+};
+
+struct hsm_key {
+    hsm_crypto *crypto;
+    uint64_t serial; /* unique in the process, never used again */
+    CK_OBJECT_CLASS key_class;
+    CK_KEY_TYPE key_type;
+    uint32_t bits;
+    const hsm_curve *curve; /* EC, Edwards, Montgomery */
+    hsm_secret *value;      /* secret keys: the bytes */
+    void *native;           /* asymmetric keys: the backend's (EVP_PKEY) */
+};
+
+/* Parameters an operation keeps after begin. */
+typedef struct hsm_crypt_kept {
+    uint32_t tag_bits;
+    uint32_t counter_bits;
+    uint32_t mac_len; /* of the MAC or digest */
+    uint32_t salt_len;
+    hsm_hash hash;
+    hsm_hash mgf_hash;
+    size_t iv_len;
+    uint8_t iv[256];
+} hsm_crypt_kept;
+
+/* The longest result of final() that may turn out shorter than result_len: a padded last block. */
+#define HSM_CRYPT_LATE_MAX_BYTES 16
+
+struct hsm_crypt {
+    hsm_crypto *crypto;
+    const hsm_mech *mech; /* NULL: no operation is open */
+    const hsm_family *family;
+    hsm_family_id family_id;
+    hsm_op op;
+    bool has_parts;
+    hsm_key *key;
+    hsm_crypt_kept kept;
+    const hsm_mech_params *params;       /* only during begin */
+    void *state[HSM_FAMILY_COUNT];       /* reusable contexts, made on first use */
+    /* What final() gave to a caller whose room was too small, for the next call. */
+    bool has_late;
+    size_t late_len;
+    uint8_t late[HSM_CRYPT_LATE_MAX_BYTES];
+};
+
+/* The family that computes an algorithm; HSM_FAMILY_COUNT: none (key generation, derivation). */
+hsm_family_id hsm_alg_family(hsm_alg alg);
+
+/* Whether an operation turns plain into cipher text, not back. */
+static inline bool hsm_op_encrypts(hsm_op op)
+{
+    return (op & (HSM_OP_ENCRYPT | HSM_OP_WRAP)) != 0;
+}
+
+#endif

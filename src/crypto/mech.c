@@ -1,0 +1,336 @@
+/* The mechanism table and the questions asked of it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/internal.h"
+
+#define EN_DE_CRYPT (HSM_OP_ENCRYPT | HSM_OP_DECRYPT)
+#define SIGN_VERIFY (HSM_OP_SIGN | HSM_OP_VERIFY)
+#define RECOVER (HSM_OP_SIGN_RECOVER | HSM_OP_VERIFY_RECOVER)
+#define UN_WRAP (HSM_OP_WRAP | HSM_OP_UNWRAP)
+
+#define EC_FLAGS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME | CKF_EC_UNCOMPRESS)
+#define ECX_FLAGS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME)
+
+/* The parts of rows that many rows share. */
+#define ID(NAME) .id = CKM_##NAME, .name = #NAME
+/* Down to 1024: whether less than 2048 is taken is decided when the key is parsed. */
+#define RSA_KEY                                                                   \
+    .key_type = CKK_RSA, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 1024, \
+    .key_max_bits = 8192
+#define EC_KEY                                                                  \
+    .key_type = CKK_EC, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 224, \
+    .key_max_bits = 521, .extra_flags = EC_FLAGS
+#define AES_KEY                                                                  \
+    .key_type = CKK_AES, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 128, \
+    .key_max_bits = 256, .is_size_in_bytes = true
+#define SECRET_SIZE .key_min_bits = 8, .key_max_bits = HSM_SECRET_KEY_MAX_BYTES * 8
+
+/* The rows of one hash. The hash functions' own names differ in detail: SHA_1, SHA1. */
+#define DIGEST_ROW(NAME, HASH, SOURCE)                                                             \
+    {                                                                                              \
+        ID(NAME), .source = SOURCE, .ops = HSM_OP_DIGEST, .key_type = HSM_KEY_TYPE_NONE,           \
+                  .key_type_alt = HSM_KEY_TYPE_NONE, .is_multi_part = true, .alg = HSM_ALG_DIGEST, \
+                  .hash = HSM_HASH_##HASH, .params = HSM_PARAM_NONE, .approval = HSM_APPROVED,     \
+    }
+#define HMAC_ROW(NAME, HASH, KEY, PARAMS)                                                          \
+    {                                                                                              \
+        ID(NAME), .source = "FIPS 198-1; PKCS#11 v3.2, HMAC", .ops = SIGN_VERIFY,                  \
+                  .key_type = CKK_GENERIC_SECRET, .key_type_alt = CKK_##KEY, SECRET_SIZE,          \
+                  .is_size_in_bytes = true, .is_multi_part = true, .alg = HSM_ALG_HMAC,            \
+                  .hash = HSM_HASH_##HASH, .params = HSM_PARAM_##PARAMS, .approval = HSM_APPROVED, \
+    }
+#define HMAC_KEY_GEN_ROW(NAME, KEY)                                                          \
+    {                                                                                        \
+        ID(NAME), .source = "SP 800-133; PKCS#11 v3.2, HMAC", .ops = HSM_OP_GENERATE,        \
+                  .key_type = CKK_##KEY, .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE,     \
+                  .is_size_in_bytes = true, .alg = HSM_ALG_KEYGEN, .params = HSM_PARAM_NONE, \
+                  .approval = HSM_APPROVED,                                                  \
+    }
+#define HASH_ROWS(NAME, HASH, SOURCE)                                               \
+    DIGEST_ROW(NAME, HASH, SOURCE), HMAC_ROW(NAME##_HMAC, HASH, NAME##_HMAC, NONE), \
+        HMAC_ROW(NAME##_HMAC_GENERAL, HASH, NAME##_HMAC, MAC_LEN)
+#define SHA2_SOURCE "FIPS 180-4; PKCS#11 v3.2, Digests"
+#define SHA3_SOURCE "FIPS 202; PKCS#11 v3.2, Digests"
+
+#define RSA_HASHED_ROW(NAME, HASH, APPROVAL)                                                   \
+    {                                                                                          \
+        ID(NAME), .source = "RFC 8017, 8.2; FIPS 186-5, 5.4; PKCS#11 v3.2, 6.1",               \
+                  .ops = SIGN_VERIFY, RSA_KEY, .is_multi_part = true, .alg = HSM_ALG_RSA_PKCS, \
+                  .hash = HSM_HASH_##HASH, .params = HSM_PARAM_NONE, .approval = APPROVAL,     \
+    }
+#define PSS_ROW(NAME, HASH, IS_MULTI_PART, APPROVAL)                                        \
+    {                                                                                       \
+        ID(NAME), .source = "RFC 8017, 8.1; FIPS 186-5, 5.4; PKCS#11 v3.2, 6.1",            \
+                  .ops = SIGN_VERIFY, RSA_KEY, .is_multi_part = IS_MULTI_PART,              \
+                  .alg = HSM_ALG_RSA_PSS, .hash = HSM_HASH_##HASH, .params = HSM_PARAM_PSS, \
+                  .approval = APPROVAL,                                                     \
+    }
+#define ECDSA_ROW(NAME, HASH, IS_MULTI_PART, APPROVAL)                                           \
+    {                                                                                            \
+        ID(NAME), .source = "FIPS 186-5, 6.4; PKCS#11 v3.2, 6.3", .ops = SIGN_VERIFY, EC_KEY,    \
+                  .is_multi_part = IS_MULTI_PART, .alg = HSM_ALG_ECDSA, .hash = HSM_HASH_##HASH, \
+                  .params = HSM_PARAM_NONE, .approval = APPROVAL,                                \
+    }
+#define ECDH_ROW(NAME)                                                                        \
+    {                                                                                         \
+        ID(NAME), .source = "SP 800-56A; RFC 7748; PKCS#11 v3.2, 6.3", .ops = HSM_OP_DERIVE,  \
+                  .key_type = CKK_EC, .key_type_alt = CKK_EC_MONTGOMERY, .key_min_bits = 224, \
+                  .key_max_bits = 521, .alg = HSM_ALG_ECDH, .params = HSM_PARAM_ECDH1,        \
+                  .approval = HSM_APPROVED, .extra_flags = EC_FLAGS,                          \
+    }
+#define AES_CIPHER_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE)           \
+    {                                                                      \
+        ID(NAME), .source = SOURCE, .ops = EN_DE_CRYPT | UN_WRAP, AES_KEY, \
+                  .is_multi_part = IS_MULTI_PART, .alg = HSM_ALG_##ALG,    \
+                  .params = HSM_PARAM_##PARAMS, .approval = HSM_APPROVED,  \
+    }
+#define CMAC_ROW(NAME, PARAMS)                                                                 \
+    {                                                                                          \
+        ID(NAME), .source = "SP 800-38B; PKCS#11 v3.2, AES CMAC", .ops = SIGN_VERIFY, AES_KEY, \
+                  .is_multi_part = true, .alg = HSM_ALG_CMAC, .params = HSM_PARAM_##PARAMS,    \
+                  .approval = HSM_APPROVED,                                                    \
+    }
+
+static const hsm_mech mechs[] = {
+    {
+        ID(RSA_PKCS_KEY_PAIR_GEN),
+        .source = "FIPS 186-5, A.1; PKCS#11 v3.2, 6.1",
+        .ops = HSM_OP_GENERATE_PAIR,
+        RSA_KEY,
+        .alg = HSM_ALG_KEYGEN,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_APPROVED,
+    },
+    {
+        ID(RSA_PKCS),
+        .source = "RFC 8017, 7.2 and 8.2; PKCS#11 v3.2, 6.1",
+        .ops = EN_DE_CRYPT | SIGN_VERIFY | RECOVER | UN_WRAP,
+        RSA_KEY,
+        .alg = HSM_ALG_RSA_PKCS,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_APPROVED_LEGACY,
+    },
+    {
+        ID(RSA_X_509),
+        .source = "RFC 8017, 5; PKCS#11 v3.2, 6.1",
+        .ops = EN_DE_CRYPT | SIGN_VERIFY | RECOVER | UN_WRAP,
+        RSA_KEY,
+        .alg = HSM_ALG_RSA_X509,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_NOT_APPROVED,
+    },
+    RSA_HASHED_ROW(SHA1_RSA_PKCS, SHA1, HSM_APPROVED_LEGACY),
+    {
+        ID(RSA_PKCS_OAEP),
+        .source = "RFC 8017, 7.1; SP 800-56B; PKCS#11 v3.2, 6.1",
+        .ops = EN_DE_CRYPT | UN_WRAP,
+        RSA_KEY,
+        .alg = HSM_ALG_RSA_OAEP,
+        .params = HSM_PARAM_OAEP,
+        .approval = HSM_APPROVED,
+    },
+    PSS_ROW(RSA_PKCS_PSS, NONE, false, HSM_APPROVED),
+    PSS_ROW(SHA1_RSA_PKCS_PSS, SHA1, true, HSM_APPROVED_LEGACY),
+    RSA_HASHED_ROW(SHA256_RSA_PKCS, SHA256, HSM_APPROVED),
+    RSA_HASHED_ROW(SHA384_RSA_PKCS, SHA384, HSM_APPROVED),
+    RSA_HASHED_ROW(SHA512_RSA_PKCS, SHA512, HSM_APPROVED),
+    PSS_ROW(SHA256_RSA_PKCS_PSS, SHA256, true, HSM_APPROVED),
+    PSS_ROW(SHA384_RSA_PKCS_PSS, SHA384, true, HSM_APPROVED),
+    PSS_ROW(SHA512_RSA_PKCS_PSS, SHA512, true, HSM_APPROVED),
+    RSA_HASHED_ROW(SHA224_RSA_PKCS, SHA224, HSM_APPROVED),
+    PSS_ROW(SHA224_RSA_PKCS_PSS, SHA224, true, HSM_APPROVED),
+    HASH_ROWS(SHA512_224, SHA512_224, SHA2_SOURCE),
+    HASH_ROWS(SHA512_256, SHA512_256, SHA2_SOURCE),
+    RSA_HASHED_ROW(SHA3_256_RSA_PKCS, SHA3_256, HSM_APPROVED),
+    RSA_HASHED_ROW(SHA3_384_RSA_PKCS, SHA3_384, HSM_APPROVED),
+    RSA_HASHED_ROW(SHA3_512_RSA_PKCS, SHA3_512, HSM_APPROVED),
+    PSS_ROW(SHA3_256_RSA_PKCS_PSS, SHA3_256, true, HSM_APPROVED),
+    PSS_ROW(SHA3_384_RSA_PKCS_PSS, SHA3_384, true, HSM_APPROVED),
+    PSS_ROW(SHA3_512_RSA_PKCS_PSS, SHA3_512, true, HSM_APPROVED),
+    RSA_HASHED_ROW(SHA3_224_RSA_PKCS, SHA3_224, HSM_APPROVED),
+    PSS_ROW(SHA3_224_RSA_PKCS_PSS, SHA3_224, true, HSM_APPROVED),
+    HASH_ROWS(SHA_1, SHA1, SHA2_SOURCE),
+    HASH_ROWS(SHA256, SHA256, SHA2_SOURCE),
+    HASH_ROWS(SHA224, SHA224, SHA2_SOURCE),
+    HASH_ROWS(SHA384, SHA384, SHA2_SOURCE),
+    HASH_ROWS(SHA512, SHA512, SHA2_SOURCE),
+    HASH_ROWS(SHA3_256, SHA3_256, SHA3_SOURCE),
+    HMAC_KEY_GEN_ROW(SHA3_256_KEY_GEN, SHA3_256_HMAC),
+    HASH_ROWS(SHA3_224, SHA3_224, SHA3_SOURCE),
+    HMAC_KEY_GEN_ROW(SHA3_224_KEY_GEN, SHA3_224_HMAC),
+    HASH_ROWS(SHA3_384, SHA3_384, SHA3_SOURCE),
+    HMAC_KEY_GEN_ROW(SHA3_384_KEY_GEN, SHA3_384_HMAC),
+    HASH_ROWS(SHA3_512, SHA3_512, SHA3_SOURCE),
+    HMAC_KEY_GEN_ROW(SHA3_512_KEY_GEN, SHA3_512_HMAC),
+    {
+        ID(GENERIC_SECRET_KEY_GEN),
+        .source = "SP 800-133; PKCS#11 v3.2, Generic secret key",
+        .ops = HSM_OP_GENERATE,
+        .key_type = CKK_GENERIC_SECRET,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        SECRET_SIZE,
+        .alg = HSM_ALG_KEYGEN,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_APPROVED,
+    },
+    {
+        ID(EC_KEY_PAIR_GEN),
+        .source = "FIPS 186-5, A.2; PKCS#11 v3.2, 6.3",
+        .ops = HSM_OP_GENERATE_PAIR,
+        EC_KEY,
+        .alg = HSM_ALG_KEYGEN,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_APPROVED,
+    },
+    ECDSA_ROW(ECDSA, NONE, false, HSM_APPROVED),
+    ECDSA_ROW(ECDSA_SHA1, SHA1, true, HSM_APPROVED_LEGACY),
+    ECDSA_ROW(ECDSA_SHA224, SHA224, true, HSM_APPROVED),
+    ECDSA_ROW(ECDSA_SHA256, SHA256, true, HSM_APPROVED),
+    ECDSA_ROW(ECDSA_SHA384, SHA384, true, HSM_APPROVED),
+    ECDSA_ROW(ECDSA_SHA512, SHA512, true, HSM_APPROVED),
+    ECDSA_ROW(ECDSA_SHA3_224, SHA3_224, true, HSM_APPROVED),
+    ECDSA_ROW(ECDSA_SHA3_256, SHA3_256, true, HSM_APPROVED),
+    ECDSA_ROW(ECDSA_SHA3_384, SHA3_384, true, HSM_APPROVED),
+    ECDSA_ROW(ECDSA_SHA3_512, SHA3_512, true, HSM_APPROVED),
+    ECDH_ROW(ECDH1_DERIVE),
+    ECDH_ROW(ECDH1_COFACTOR_DERIVE),
+    {
+        ID(EC_EDWARDS_KEY_PAIR_GEN),
+        .source = "RFC 8032; FIPS 186-5, A.2; PKCS#11 v3.2, 6.3",
+        .ops = HSM_OP_GENERATE_PAIR,
+        .key_type = CKK_EC_EDWARDS,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        .key_min_bits = 255,
+        .key_max_bits = 448,
+        .alg = HSM_ALG_KEYGEN,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_APPROVED,
+        .extra_flags = ECX_FLAGS,
+    },
+    {
+        ID(EC_MONTGOMERY_KEY_PAIR_GEN),
+        .source = "RFC 7748; PKCS#11 v3.2, 6.3",
+        .ops = HSM_OP_GENERATE_PAIR,
+        .key_type = CKK_EC_MONTGOMERY,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        .key_min_bits = 255,
+        .key_max_bits = 448,
+        .alg = HSM_ALG_KEYGEN,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_NOT_APPROVED,
+        .extra_flags = ECX_FLAGS,
+    },
+    {
+        ID(EDDSA),
+        .source = "RFC 8032; FIPS 186-5, 7; PKCS#11 v3.2, 6.3",
+        .ops = SIGN_VERIFY,
+        .key_type = CKK_EC_EDWARDS,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        .key_min_bits = 255,
+        .key_max_bits = 448,
+        .is_multi_part = true,
+        .alg = HSM_ALG_EDDSA,
+        .params = HSM_PARAM_EDDSA,
+        .approval = HSM_APPROVED,
+        .extra_flags = ECX_FLAGS,
+    },
+    {
+        ID(AES_KEY_GEN),
+        .source = "FIPS 197; SP 800-133; PKCS#11 v3.2, AES",
+        .ops = HSM_OP_GENERATE,
+        AES_KEY,
+        .alg = HSM_ALG_KEYGEN,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_APPROVED,
+    },
+    AES_CIPHER_ROW(AES_ECB, AES_ECB, NONE, true, "SP 800-38A, 6.1; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CBC, AES_CBC, IV16, true, "SP 800-38A, 6.2; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CBC_PAD, AES_CBC_PAD, IV16, true,
+                   "SP 800-38A, 6.2; RFC 5652, 6.3; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CTR, AES_CTR, CTR, true, "SP 800-38A, 6.5; PKCS#11 v3.2, AES with counter"),
+    AES_CIPHER_ROW(AES_GCM, AES_GCM, GCM, true,
+                   "SP 800-38D; PKCS#11 v3.2, Additional AES mechanisms"),
+    CMAC_ROW(AES_CMAC, NONE),
+    CMAC_ROW(AES_CMAC_GENERAL, MAC_LEN),
+    AES_CIPHER_ROW(AES_KEY_WRAP, AES_KW, KW_IV, false,
+                   "SP 800-38F, 6.2; RFC 3394; PKCS#11 v3.2, AES key wrap"),
+    /* Deprecated because its older descriptions allowed two paddings; RFC 5649 is the one that
+     * other tokens give under this number. */
+    AES_CIPHER_ROW(AES_KEY_WRAP_PAD, AES_KWP, KW_IV, false,
+                   "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
+    AES_CIPHER_ROW(AES_KEY_WRAP_KWP, AES_KWP, KW_IV, false,
+                   "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
+    HMAC_KEY_GEN_ROW(SHA_1_KEY_GEN, SHA_1_HMAC),
+    HMAC_KEY_GEN_ROW(SHA224_KEY_GEN, SHA224_HMAC),
+    HMAC_KEY_GEN_ROW(SHA256_KEY_GEN, SHA256_HMAC),
+    HMAC_KEY_GEN_ROW(SHA384_KEY_GEN, SHA384_HMAC),
+    HMAC_KEY_GEN_ROW(SHA512_KEY_GEN, SHA512_HMAC),
+    HMAC_KEY_GEN_ROW(SHA512_224_KEY_GEN, SHA512_224_HMAC),
+    HMAC_KEY_GEN_ROW(SHA512_256_KEY_GEN, SHA512_256_HMAC),
+};
+
+const hsm_mech *hsm_mech_table(size_t *out_count)
+{
+    *out_count = HSM_ARRAY_LEN(mechs);
+    return mechs;
+}
+
+/* Halves the range without a branch on the comparison, which the processor could not predict. */
+const hsm_mech *hsm_mech_find(CK_MECHANISM_TYPE id)
+{
+    const hsm_mech *low = mechs;
+
+    for (size_t left = HSM_ARRAY_LEN(mechs); left > 1;) {
+        const size_t half = left / 2;
+
+        low += low[half].id <= id ? half : 0;
+        left -= half;
+    }
+    return low->id == id ? low : NULL;
+}
+
+uint32_t hsm_mech_key_min_bits(const struct hsm_crypto *crypto, const hsm_mech *mech)
+{
+    const uint32_t rsa_min = 2048;
+
+    if (mech->key_type == CKK_RSA && !crypto->options.may_use_weak_rsa)
+        return rsa_min;
+    return mech->key_min_bits;
+}
+
+static bool is_sha1_signing(const hsm_mech *mech, hsm_op op)
+{
+    return op == HSM_OP_SIGN && mech->hash == HSM_HASH_SHA1 && mech->alg != HSM_ALG_HMAC;
+}
+
+hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech, hsm_op op)
+{
+    const hsm_op_set of_old_data =
+        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP;
+
+    HSM_CHECK(crypto->options.may_sign_sha1 || !is_sha1_signing(mech, op), HSM_E_MECHANISM);
+    if (!crypto->options.is_approved_only || mech->approval == HSM_APPROVED)
+        return HSM_OK;
+    HSM_CHECK(mech->approval == HSM_APPROVED_LEGACY && (op & of_old_data) != 0, HSM_E_MECHANISM);
+    return HSM_OK;
+}
+
+hsm_err hsm_mech_fit(const hsm_mech *mech, hsm_op op, CK_KEY_TYPE key_type, uint32_t key_bits)
+{
+    HSM_CHECK((mech->ops & op) != 0, HSM_E_MECHANISM);
+    if (key_type != HSM_KEY_TYPE_NONE && mech->key_type != HSM_KEY_TYPE_NONE)
+        HSM_CHECK(key_type == mech->key_type || key_type == mech->key_type_alt, HSM_E_KEY_TYPE);
+    if (key_bits != 0 && mech->key_max_bits != 0)
+        HSM_CHECK(key_bits >= mech->key_min_bits && key_bits <= mech->key_max_bits, HSM_E_KEY_SIZE);
+    return HSM_OK;
+}
+
+hsm_err hsm_mech_admit(CK_MECHANISM_TYPE id, hsm_op op, CK_KEY_TYPE key_type, uint32_t key_bits,
+                       const hsm_mech **out_mech)
+{
+    const hsm_mech *mech = hsm_mech_find(id);
+
+    HSM_CHECK(mech != NULL, HSM_E_MECHANISM);
+    HSM_TRY(hsm_mech_fit(mech, op, key_type, key_bits));
+    *out_mech = mech;
+    return HSM_OK;
+}

@@ -1,0 +1,259 @@
+/* Mechanism parameters: one reader per shape. The caller's structures may lie at any address, so
+ * they are copied before they are looked at.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/mech.h"
+
+#define GCM_IV_MAX_BYTES 128u /* the backend's; SP 800-38D allows more, nobody uses it */
+#define AAD_MAX_BYTES ((size_t)64 * 1024 * 1024)
+#define OAEP_LABEL_MAX_BYTES 4096u
+#define PSS_SALT_MAX_BYTES 1024u     /* the longest modulus */
+#define EDDSA_CONTEXT_MAX_BYTES 255u /* RFC 8032, 5.1 */
+#define ECDH_SHARED_MAX_BYTES 4096u
+#define ECDH_PUBLIC_MAX_BYTES 256u /* a point, raw or in DER */
+#define AES_BLOCK_BYTES 16u
+#define KW_IV_BYTES 8u
+#define KWP_IV_BYTES 4u
+
+/* CK_GCM_PARAMS as it was before ulIvBits came in (PKCS#11 v2.30 and many clients since). */
+typedef struct gcm_params_short {
+    CK_BYTE *pIv;
+    CK_ULONG ulIvLen;
+    CK_BYTE *pAAD;
+    CK_ULONG ulAADLen;
+    CK_ULONG ulTagBits;
+} gcm_params_short;
+
+typedef hsm_err (*reader)(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out);
+
+static hsm_err copy_struct(hsm_bytes param, void *dst, size_t size)
+{
+    HSM_CHECK(param.len == size, HSM_E_MECHANISM_PARAM);
+    memcpy(dst, param.data, size);
+    return HSM_OK;
+}
+
+/* A span that the parameter points to. */
+static hsm_err nested(const void *data, CK_ULONG len, size_t max_len, hsm_bytes *out)
+{
+    HSM_CHECK(len <= max_len && (data != NULL || len == 0), HSM_E_MECHANISM_PARAM);
+    *out = hsm_bytes_of(data, len);
+    return HSM_OK;
+}
+
+static hsm_err find_hash(CK_MECHANISM_TYPE id, hsm_hash *out_hash)
+{
+    for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
+        if (hsm_hash_get(hash)->digest_mech == id) {
+            *out_hash = hash;
+            return HSM_OK;
+        }
+    }
+    return HSM_E_MECHANISM_PARAM;
+}
+
+static hsm_err find_mgf(CK_ULONG id, hsm_hash *out_hash)
+{
+    HSM_CHECK(id != CK_UNAVAILABLE_INFORMATION, HSM_E_MECHANISM_PARAM);
+    for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
+        if (hsm_hash_get(hash)->mgf == id) {
+            *out_hash = hash;
+            return HSM_OK;
+        }
+    }
+    return HSM_E_MECHANISM_PARAM;
+}
+
+static hsm_err read_none(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    (void)mech;
+    (void)out;
+    HSM_CHECK(param.len == 0, HSM_E_MECHANISM_PARAM);
+    return HSM_OK;
+}
+
+static hsm_err read_iv16(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    (void)mech;
+    HSM_CHECK(param.len == AES_BLOCK_BYTES, HSM_E_MECHANISM_PARAM);
+    out->iv = param;
+    return HSM_OK;
+}
+
+static hsm_err read_ctr(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_AES_CTR_PARAMS ctr;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &ctr, sizeof ctr));
+    HSM_CHECK(ctr.ulCounterBits >= 1 && ctr.ulCounterBits <= 128, HSM_E_MECHANISM_PARAM);
+    out->counter_bits = (uint32_t)ctr.ulCounterBits;
+    out->iv = hsm_bytes_of(param.data + offsetof(CK_AES_CTR_PARAMS, cb), sizeof ctr.cb);
+    return HSM_OK;
+}
+
+/* The lengths of SP 800-38D, 5.2.1.2. */
+static bool is_gcm_tag(CK_ULONG bits)
+{
+    return bits == 32 || bits == 64 || (bits >= 96 && bits <= 128 && bits % 8 == 0);
+}
+
+static hsm_err read_gcm_long(hsm_bytes param, gcm_params_short *out)
+{
+    CK_GCM_PARAMS gcm;
+
+    HSM_TRY(copy_struct(param, &gcm, sizeof gcm));
+    /* ulIvBits says again what ulIvLen says; clients leave it 0 or put bytes in it. */
+    *out = (gcm_params_short){ gcm.pIv, gcm.ulIvLen, gcm.pAAD, gcm.ulAADLen, gcm.ulTagBits };
+    return HSM_OK;
+}
+
+/* The form for wrapping (PKCS#11 v3.2), where the IV may be left to the token. */
+static hsm_err read_gcm_wrap(hsm_bytes param, gcm_params_short *out)
+{
+    CK_GCM_WRAP_PARAMS gcm;
+
+    HSM_TRY(copy_struct(param, &gcm, sizeof gcm));
+    HSM_CHECK(gcm.ivGenerator == CKG_NO_GENERATE, HSM_E_MECHANISM_PARAM);
+    *out = (gcm_params_short){ gcm.pIv, gcm.ulIvLen, gcm.pAAD, gcm.ulAADLen, gcm.ulTagBits };
+    return HSM_OK;
+}
+
+static hsm_err read_gcm_layout(hsm_bytes param, gcm_params_short *out)
+{
+    if (param.len == sizeof *out)
+        return copy_struct(param, out, sizeof *out);
+    if (param.len == sizeof(CK_GCM_WRAP_PARAMS))
+        return read_gcm_wrap(param, out);
+    return read_gcm_long(param, out);
+}
+
+static hsm_err read_gcm(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    gcm_params_short gcm;
+
+    (void)mech;
+    HSM_TRY(read_gcm_layout(param, &gcm));
+    HSM_CHECK(gcm.ulIvLen >= 1 && is_gcm_tag(gcm.ulTagBits), HSM_E_MECHANISM_PARAM);
+    HSM_TRY(nested(gcm.pIv, gcm.ulIvLen, GCM_IV_MAX_BYTES, &out->iv));
+    HSM_TRY(nested(gcm.pAAD, gcm.ulAADLen, AAD_MAX_BYTES, &out->aad));
+    out->tag_bits = (uint32_t)gcm.ulTagBits;
+    return HSM_OK;
+}
+
+static hsm_err read_kw_iv(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    const size_t len = mech->alg == HSM_ALG_AES_KWP ? KWP_IV_BYTES : KW_IV_BYTES;
+
+    HSM_CHECK(param.len == 0 || param.len == len, HSM_E_MECHANISM_PARAM);
+    out->iv = param;
+    return HSM_OK;
+}
+
+static hsm_err read_mac_len(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    const hsm_hash_info *hash = hsm_hash_get(mech->hash);
+    const size_t max_len = hash == NULL ? AES_BLOCK_BYTES : hash->len;
+    CK_MAC_GENERAL_PARAMS len;
+
+    HSM_TRY(copy_struct(param, &len, sizeof len));
+    HSM_CHECK(len >= 1 && len <= max_len, HSM_E_MECHANISM_PARAM);
+    out->mac_len = (uint32_t)len;
+    return HSM_OK;
+}
+
+static hsm_err read_pss(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_RSA_PKCS_PSS_PARAMS pss;
+
+    HSM_TRY(copy_struct(param, &pss, sizeof pss));
+    HSM_TRY(find_hash(pss.hashAlg, &out->hash));
+    HSM_TRY(find_mgf(pss.mgf, &out->mgf_hash));
+    HSM_CHECK(mech->hash == HSM_HASH_NONE || mech->hash == out->hash, HSM_E_MECHANISM_PARAM);
+    HSM_CHECK(pss.sLen <= PSS_SALT_MAX_BYTES, HSM_E_MECHANISM_PARAM);
+    out->salt_len = (uint32_t)pss.sLen;
+    return HSM_OK;
+}
+
+static hsm_err read_oaep(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_RSA_PKCS_OAEP_PARAMS oaep;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &oaep, sizeof oaep));
+    HSM_TRY(find_hash(oaep.hashAlg, &out->hash));
+    HSM_TRY(find_mgf(oaep.mgf, &out->mgf_hash));
+    /* 0 is no value of the standard, but what clients write who have no label. */
+    HSM_CHECK(oaep.source == CKZ_DATA_SPECIFIED || (oaep.source == 0 && oaep.ulSourceDataLen == 0),
+              HSM_E_MECHANISM_PARAM);
+    return nested(oaep.pSourceData, oaep.ulSourceDataLen, OAEP_LABEL_MAX_BYTES, &out->label);
+}
+
+static hsm_err read_eddsa(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_EDDSA_PARAMS eddsa;
+
+    (void)mech;
+    if (param.len == 0)
+        return HSM_OK;
+    HSM_TRY(copy_struct(param, &eddsa, sizeof eddsa));
+    HSM_CHECK(eddsa.phFlag == CK_TRUE || eddsa.phFlag == CK_FALSE, HSM_E_MECHANISM_PARAM);
+    HSM_TRY(
+        nested(eddsa.pContextData, eddsa.ulContextDataLen, EDDSA_CONTEXT_MAX_BYTES, &out->context));
+    out->has_context = true;
+    out->is_prehash = eddsa.phFlag == CK_TRUE;
+    return HSM_OK;
+}
+
+static bool is_kdf(CK_ULONG id)
+{
+    if (id == CKD_NULL)
+        return true;
+    for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
+        if (hsm_hash_get(hash)->kdf == id)
+            return id != CK_UNAVAILABLE_INFORMATION;
+    }
+    return false;
+}
+
+static hsm_err read_ecdh1(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_ECDH1_DERIVE_PARAMS ecdh;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &ecdh, sizeof ecdh));
+    HSM_CHECK(is_kdf(ecdh.kdf) && ecdh.ulPublicDataLen >= 1, HSM_E_MECHANISM_PARAM);
+    HSM_CHECK(ecdh.kdf != CKD_NULL || ecdh.ulSharedDataLen == 0, HSM_E_MECHANISM_PARAM);
+    HSM_TRY(
+        nested(ecdh.pSharedData, ecdh.ulSharedDataLen, ECDH_SHARED_MAX_BYTES, &out->shared_data));
+    HSM_TRY(
+        nested(ecdh.pPublicData, ecdh.ulPublicDataLen, ECDH_PUBLIC_MAX_BYTES, &out->public_data));
+    out->kdf = ecdh.kdf;
+    return HSM_OK;
+}
+
+static const reader readers[] = {
+    [HSM_PARAM_NONE] = read_none,   [HSM_PARAM_IV16] = read_iv16,
+    [HSM_PARAM_CTR] = read_ctr,     [HSM_PARAM_GCM] = read_gcm,
+    [HSM_PARAM_KW_IV] = read_kw_iv, [HSM_PARAM_MAC_LEN] = read_mac_len,
+    [HSM_PARAM_PSS] = read_pss,     [HSM_PARAM_OAEP] = read_oaep,
+    [HSM_PARAM_EDDSA] = read_eddsa, [HSM_PARAM_ECDH1] = read_ecdh1,
+};
+
+hsm_err hsm_mech_params_read(const hsm_mech *mech, const CK_MECHANISM *mechanism,
+                             hsm_mech_params *out_params)
+{
+    CK_MECHANISM given;
+
+    memcpy(&given, (const void *)mechanism, sizeof given);
+    const hsm_bytes param = hsm_bytes_of(given.pParameter, given.ulParameterLen);
+    HSM_CHECK(param.data != NULL || param.len == 0, HSM_E_MECHANISM_PARAM);
+
+    if (mech->params == HSM_PARAM_NONE && param.len == 0) { /* most often, and it is quick */
+        *out_params = (hsm_mech_params){ .hash = mech->hash };
+        return HSM_OK;
+    }
+    hsm_mech_params params = { .hash = mech->hash };
+    HSM_TRY(readers[mech->params](mech, param, &params));
+    *out_params = params;
+    return HSM_OK;
+}
