@@ -1,0 +1,147 @@
+/* Sessions: the table of handles, one session's state and its open operations.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_SESSION_SESSION_H
+#define HSM_SESSION_SESSION_H
+
+#include <pthread.h>
+
+#include "base/ck.h"
+#include "base/handle.h"
+#include "base/op.h"
+#include "crypto/crypt.h"
+#include "store/object.h"
+#include "token/token.h"
+
+/* Operations a session can have open at once, one of each. */
+typedef enum hsm_op_slot {
+    HSM_SLOT_ENCRYPT,
+    HSM_SLOT_DECRYPT,
+    HSM_SLOT_DIGEST,
+    HSM_SLOT_SIGN,
+    HSM_SLOT_SIGN_RECOVER,
+    HSM_SLOT_VERIFY,
+    HSM_SLOT_VERIFY_RECOVER,
+    HSM_SLOT_COUNT,
+} hsm_op_slot;
+
+/* One operation. crypt and object stay after its end, to be used again by the next operation with
+ * the same key; hsm_session_forget_keys() drops them. */
+typedef struct hsm_operation {
+    bool is_open;
+    bool needs_login;        /* CKA_ALWAYS_AUTHENTICATE: until C_Login(context specific) */
+    bool must_forget;        /* at its end: a logout came while it was open */
+    hsm_crypt *crypt;        /* made on first use */
+    hsm_object *object;      /* the key, one reference; NULL for digests */
+    CK_OBJECT_HANDLE handle; /* under which the caller knows it */
+} hsm_operation;
+
+/* An open search: candidates are verified as they are handed out. */
+typedef struct hsm_search {
+    bool is_open;
+    hsm_buf ids; /* uint64_t each */
+    size_t next;
+    hsm_template_owned tmpl;
+} hsm_search;
+
+/* Session states (CKS_...), as an index. */
+typedef enum hsm_session_state {
+    HSM_STATE_RO_PUBLIC,
+    HSM_STATE_RO_USER,
+    HSM_STATE_RW_PUBLIC,
+    HSM_STATE_RW_USER,
+    HSM_STATE_RW_SO,
+    HSM_STATE_COUNT,
+} hsm_session_state;
+
+typedef enum hsm_session_event {
+    HSM_EVENT_LOGIN_USER,
+    HSM_EVENT_LOGIN_SO,
+    HSM_EVENT_LOGOUT,
+    HSM_EVENT_COUNT,
+} hsm_session_event;
+
+/* The table (state, event) -> (state or error) of PKCS#11 v3.2, 5.6.
+ * errors  HSM_E_ARG (no such state or event), HSM_E_ALREADY_LOGGED_IN, HSM_E_OTHER_USER_LOGGED_IN, HSM_E_NOT_LOGGED_IN,
+ *         HSM_E_SESSION_READ_ONLY_EXISTS (SO login with a read-only session) */
+HSM_MUST_USE hsm_err hsm_session_next_state(hsm_session_state state, hsm_session_event event,
+                                            hsm_session_state *out_state);
+/* The state a session is in by its token's login. A read-only session beside a logged in SO can't
+ * be opened; asked for all the same, it is a public one. */
+hsm_session_state hsm_session_state_of(bool is_rw, hsm_login login);
+
+typedef struct hsm_session {
+    pthread_mutex_t lock;
+    CK_SESSION_HANDLE handle; /* HSM_HANDLE_NONE while the struct is in the pool */
+    uint32_t slot;
+    bool is_rw;
+    CK_VOID_PTR application; /* of C_OpenSession: given back to Notify, never read */
+    CK_NOTIFY notify;
+    hsm_operation operation[HSM_SLOT_COUNT];
+    hsm_search search;
+    bool has_objects;  /* session objects were made here; set by core */
+    uint32_t position; /* the table's own: place in the slot's list, under its lock */
+} hsm_session;
+
+/* All sessions of the application, over all slots. */
+typedef struct hsm_session_table hsm_session_table;
+
+typedef struct hsm_session_limits {
+    uint32_t slot_count;
+    uint32_t sessions_max;    /* per slot */
+    uint32_t rw_sessions_max; /* per slot */
+} hsm_session_limits;
+
+/* in      limits  slot_count 1 .. 256, sessions_max 1 .. 1,000,000, rw_sessions_max at most that
+ * errors  HSM_E_ARG, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_session_table_create(const hsm_session_limits *limits,
+                                              hsm_session_table **out_table);
+/* Closes what is open and frees; NULL is allowed. */
+void hsm_session_table_destroy(hsm_session_table *table);
+HSM_DEFINE_DROP(hsm_session_table)
+
+/* Opens a session. O(1), no slower with many open; no system call, and no allocation unless more
+ * sessions are open than ever before. application and notify are NULL: the caller's to set.
+ * in      is_so  the SO is logged in: a read-only session is HSM_E_SESSION_SO_EXISTS
+ * errors  HSM_E_SLOT, HSM_E_SESSION_COUNT, HSM_E_SESSION_SO_EXISTS, HSM_E_NO_MEMORY
+ * thread  takes the slot's list lock, then (not within it) the new session's lock */
+HSM_MUST_USE hsm_err hsm_session_open(hsm_session_table *table, uint32_t slot, bool is_rw,
+                                      bool is_so, CK_SESSION_HANDLE *out_handle);
+/* Resolves and locks. No lock shared between sessions is taken.
+ * errors  HSM_E_SESSION_HANDLE */
+HSM_MUST_USE hsm_err hsm_session_get(hsm_session_table *table, CK_SESSION_HANDLE handle,
+                                     hsm_session **out_session);
+/* Unlocks; for HSM_AUTO. */
+void hsm_session_release(hsm_session **session);
+/* Closes a session that the caller holds locked (and unlocks it): operations end, contexts are
+ * wiped, the struct goes back to the pool. *session becomes NULL. */
+void hsm_session_close(hsm_session_table *table, hsm_session **session);
+
+/* Sessions of a slot. */
+typedef struct hsm_session_counts {
+    uint32_t sessions;
+    uint32_t rw_sessions;
+} hsm_session_counts;
+/* Zeros for a slot that does not exist. */
+hsm_session_counts hsm_session_count(hsm_session_table *table, uint32_t slot);
+/* Calls visit for each session of the slot with its lock held; visit may close the session by
+ * hsm_session_close(), or release it, which both leave *session NULL. A session open throughout is
+ * visited, though perhaps twice while others close; one opened meanwhile may be missed.
+ * thread  takes the slot's list lock only to step, never while visiting; the caller holds no
+ *         session's lock */
+void hsm_session_each(hsm_session_table *table, uint32_t slot,
+                      void (*visit)(hsm_session **session, void *arg), void *arg);
+
+/* The operation slot of an operation kind; HSM_SLOT_COUNT for a kind that has none. */
+hsm_op_slot hsm_op_slot_of(hsm_op op);
+/* Makes sure operation->crypt exists. errors HSM_E_NO_MEMORY, HSM_E_CRYPTO */
+HSM_MUST_USE hsm_err hsm_operation_prepare(hsm_operation *operation, hsm_crypto *crypto);
+/* Closes an operation, keeping context and key for reuse. */
+void hsm_operation_end(hsm_operation *operation);
+/* Drops all keyed contexts and keys, and ends the operations open on them: with only_private
+ * (logout) those on private objects; one open on a public object or none goes on, and its contexts
+ * are dropped when it ends. thread: the session's lock is held */
+void hsm_session_forget_keys(hsm_session *session, bool only_private);
+/* Ends the search. */
+void hsm_search_end(hsm_search *search);
+
+#endif

@@ -1,0 +1,171 @@
+/* PIN -> PBKDF2-HMAC-SHA256 (salt and iterations of the entry) -> HKDF-SHA256 (salted with a secret
+ * of the device key, which the database alone does not have) -> verifier and wrapping key.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "token/internal.h"
+
+#include "base/codec.h"
+#include "base/ct.h"
+
+#define STRETCHED_BYTES 32
+#define DEVICE_SECRET_BYTES 32
+#define DEVICE_SECRET_USE "token-pin"
+#define DERIVED_BYTES (HSM_PIN_VERIFIER_BYTES + HSM_AEAD_KEY_BYTES)
+
+static const char *const derive_info[HSM_USER_COUNT] = {
+    [HSM_USER_SO] = "craton-hsm pin 1 so",
+    [HSM_USER_USER] = "craton-hsm pin 1 user",
+};
+
+/* First bytes of UTF-8 characters of one length, and what may follow them (RFC 3629: no overlong
+ * form, no surrogate, nothing over U+10FFFF). */
+static const struct {
+    uint8_t first_min, first_max;
+    uint8_t second_min, second_max; /* the others are 0x80 .. 0xbf */
+    uint8_t len;
+} utf8_rows[] = {
+    { 0x00, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+    { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+    { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+};
+
+/* Bytes of the character that `text` begins with, 0 if it is none. */
+static size_t utf8_char_len(hsm_bytes text)
+{
+    const uint8_t first = text.data[0];
+    size_t row = 0;
+
+    while (row < HSM_ARRAY_LEN(utf8_rows) &&
+           (first < utf8_rows[row].first_min || first > utf8_rows[row].first_max))
+        row++;
+    if (row == HSM_ARRAY_LEN(utf8_rows) || utf8_rows[row].len > text.len)
+        return 0;
+    for (size_t i = 1; i < utf8_rows[row].len; i++) {
+        const uint8_t min = i == 1 ? utf8_rows[row].second_min : 0x80;
+        const uint8_t max = i == 1 ? utf8_rows[row].second_max : 0xbf;
+
+        if (text.data[i] < min || text.data[i] > max)
+            return 0;
+    }
+    return utf8_rows[row].len;
+}
+
+hsm_err hsm_pin_check_rules(const hsm_token *token, hsm_bytes pin)
+{
+    HSM_CHECK(pin.len >= token->options.pin_min_bytes && pin.len <= token->options.pin_max_bytes,
+              HSM_E_PIN_LEN);
+    while (pin.len > 0) {
+        const size_t len = utf8_char_len(pin);
+
+        HSM_CHECK(len > 0, HSM_E_PIN_INVALID);
+        pin = hsm_bytes_of(pin.data + len, pin.len - len);
+    }
+    return HSM_OK;
+}
+
+/* Verifier, then wrapping key. */
+static hsm_err derive(hsm_token *token, hsm_user user, const hsm_pin_entry *entry, hsm_bytes pin,
+                      hsm_secret **out_keys)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *device = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *stretched = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *keys = NULL;
+    hsm_crypto *crypto = token->options.crypto;
+
+    HSM_TRY(hsm_secret_create(DEVICE_SECRET_BYTES, &device));
+    HSM_TRY(hsm_secret_create(STRETCHED_BYTES, &stretched));
+    HSM_TRY(hsm_secret_create(DERIVED_BYTES, &keys));
+    HSM_TRY(hsm_store_device_secret(token->options.store, DEVICE_SECRET_USE, device));
+    HSM_TRY(hsm_crypto_pbkdf2(crypto, pin, hsm_bytes_of(entry->salt, sizeof entry->salt),
+                              entry->iterations, stretched));
+    HSM_TRY(hsm_crypto_hkdf(crypto, hsm_secret_view(stretched), hsm_secret_view(device),
+                            hsm_bytes_of_text(derive_info[user]), keys));
+    *out_keys = HSM_MOVE(keys);
+    return HSM_OK;
+}
+
+static hsm_bytes verifier_of(const hsm_secret *keys)
+{
+    return hsm_bytes_of(hsm_secret_view(keys).data, HSM_PIN_VERIFIER_BYTES);
+}
+
+static hsm_bytes wrapping_key_of(const hsm_secret *keys)
+{
+    return hsm_bytes_of(hsm_secret_view(keys).data + HSM_PIN_VERIFIER_BYTES, HSM_AEAD_KEY_BYTES);
+}
+
+/* What a wrapped master key belongs to: this initialisation of the token, this user. */
+typedef struct wrap_aad {
+    uint8_t data[HSM_EPOCH_BYTES + 1];
+} wrap_aad;
+
+static hsm_bytes make_aad(const hsm_token_record *record, hsm_user user, wrap_aad *aad)
+{
+    memcpy(aad->data, record->epoch, HSM_EPOCH_BYTES);
+    aad->data[HSM_EPOCH_BYTES] = (uint8_t)user;
+    return hsm_bytes_of(aad->data, sizeof aad->data);
+}
+
+static hsm_err init_entry(hsm_token *token, hsm_pin_entry *entry)
+{
+    *entry = (hsm_pin_entry){ .iterations = token->options.iterations };
+    return hsm_crypto_random(token->options.crypto, entry->salt, sizeof entry->salt);
+}
+
+hsm_err hsm_pin_set(hsm_token *token, hsm_token_record *record, hsm_user user, hsm_bytes pin,
+                    hsm_bytes master_key)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *keys = NULL;
+    HSM_AUTO(hsm_aead_drop) hsm_aead *aead = NULL;
+    hsm_pin_entry entry;
+    wrap_aad aad;
+
+    HSM_CHECK(master_key.len == HSM_MASTER_KEY_BYTES, HSM_E_INTERNAL);
+    HSM_TRY(init_entry(token, &entry));
+    HSM_TRY(derive(token, user, &entry, pin, &keys));
+    memcpy(entry.verifier, verifier_of(keys).data, sizeof entry.verifier);
+    HSM_TRY(hsm_crypto_random(token->options.crypto, entry.nonce, sizeof entry.nonce));
+    HSM_TRY(hsm_aead_create(token->options.crypto, wrapping_key_of(keys), &aead));
+    HSM_TRY(hsm_aead_seal(aead, entry.nonce, make_aad(record, user, &aad), master_key,
+                          entry.wrapped_key));
+    entry.is_set = true;
+    record->pin[user] = entry;
+    return HSM_OK;
+}
+
+hsm_err hsm_pin_unset(hsm_token *token, hsm_token_record *record, hsm_user user)
+{
+    hsm_pin_entry entry;
+
+    HSM_TRY(init_entry(token, &entry));
+    HSM_TRY(hsm_crypto_random(token->options.crypto, entry.verifier, sizeof entry.verifier));
+    record->pin[user] = entry;
+    return HSM_OK;
+}
+
+hsm_err hsm_pin_open(hsm_token *token, const hsm_token_record *record, hsm_user user, hsm_bytes pin,
+                     hsm_secret **out_master_key)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *keys = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *master_key = NULL;
+    HSM_AUTO(hsm_aead_drop) hsm_aead *aead = NULL;
+    const hsm_pin_entry *entry = &record->pin[user];
+    const bool may_fit = pin.len >= 1 && pin.len <= HSM_PIN_MAX_BYTES;
+    wrap_aad aad;
+
+    /* A length no PIN can have costs the same work, on other bytes. */
+    const hsm_bytes stand_in = hsm_bytes_of(entry->salt, sizeof entry->salt);
+    HSM_TRY(derive(token, user, entry, may_fit ? pin : stand_in, &keys));
+    const bool fits =
+        hsm_ct_equal(verifier_of(keys), hsm_bytes_of(entry->verifier, sizeof entry->verifier));
+    HSM_CHECK(fits && may_fit, HSM_E_PIN_INCORRECT);
+
+    HSM_TRY(hsm_secret_create(HSM_MASTER_KEY_BYTES, &master_key));
+    HSM_TRY(hsm_aead_create(token->options.crypto, wrapping_key_of(keys), &aead));
+    const hsm_err err = hsm_aead_open(aead, entry->nonce, make_aad(record, user, &aad),
+                                      hsm_bytes_of(entry->wrapped_key, sizeof entry->wrapped_key),
+                                      hsm_secret_data(master_key));
+    HSM_CHECK(err != HSM_E_ENCRYPTED_DATA, HSM_E_STORE_CORRUPT);
+    HSM_TRY(err);
+    *out_master_key = HSM_MOVE(master_key);
+    return HSM_OK;
+}
