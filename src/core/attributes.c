@@ -1,0 +1,92 @@
+/* Reading attributes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "core/internal.h"
+
+struct hsm_attr_view {
+    hsm_object *object;
+    hsm_object_secrets secrets;
+    bool has_secrets; /* opened on the first question for a secret attribute */
+    hsm_bytes serial;
+};
+
+hsm_err hsm_core_attributes_open(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,
+                                 hsm_attr_view **out_view)
+{
+    hsm_attr_view *view = calloc(1, sizeof *view);
+    hsm_err err = HSM_E_NO_MEMORY;
+
+    if (view != NULL)
+        err = hsm_core_object(core, session, handle, &view->object);
+    if (err != HSM_OK) {
+        free(view);
+        return err;
+    }
+    view->serial = hsm_core_serial(core, session->slot);
+    *out_view = view;
+    return HSM_OK;
+}
+
+void hsm_core_attributes_close(hsm_attr_view *view)
+{
+    if (view == NULL)
+        return;
+    hsm_object_secrets_clear(&view->secrets);
+    hsm_object_release(view->object);
+    free(view);
+}
+
+static hsm_err secret_value(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value)
+{
+    HSM_CHECK(!view->object->is_sensitive, HSM_E_ATTRIBUTE_SENSITIVE);
+    if (!view->has_secrets) {
+        HSM_TRY(hsm_object_open_secrets(view->object, view->serial, &view->secrets));
+        view->has_secrets = true;
+    }
+    for (size_t i = 0; i < view->secrets.attr_count; i++) {
+        if (view->secrets.attrs[i].type == type) {
+            *out_value = view->secrets.attrs[i].value;
+            return HSM_OK;
+        }
+    }
+    return HSM_E_ATTRIBUTE_TYPE;
+}
+
+hsm_err hsm_core_attributes_get(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value,
+                                bool *out_is_template)
+{
+    const hsm_attr_info *info = hsm_attr_find(type, view->object->kind);
+    const hsm_attr *attr = NULL;
+
+    HSM_CHECK(info != NULL, HSM_E_ATTRIBUTE_TYPE);
+    *out_is_template = info->kind == HSM_ATTR_TEMPLATE;
+    if ((info->flags & HSM_ATTR_SECRET) != 0)
+        return secret_value(view, type, out_value);
+    attr = hsm_object_attr(view->object, type);
+    HSM_CHECK(attr != NULL, HSM_E_ATTRIBUTE_TYPE);
+    *out_value = attr->value;
+    return HSM_OK;
+}
+
+bool hsm_core_attr_is_template(CK_ATTRIBUTE_TYPE type)
+{
+    const hsm_attr_info *info = hsm_attr_any(type);
+
+    return info != NULL && info->kind == HSM_ATTR_TEMPLATE;
+}
+
+hsm_err hsm_core_template_encode(const hsm_template *tmpl, hsm_buf *out_encoded)
+{
+    return hsm_template_encode(tmpl, out_encoded);
+}
+
+hsm_err hsm_core_template_decode(hsm_bytes encoded, hsm_template_owned *out_template)
+{
+    return hsm_template_decode(encoded, out_template);
+}
+
+void hsm_core_template_clear(hsm_template_owned *tmpl)
+{
+    hsm_template_owned_clear(tmpl);
+}

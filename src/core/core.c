@@ -1,0 +1,147 @@
+/* Opening and closing everything the core owns, in order.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/core.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "core/internal.h"
+
+/* How long to wait for another process that holds the store, and how many decoded objects to keep:
+ * a search that touches a thousand keys reads none of them twice. */
+#define STORE_BUSY_MS 10000u
+#define OBJECTS_CACHED_MAX 2048u
+
+static hsm_err open_crypto(hsm_core *core)
+{
+    const hsm_config *config = core->config;
+    const hsm_crypto_options options = {
+        .backend = config->algorithms.crypto_backend,
+        .is_approved_only = config->algorithms.fips_approved_only,
+        .may_use_pqc = config->algorithms.enable_pqc,
+        .may_use_weak_rsa = config->algorithms.allow_weak_rsa,
+        .may_sign_sha1 = config->algorithms.allow_sha1_signing,
+    };
+
+    hsm_secret_require_locked(options.is_approved_only);
+    return hsm_crypto_create(&options, &core->crypto);
+}
+
+static hsm_err open_store(hsm_core *core)
+{
+    const hsm_config *config = core->config;
+    const hsm_store_options options = {
+        .directory = config->token.persist_objects ? config->token.storage_path : NULL,
+        .crypto = core->crypto,
+        .slot_count = core->slot_count,
+        .busy_ms = STORE_BUSY_MS,
+        .cached_max = OBJECTS_CACHED_MAX,
+    };
+
+    HSM_TRY(hsm_store_open(&options, &core->store));
+    return hsm_ephemeral_create(core->crypto, core->slot_count, &core->ephemeral);
+}
+
+static hsm_err open_slot(hsm_core *core, uint32_t slot)
+{
+    const hsm_config *config = core->config;
+    const hsm_token_options options = {
+        .store = core->store,
+        .crypto = core->crypto,
+        .slot = slot,
+        .pin_min_bytes = config->security.pin_min_length,
+        .pin_max_bytes = config->security.pin_max_length,
+        .tries_max = config->security.max_failed_logins,
+        .iterations = config->security.pbkdf2_iterations,
+        .serial = config->token.serial_number,
+    };
+
+    HSM_TRY(hsm_token_open(&options, &core->slots[slot].token));
+    return hsm_core_add_profiles(core, slot);
+}
+
+static hsm_err open_slots(hsm_core *core)
+{
+    core->slots = calloc(core->slot_count, sizeof *core->slots);
+    HSM_CHECK(core->slots != NULL, HSM_E_NO_MEMORY);
+    for (uint32_t slot = 0; slot < core->slot_count; slot++)
+        HSM_CHECK(pthread_mutex_init(&core->slots[slot].login_lock, NULL) == 0, HSM_E_NO_MEMORY);
+    for (uint32_t slot = 0; slot < core->slot_count; slot++)
+        HSM_TRY(open_slot(core, slot));
+    return HSM_OK;
+}
+
+static hsm_err open_sessions(hsm_core *core)
+{
+    const hsm_session_limits limits = {
+        .slot_count = core->slot_count,
+        .sessions_max = core->config->token.max_sessions,
+        .rw_sessions_max = core->config->token.max_rw_sessions,
+    };
+
+    HSM_TRY(hsm_handles_create(&core->handles));
+    return hsm_session_table_create(&limits, &core->sessions);
+}
+
+static void core_drop(hsm_core **core)
+{
+    hsm_core_close(*core);
+    *core = NULL;
+}
+
+hsm_err hsm_core_open(const struct hsm_config *config, hsm_core **out_core)
+{
+    HSM_AUTO(core_drop) hsm_core *core = calloc(1, sizeof *core);
+
+    HSM_CHECK(core != NULL, HSM_E_NO_MEMORY);
+    if (config == NULL) {
+        HSM_TRY(hsm_config_load(&core->own_config));
+        config = core->own_config;
+    }
+    core->config = config;
+    core->slot_count = config->token.slot_count;
+    HSM_TRY(open_crypto(core));
+    HSM_TRY(open_store(core));
+    HSM_TRY(open_sessions(core));
+    HSM_TRY(open_slots(core));
+    *out_core = HSM_MOVE(core);
+    return HSM_OK;
+}
+
+void hsm_core_close(hsm_core *core)
+{
+    if (core == NULL)
+        return;
+    hsm_session_table_destroy(core->sessions);
+    for (uint32_t slot = 0; core->slots != NULL && slot < core->slot_count; slot++) {
+        hsm_token_close(core->slots[slot].token);
+        (void)pthread_mutex_destroy(&core->slots[slot].login_lock);
+    }
+    free(core->slots);
+    hsm_handles_destroy(core->handles);
+    hsm_ephemeral_destroy(core->ephemeral);
+    hsm_store_close(core->store);
+    hsm_crypto_destroy(core->crypto);
+    hsm_config_destroy(core->own_config);
+    free(core);
+}
+
+/* The parent's locks may be held by threads that do not exist here, so nothing is torn down: the
+ * memory stays as it is, its secrets are zero already, and only descriptors are given up. */
+void hsm_core_abandon(hsm_core *core)
+{
+    if (core != NULL)
+        hsm_store_abandon(core->store);
+}
+
+hsm_err hsm_core_random(hsm_core *core, hsm_session *session, uint8_t *data, size_t len)
+{
+    (void)session;
+    return hsm_crypto_random(core->crypto, data, len);
+}
+
+hsm_err hsm_core_seed(hsm_core *core, hsm_session *session, hsm_bytes seed)
+{
+    (void)session;
+    return hsm_crypto_seed(core->crypto, seed);
+}

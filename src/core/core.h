@@ -1,0 +1,192 @@
+/* The core: owns crypto, store, tokens and sessions and the rules between them. The front doors
+ * (PKCS#11 ABI, daemon, admin) translate to these calls and back, nothing else.
+ *
+ * Functions that take a session get it locked from hsm_core_session(). Unless said otherwise they
+ * follow PKCS#11 v3.2 to the letter: an error ends the operation, except HSM_E_BUFFER_TOO_SMALL and
+ * a query for the length.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CORE_CORE_H
+#define HSM_CORE_CORE_H
+
+#include "base/bytes.h"
+#include "base/ck.h"
+#include "base/op.h"
+#include "base/scope.h"
+#include "base/template.h"
+
+typedef struct hsm_core hsm_core;
+typedef struct hsm_session hsm_session;
+struct hsm_config;
+
+#define HSM_LIBRARY_VERSION_MAJOR 0
+#define HSM_LIBRARY_VERSION_MINOR 1
+#define HSM_MANUFACTURER "Craton"
+
+/* --- Life (general.c) ------------------------------------------------------------------------ */
+
+/* Opens everything by the configuration (borrowed until close; NULL: found by the look-up order).
+ * errors  HSM_E_CONFIG, HSM_E_STORE_*, HSM_E_CRYPTO, HSM_E_SELF_TEST, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_core_open(const struct hsm_config *config, hsm_core **out_core);
+/* Closes everything; nobody is inside any more. NULL is allowed. */
+void hsm_core_close(hsm_core *core);
+/* In a forked child: forgets the parent's core without touching its files, locks or memory. */
+void hsm_core_abandon(hsm_core *core);
+HSM_MUST_USE hsm_err hsm_core_random(hsm_core *core, hsm_session *session, uint8_t *data,
+                                     size_t len);
+HSM_MUST_USE hsm_err hsm_core_seed(hsm_core *core, hsm_session *session, hsm_bytes seed);
+
+/* --- Slots and tokens (slots.c) -------------------------------------------------------------- */
+
+uint32_t hsm_core_slot_count(const hsm_core *core);
+/* Whether the slot's token is initialised (a token is always present).
+ * errors  HSM_E_SLOT */
+HSM_MUST_USE hsm_err hsm_core_slot_info(hsm_core *core, CK_SLOT_ID slot, CK_SLOT_INFO *out_info);
+HSM_MUST_USE hsm_err hsm_core_token_info(hsm_core *core, CK_SLOT_ID slot, CK_TOKEN_INFO *out_info);
+/* out_ids may be NULL to count; *count: room, then number. errors HSM_E_SLOT, BUFFER_TOO_SMALL */
+HSM_MUST_USE hsm_err hsm_core_mechanism_list(hsm_core *core, CK_SLOT_ID slot,
+                                             CK_MECHANISM_TYPE *out_ids, size_t *count);
+HSM_MUST_USE hsm_err hsm_core_mechanism_info(hsm_core *core, CK_SLOT_ID slot, CK_MECHANISM_TYPE id,
+                                             CK_MECHANISM_INFO *out_info);
+/* errors  HSM_E_SESSION_EXISTS and those of hsm_token_init() */
+HSM_MUST_USE hsm_err hsm_core_init_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin,
+                                         const uint8_t label[32]);
+
+/* --- Sessions and login (sessions.c, login.c) ------------------------------------------------- */
+
+/* flags: CKF_SERIAL_SESSION and, optionally, CKF_RW_SESSION. This token never calls back, so there
+ * is no notification to keep.
+ * errors  HSM_E_SLOT, HSM_E_SESSION_PARALLEL, HSM_E_SESSION_ASYNC, HSM_E_TOKEN_NOT_INITIALIZED,
+ *         HSM_E_SESSION_COUNT, HSM_E_SESSION_SO_EXISTS */
+HSM_MUST_USE hsm_err hsm_core_open_session(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags,
+                                           CK_SESSION_HANDLE *out_handle);
+HSM_MUST_USE hsm_err hsm_core_close_session(hsm_core *core, CK_SESSION_HANDLE handle);
+HSM_MUST_USE hsm_err hsm_core_close_all_sessions(hsm_core *core, CK_SLOT_ID slot);
+/* Resolves and locks a session; release with hsm_core_release() (HSM_AUTO).
+ * errors  HSM_E_SESSION_HANDLE */
+HSM_MUST_USE hsm_err hsm_core_session(hsm_core *core, CK_SESSION_HANDLE handle,
+                                      hsm_session **out_session);
+void hsm_core_release(hsm_session **session);
+HSM_MUST_USE hsm_err hsm_core_session_info(hsm_core *core, hsm_session *session,
+                                           CK_SESSION_INFO *out_info);
+/* Cancels the open operations named by CKF_... flags (C_SessionCancel). errors HSM_E_ARG (a flag
+ * that names no operation) */
+HSM_MUST_USE hsm_err hsm_core_session_cancel(hsm_core *core, hsm_session *session, CK_FLAGS flags);
+
+/* user: CKU_SO, CKU_USER, CKU_CONTEXT_SPECIFIC. The session is resolved by handle and not held
+ * while the PIN is checked.
+ * errors  those of hsm_token_login(), HSM_E_USER_TYPE, HSM_E_OPERATION (context specific and no
+ *         operation waits for it), HSM_E_SESSION_READ_ONLY_EXISTS */
+HSM_MUST_USE hsm_err hsm_core_login(hsm_core *core, CK_SESSION_HANDLE handle, CK_USER_TYPE user,
+                                    hsm_bytes pin);
+HSM_MUST_USE hsm_err hsm_core_logout(hsm_core *core, CK_SESSION_HANDLE handle);
+HSM_MUST_USE hsm_err hsm_core_init_pin(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes pin);
+HSM_MUST_USE hsm_err hsm_core_set_pin(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes old_pin,
+                                      hsm_bytes new_pin);
+
+/* --- Templates as the front doors bring them --------------------------------------------------- */
+
+/* Whether attribute values of this type are nested templates. */
+bool hsm_core_attr_is_template(CK_ATTRIBUTE_TYPE type);
+/* Nested templates to and from their encoded form; as in store/attr.h. */
+HSM_MUST_USE hsm_err hsm_core_template_encode(const hsm_template *tmpl, hsm_buf *out_encoded);
+HSM_MUST_USE hsm_err hsm_core_template_decode(hsm_bytes encoded, hsm_template_owned *out_template);
+void hsm_core_template_clear(hsm_template_owned *tmpl);
+
+/* --- Objects (objects.c, attributes.c, find.c) -------------------------------------------------- */
+
+HSM_MUST_USE hsm_err hsm_core_create_object(hsm_core *core, hsm_session *session,
+                                            const hsm_template *tmpl, CK_OBJECT_HANDLE *out_handle);
+HSM_MUST_USE hsm_err hsm_core_copy_object(hsm_core *core, hsm_session *session,
+                                          CK_OBJECT_HANDLE source, const hsm_template *changes,
+                                          CK_OBJECT_HANDLE *out_handle);
+HSM_MUST_USE hsm_err hsm_core_destroy_object(hsm_core *core, hsm_session *session,
+                                             CK_OBJECT_HANDLE handle);
+HSM_MUST_USE hsm_err hsm_core_object_size(hsm_core *core, hsm_session *session,
+                                          CK_OBJECT_HANDLE handle, CK_ULONG *out_size);
+HSM_MUST_USE hsm_err hsm_core_set_attributes(hsm_core *core, hsm_session *session,
+                                             CK_OBJECT_HANDLE handle, const hsm_template *changes);
+
+/* An object's attributes opened for one C_GetAttributeValue. */
+typedef struct hsm_attr_view hsm_attr_view;
+HSM_MUST_USE hsm_err hsm_core_attributes_open(hsm_core *core, hsm_session *session,
+                                              CK_OBJECT_HANDLE handle, hsm_attr_view **out_view);
+/* A value, borrowed until close. out_is_template: it is a nested template in encoded form.
+ * errors  HSM_E_ATTRIBUTE_TYPE, HSM_E_ATTRIBUTE_SENSITIVE */
+HSM_MUST_USE hsm_err hsm_core_attributes_get(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type,
+                                             hsm_bytes *out_value, bool *out_is_template);
+void hsm_core_attributes_close(hsm_attr_view *view);
+
+HSM_MUST_USE hsm_err hsm_core_find_init(hsm_core *core, hsm_session *session,
+                                        const hsm_template *tmpl);
+/* Up to handles_max handles; *out_count 0 at the end. errors HSM_E_OPERATION */
+HSM_MUST_USE hsm_err hsm_core_find(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE *handles,
+                                   size_t handles_max, size_t *out_count);
+HSM_MUST_USE hsm_err hsm_core_find_final(hsm_core *core, hsm_session *session);
+
+/* --- Operations (operations.c): op is ENCRYPT, DECRYPT, DIGEST, SIGN, SIGN_RECOVER, VERIFY or
+ *     VERIFY_RECOVER --------------------------------------------------------------------------- */
+
+/* Opens an operation. key HSM_HANDLE_NONE for digests. mechanism NULL cancels an open operation
+ * (PKCS#11 v3.0, 5.1.2 ff). errors  HSM_E_OPERATION_ACTIVE, HSM_E_KEY_HANDLE, HSM_E_MECHANISM...,
+ *         HSM_E_KEY_FUNCTION, HSM_E_KEY_TYPE, HSM_E_KEY_SIZE, HSM_E_NOT_LOGGED_IN */
+HSM_MUST_USE hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
+                                      const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+/* Whole message: encrypt, decrypt, digest, sign, sign recover, verify recover (in: signature). */
+HSM_MUST_USE hsm_err hsm_core_op_single(hsm_core *core, hsm_session *session, hsm_op op,
+                                        hsm_bytes in, hsm_out *out);
+/* out NULL for digest, sign and verify. */
+HSM_MUST_USE hsm_err hsm_core_op_update(hsm_core *core, hsm_session *session, hsm_op op,
+                                        hsm_bytes in, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_op_final(hsm_core *core, hsm_session *session, hsm_op op,
+                                       hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_verify(hsm_core *core, hsm_session *session, hsm_bytes data,
+                                     hsm_bytes signature);
+HSM_MUST_USE hsm_err hsm_core_verify_final(hsm_core *core, hsm_session *session,
+                                           hsm_bytes signature);
+/* C_DigestKey. errors HSM_E_KEY_INDIGESTIBLE, HSM_E_KEY_HANDLE, HSM_E_OPERATION */
+HSM_MUST_USE hsm_err hsm_core_digest_key(hsm_core *core, hsm_session *session,
+                                         CK_OBJECT_HANDLE key);
+/* Ends the open operation because a front door found an argument bad; returns err, or
+ * HSM_E_OPERATION if none is open. */
+hsm_err hsm_core_abort(hsm_session *session, hsm_op op, hsm_err err);
+
+/* --- Keys (keys.c, wrap.c, derive.c) ------------------------------------------------------------ */
+
+HSM_MUST_USE hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session,
+                                           const CK_MECHANISM *mechanism, const hsm_template *tmpl,
+                                           CK_OBJECT_HANDLE *out_key);
+typedef struct hsm_pair_request {
+    const CK_MECHANISM *mechanism;
+    const hsm_template *public_template;
+    const hsm_template *private_template;
+} hsm_pair_request;
+HSM_MUST_USE hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
+                                            const hsm_pair_request *request,
+                                            CK_OBJECT_HANDLE *out_public,
+                                            CK_OBJECT_HANDLE *out_private);
+typedef struct hsm_wrap_request {
+    const CK_MECHANISM *mechanism;
+    CK_OBJECT_HANDLE wrapping_key;
+    CK_OBJECT_HANDLE key;
+} hsm_wrap_request;
+HSM_MUST_USE hsm_err hsm_core_wrap_key(hsm_core *core, hsm_session *session,
+                                       const hsm_wrap_request *request, hsm_out *wrapped);
+typedef struct hsm_unwrap_request {
+    const CK_MECHANISM *mechanism;
+    CK_OBJECT_HANDLE unwrapping_key;
+    hsm_bytes wrapped;
+    const hsm_template *tmpl;
+} hsm_unwrap_request;
+HSM_MUST_USE hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session,
+                                         const hsm_unwrap_request *request,
+                                         CK_OBJECT_HANDLE *out_key);
+typedef struct hsm_derive_request {
+    const CK_MECHANISM *mechanism;
+    CK_OBJECT_HANDLE base_key;
+    const hsm_template *tmpl;
+} hsm_derive_request;
+HSM_MUST_USE hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session,
+                                         const hsm_derive_request *request,
+                                         CK_OBJECT_HANDLE *out_key);
+
+#endif

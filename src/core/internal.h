@@ -1,0 +1,117 @@
+/* What the files of core share.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CORE_INTERNAL_H
+#define HSM_CORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "config/config.h"
+#include "core/core.h"
+#include "core/handles.h"
+#include "crypto/crypt.h"
+#include "crypto/crypto.h"
+#include "session/session.h"
+#include "store/ephemeral.h"
+#include "store/store.h"
+#include "token/token.h"
+
+/* One slot: its token, and the lock under which logins, logouts and (re)initialisation of that
+ * token happen one after the other. Taken before any session lock, never inside one. */
+typedef struct hsm_slot {
+    hsm_token *token;
+    pthread_mutex_t login_lock;
+} hsm_slot;
+
+struct hsm_core {
+    const hsm_config *config;
+    hsm_config *own_config; /* NULL when the caller's is used */
+    hsm_crypto *crypto;
+    hsm_store *store;
+    hsm_ephemeral *ephemeral; /* session objects */
+    hsm_handles *handles;     /* object handles */
+    hsm_session_table *sessions;
+    hsm_slot *slots;
+    uint32_t slot_count;
+};
+
+/* --- Access (access.c) ------------------------------------------------------------------------ */
+
+/* Whether private objects of the session's token are in view: the user is logged in. */
+bool hsm_core_sees_private(const hsm_core *core, const hsm_session *session);
+
+/* Whether the security officer is logged in to the session's token. */
+bool hsm_core_is_so(const hsm_core *core, const hsm_session *session);
+
+/* Resolves an object handle for a session: one reference; HSM_E_OBJECT_HANDLE when it is unknown,
+ * of another slot, destroyed, or private and out of view. */
+HSM_MUST_USE hsm_err hsm_core_object(hsm_core *core, const hsm_session *session,
+                                     CK_OBJECT_HANDLE handle, hsm_object **out_object);
+
+/* Whether the session may make, change or destroy an object of this kind.
+ * errors  HSM_E_SESSION_READ_ONLY, HSM_E_NOT_LOGGED_IN, HSM_E_TOKEN_NOT_INITIALIZED */
+HSM_MUST_USE hsm_err hsm_core_may_write(const hsm_core *core, const hsm_session *session,
+                                        bool is_token, bool is_private);
+
+/* The serial that is part of the associated data of an object's seal. */
+hsm_bytes hsm_core_serial(const hsm_core *core, uint32_t slot);
+
+/* --- Sessions (login.c) -------------------------------------------------------------------------- */
+
+/* Logs the slot's user out: private objects leave the view, and operations on them end.
+ * thread  the slot's login lock is held */
+void hsm_core_logout_slot(hsm_core *core, uint32_t slot);
+
+/* --- Objects (objects.c) ----------------------------------------------------------------------- */
+
+/* The handle of an object: an old one or a new one. errors HSM_E_LIMIT, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_core_handle_of(hsm_core *core, hsm_object *object,
+                                        CK_OBJECT_HANDLE *out_handle);
+
+/* Stores complete drafts (token objects durably, all in one commit; session objects in memory) and
+ * gives them handles; on an error none exists. */
+HSM_MUST_USE hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *drafts,
+                                  size_t count, CK_OBJECT_HANDLE *out_handles);
+
+/* Puts the token's built-in profile objects in view (profiles.c). */
+HSM_MUST_USE hsm_err hsm_core_add_profiles(hsm_core *core, uint32_t slot);
+
+/* --- Keys (key_parts.c) ------------------------------------------------------------------------ */
+
+/* The parsed key of an object; made on first use and kept with the object (borrowed from it).
+ * errors  HSM_E_KEY_TYPE (not a key), HSM_E_STORE_CORRUPT, HSM_E_NO_MEMORY, ... */
+HSM_MUST_USE hsm_err hsm_core_key(hsm_core *core, hsm_object *object, hsm_key **out_key);
+/* The parts of a draft, borrowed from it. */
+HSM_MUST_USE hsm_err hsm_core_draft_parts(const hsm_draft *draft, hsm_key_parts *out_parts);
+/* Puts the parts that belong to the draft's kind as attributes; those a caller already gave are
+ * kept. */
+HSM_MUST_USE hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *parts);
+/* Puts what follows from the key itself: check value, public key info, value length. */
+HSM_MUST_USE hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft);
+/* Puts where the key comes from: local, generation mechanism, always sensitive, never
+ * extractable. */
+typedef struct hsm_provenance {
+    bool is_local;
+    CK_MECHANISM_TYPE mechanism;  /* CK_UNAVAILABLE_INFORMATION unless generated */
+    bool may_be_always_sensitive; /* else CKA_ALWAYS_SENSITIVE is false whatever the draft says */
+    bool may_be_never_extractable;
+} hsm_provenance;
+HSM_MUST_USE hsm_err hsm_core_put_provenance(hsm_draft *draft, const hsm_provenance *provenance);
+
+/* --- Rules for using a key (policy.c) ------------------------------------------------------------ */
+
+/* A key about to be used. */
+typedef struct hsm_key_use {
+    const CK_MECHANISM *mechanism;
+    hsm_op op;
+    hsm_object *object; /* NULL for digests */
+} hsm_key_use;
+
+/* Checks usage flag, mechanism row, key type, allowed mechanisms, dates and the rules in force, and
+ * reads the parameter. out_key is NULL for digests.
+ * errors  HSM_E_KEY_FUNCTION, HSM_E_MECHANISM, HSM_E_KEY_TYPE, HSM_E_KEY_SIZE,
+ *         HSM_E_MECHANISM_PARAM, and those of hsm_core_key() */
+HSM_MUST_USE hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use,
+                                    const hsm_mech **out_mech, hsm_mech_params *out_params,
+                                    hsm_key **out_key);
+
+#endif

@@ -1,0 +1,145 @@
+/* Generating keys and key pairs.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/internal.h"
+
+#define RSA_BITS_MAX 65536u
+
+/* The row of a key generation mechanism, allowed and with its parameter checked. */
+static hsm_err admit_generation(hsm_core *core, const CK_MECHANISM *mechanism, hsm_op op,
+                                const hsm_mech **out_mech)
+{
+    const hsm_key_use use = { .mechanism = mechanism, .op = op };
+    hsm_mech_params params;
+    hsm_key *none = NULL;
+
+    HSM_TRY(hsm_core_admit(core, &use, out_mech, &params, &none));
+    return HSM_OK;
+}
+
+/* Starts a draft whose class and key type the mechanism gives. Generic secrets may be asked for
+ * under the key type of an HMAC; the template's own type is then kept. */
+static hsm_err start_draft(const hsm_core *core, const hsm_session *session,
+                           const hsm_template *tmpl, CK_OBJECT_CLASS object_class,
+                           const hsm_mech *mech, hsm_draft **out_draft)
+{
+    const CK_ULONG asked = hsm_template_ulong(tmpl, CKA_KEY_TYPE, mech->key_type);
+    const CK_ULONG key_type = mech->key_type == HSM_KEY_TYPE_NONE ? asked : mech->key_type;
+    const hsm_attr implied[] = {
+        { CKA_CLASS, hsm_bytes_of(&object_class, sizeof object_class) },
+        { CKA_KEY_TYPE, hsm_bytes_of(&key_type, sizeof key_type) },
+    };
+    const hsm_template all = { implied, HSM_ARRAY_LEN(implied) };
+
+    return hsm_draft_from_template(HSM_ORIGIN_GENERATE, tmpl, &all, hsm_core_is_so(core, session),
+                                   out_draft);
+}
+
+/* What every generated key says of itself. */
+static hsm_err finish_draft(hsm_draft *draft, const hsm_key_parts *parts, const hsm_mech *mech)
+{
+    const hsm_provenance provenance = {
+        .is_local = true,
+        .mechanism = mech->id,
+        .may_be_always_sensitive = true,
+        .may_be_never_extractable = true,
+    };
+
+    HSM_TRY(hsm_core_put_parts(draft, parts));
+    return hsm_core_put_provenance(draft, &provenance);
+}
+
+/* Whether the session may make this object, asked before time goes into making the key. */
+static hsm_err may_make(hsm_core *core, hsm_session *session, const hsm_draft *draft)
+{
+    return hsm_core_may_write(core, session, hsm_draft_bool(draft, CKA_TOKEN, false),
+                              hsm_draft_bool(draft, CKA_PRIVATE, true));
+}
+
+hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MECHANISM *mechanism,
+                              const hsm_template *tmpl, CK_OBJECT_HANDLE *out_key)
+{
+    const hsm_mech *mech = NULL;
+    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+    HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
+
+    HSM_TRY(admit_generation(core, mechanism, HSM_OP_GENERATE, &mech));
+    HSM_TRY(start_draft(core, session, tmpl, CKO_SECRET_KEY, mech, &draft));
+    HSM_TRY(may_make(core, session, draft));
+
+    const CK_ULONG value_len = hsm_draft_ulong(draft, CKA_VALUE_LEN, 0);
+    HSM_CHECK(value_len > 0, HSM_E_TEMPLATE_INCOMPLETE);
+    HSM_CHECK(value_len <= HSM_SECRET_MAX_BYTES, HSM_E_ATTRIBUTE_VALUE);
+    const hsm_keygen request = {
+        .mech = mech,
+        .key_type = hsm_draft_ulong(draft, CKA_KEY_TYPE, mech->key_type),
+        .bits = (uint32_t)value_len * 8,
+    };
+    HSM_TRY(hsm_keygen_run(core->crypto, &request, &bundle));
+    HSM_TRY(finish_draft(draft, &bundle.parts, mech));
+    HSM_TRY(hsm_core_put_derived(core, draft));
+    return hsm_core_add(core, session, &draft, 1, out_key);
+}
+
+static hsm_err read_pair_request(const hsm_mech *mech, const hsm_draft *public_draft,
+                                 hsm_keygen *out_request)
+{
+    hsm_keygen request = { .mech = mech, .key_type = mech->key_type };
+
+    if (hsm_draft_kind(public_draft) == HSM_KIND_RSA_PUBLIC) {
+        const CK_ULONG bits = hsm_draft_ulong(public_draft, CKA_MODULUS_BITS, 0);
+
+        HSM_CHECK(bits <= RSA_BITS_MAX, HSM_E_KEY_SIZE);
+        request.bits = (uint32_t)bits;
+        (void)hsm_draft_get(public_draft, CKA_PUBLIC_EXPONENT, &request.public_exponent);
+    } else {
+        HSM_CHECK(hsm_draft_get(public_draft, CKA_EC_PARAMS, &request.ec_params),
+                  HSM_E_TEMPLATE_INCOMPLETE);
+    }
+    *out_request = request;
+    return HSM_OK;
+}
+
+/* The two halves carry the same SubjectPublicKeyInfo; it is made once. */
+static hsm_err finish_pair(hsm_core *core, hsm_draft *drafts[2], const hsm_key_parts *parts,
+                           const hsm_mech *mech)
+{
+    hsm_key_parts public_parts = *parts;
+    hsm_bytes spki;
+
+    public_parts.key_class = CKO_PUBLIC_KEY;
+    HSM_TRY(finish_draft(drafts[0], &public_parts, mech));
+    HSM_TRY(hsm_core_put_derived(core, drafts[0]));
+    HSM_TRY(finish_draft(drafts[1], parts, mech));
+    if (!hsm_draft_get(drafts[0], CKA_PUBLIC_KEY_INFO, &spki))
+        return HSM_OK;
+    return hsm_draft_put(drafts[1], CKA_PUBLIC_KEY_INFO, spki);
+}
+
+hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
+                               const hsm_pair_request *request, CK_OBJECT_HANDLE *out_public,
+                               CK_OBJECT_HANDLE *out_private)
+{
+    const hsm_mech *mech = NULL;
+    HSM_AUTO(hsm_draft_drop) hsm_draft *public_draft = NULL;
+    HSM_AUTO(hsm_draft_drop) hsm_draft *private_draft = NULL;
+    HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
+    CK_OBJECT_HANDLE handles[2];
+    hsm_keygen keygen;
+
+    HSM_TRY(admit_generation(core, request->mechanism, HSM_OP_GENERATE_PAIR, &mech));
+    HSM_TRY(
+        start_draft(core, session, request->public_template, CKO_PUBLIC_KEY, mech, &public_draft));
+    HSM_TRY(start_draft(core, session, request->private_template, CKO_PRIVATE_KEY, mech,
+                        &private_draft));
+    HSM_TRY(may_make(core, session, public_draft));
+    HSM_TRY(may_make(core, session, private_draft));
+    HSM_TRY(read_pair_request(mech, public_draft, &keygen));
+
+    HSM_TRY(hsm_keygen_run(core->crypto, &keygen, &bundle));
+    hsm_draft *drafts[2] = { public_draft, private_draft };
+    HSM_TRY(finish_pair(core, drafts, &bundle.parts, mech));
+    HSM_TRY(hsm_core_add(core, session, drafts, 2, handles));
+    *out_public = handles[0];
+    *out_private = handles[1];
+    return HSM_OK;
+}

@@ -1,0 +1,192 @@
+/* Encrypt, decrypt, digest, sign and verify: the open operations of a session.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/internal.h"
+
+static hsm_operation *operation_of(hsm_session *session, hsm_op op)
+{
+    return &session->operation[hsm_op_slot_of(op)];
+}
+
+/* Whether the key of the last operation is the one asked for and still what it was, so that it can
+ * be used again without any shared lock. Logout drops it (hsm_session_forget_keys). */
+static bool keeps_key(hsm_core *core, const hsm_session *session, const hsm_operation *operation,
+                      CK_OBJECT_HANDLE key)
+{
+    hsm_object *object = operation->object;
+
+    if (object == NULL || operation->handle != key ||
+        !atomic_load_explicit(&object->is_live, memory_order_acquire))
+        return false;
+    if (object->is_private && !hsm_core_sees_private(core, session))
+        return false;
+    return !object->is_token || hsm_store_check_current(core->store, object) == HSM_OK;
+}
+
+static hsm_err resolve_key(hsm_core *core, const hsm_session *session, hsm_operation *operation,
+                           CK_OBJECT_HANDLE key)
+{
+    if (keeps_key(core, session, operation, key))
+        return HSM_OK;
+
+    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+    hsm_err err = hsm_core_object(core, session, key, &object);
+    if (err == HSM_OK && object->key_type == HSM_KEY_TYPE_NONE)
+        err = HSM_E_KEY_HANDLE;
+    HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
+    HSM_TRY(err);
+
+    hsm_object_release(operation->object);
+    operation->object = HSM_MOVE(object);
+    operation->handle = key;
+    return HSM_OK;
+}
+
+static hsm_err cancel(hsm_operation *operation)
+{
+    if (operation->is_open)
+        hsm_operation_end(operation);
+    return HSM_OK;
+}
+
+hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
+                         const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    hsm_operation *operation = operation_of(session, op);
+
+    if (mechanism == NULL)
+        return cancel(operation);
+    HSM_CHECK(!operation->is_open, HSM_E_OPERATION_ACTIVE);
+    if (op != HSM_OP_DIGEST)
+        HSM_TRY(resolve_key(core, session, operation, key));
+
+    const hsm_mech *mech = NULL;
+    hsm_key *parsed = NULL;
+    hsm_mech_params params;
+    const hsm_key_use use = {
+        .mechanism = mechanism,
+        .op = op,
+        .object = op == HSM_OP_DIGEST ? NULL : operation->object,
+    };
+    HSM_TRY(hsm_core_admit(core, &use, &mech, &params, &parsed));
+    HSM_TRY(hsm_operation_prepare(operation, core->crypto));
+    HSM_TRY(hsm_crypt_begin(operation->crypt, op, mech, &params, parsed));
+
+    operation->needs_login = use.object != NULL && use.object->always_authenticate;
+    operation->is_open = true;
+    return HSM_OK;
+}
+
+/* The operation, ready to be used: open, and authenticated for this once if the key asks for it.
+ * A missing authentication ends it, as every error does. */
+static hsm_err ready(hsm_operation *operation)
+{
+    HSM_CHECK(operation->is_open, HSM_E_OPERATION);
+    if (operation->needs_login) {
+        hsm_operation_end(operation);
+        return HSM_E_NOT_LOGGED_IN;
+    }
+    return HSM_OK;
+}
+
+/* After a step that gives the result: a question for the length and a buffer that is too small
+ * leave the operation as it is; everything else ends it (PKCS#11 v3.2, 5.2). */
+static hsm_err ends(hsm_operation *operation, hsm_err err, const hsm_out *out)
+{
+    const bool goes_on =
+        err == HSM_E_BUFFER_TOO_SMALL || (err == HSM_OK && out != NULL && out->data == NULL);
+
+    if (!goes_on)
+        hsm_operation_end(operation);
+    return err;
+}
+
+hsm_err hsm_core_op_single(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
+                           hsm_out *out)
+{
+    hsm_operation *operation = operation_of(session, op);
+
+    (void)core;
+    HSM_TRY(ready(operation));
+    return ends(operation, hsm_crypt_single(operation->crypt, in, out), out);
+}
+
+hsm_err hsm_core_op_update(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
+                           hsm_out *out)
+{
+    hsm_operation *operation = operation_of(session, op);
+
+    (void)core;
+    HSM_TRY(ready(operation));
+    const hsm_err err = hsm_crypt_update(operation->crypt, in, out);
+    if (err != HSM_OK && err != HSM_E_BUFFER_TOO_SMALL)
+        hsm_operation_end(operation);
+    return err;
+}
+
+hsm_err hsm_core_op_final(hsm_core *core, hsm_session *session, hsm_op op, hsm_out *out)
+{
+    hsm_operation *operation = operation_of(session, op);
+
+    (void)core;
+    HSM_TRY(ready(operation));
+    return ends(operation, hsm_crypt_final(operation->crypt, out), out);
+}
+
+hsm_err hsm_core_verify(hsm_core *core, hsm_session *session, hsm_bytes data, hsm_bytes signature)
+{
+    hsm_operation *operation = operation_of(session, HSM_OP_VERIFY);
+
+    (void)core;
+    HSM_TRY(ready(operation));
+    return ends(operation, hsm_crypt_verify(operation->crypt, data, signature), NULL);
+}
+
+hsm_err hsm_core_verify_final(hsm_core *core, hsm_session *session, hsm_bytes signature)
+{
+    hsm_operation *operation = operation_of(session, HSM_OP_VERIFY);
+
+    (void)core;
+    HSM_TRY(ready(operation));
+    return ends(operation, hsm_crypt_verify_final(operation->crypt, signature), NULL);
+}
+
+/* Only keys whose value may be seen outside can be digested: the digest of a short sensitive value
+ * would give it away (PKCS#11 v3.2, C_DigestKey leaves the choice to the token). */
+static hsm_err digest_value(hsm_core *core, const hsm_operation *operation, hsm_object *object)
+{
+    HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
+
+    HSM_CHECK(object->object_class == CKO_SECRET_KEY && !object->is_sensitive,
+              HSM_E_KEY_INDIGESTIBLE);
+    HSM_TRY(hsm_object_open_secrets(object, hsm_core_serial(core, object->slot), &secrets));
+    for (size_t i = 0; i < secrets.attr_count; i++) {
+        if (secrets.attrs[i].type == CKA_VALUE)
+            return hsm_crypt_update(operation->crypt, secrets.attrs[i].value, NULL);
+    }
+    return HSM_E_KEY_INDIGESTIBLE;
+}
+
+hsm_err hsm_core_digest_key(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE key)
+{
+    hsm_operation *operation = operation_of(session, HSM_OP_DIGEST);
+    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+
+    HSM_TRY(ready(operation));
+    hsm_err err = hsm_core_object(core, session, key, &object);
+    if (err == HSM_E_OBJECT_HANDLE)
+        err = HSM_E_KEY_HANDLE;
+    if (err == HSM_OK)
+        err = digest_value(core, operation, object);
+    if (err != HSM_OK)
+        hsm_operation_end(operation);
+    return err;
+}
+
+hsm_err hsm_core_abort(hsm_session *session, hsm_op op, hsm_err err)
+{
+    hsm_operation *operation = operation_of(session, op);
+
+    HSM_CHECK(operation->is_open, HSM_E_OPERATION);
+    hsm_operation_end(operation);
+    return err;
+}
