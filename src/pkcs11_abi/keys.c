@@ -1,0 +1,172 @@
+/* Key management (PKCS#11 v3.2, 5.18).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "pkcs11_abi/abi.h"
+#include "pkcs11_abi/args.h"
+#include "pkcs11_abi/templates.h"
+
+CK_RV C_GenerateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                    CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulCount, CK_OBJECT_HANDLE_PTR phKey)
+{
+    HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
+    if (core == NULL)
+        return abi_refused();
+
+    HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
+    HSM_AUTO(abi_template_clear) abi_template tmpl = ABI_TEMPLATE_EMPTY;
+    CK_MECHANISM mechanism;
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    hsm_err err = hsm_core_session(core, hSession, &session);
+    if (err == HSM_OK && phKey == NULL)
+        err = HSM_E_ARG;
+    if (err == HSM_OK)
+        err = abi_mechanism(pMechanism, &mechanism);
+    if (err == HSM_OK)
+        err = abi_template_read(pTemplate, ulCount, &tmpl);
+    if (err == HSM_OK)
+        err = hsm_core_generate_key(core, session, &mechanism, &tmpl.view, &handle);
+    return abi_put(err, &handle, sizeof handle, phKey);
+}
+
+/* A key pair's handles, together or not at all. */
+typedef struct key_pair {
+    CK_OBJECT_HANDLE public_key;
+    CK_OBJECT_HANDLE private_key;
+} key_pair;
+
+/* The caller's two templates, unchecked. */
+typedef struct pair_templates {
+    const void *public_attributes;
+    CK_ULONG public_count;
+    const void *private_attributes;
+    CK_ULONG private_count;
+} pair_templates;
+
+static hsm_err generate_pair(hsm_core *core, hsm_session *session, const void *mechanism,
+                             const pair_templates *templates, key_pair *out_pair)
+{
+    HSM_AUTO(abi_template_clear) abi_template public_tmpl = ABI_TEMPLATE_EMPTY;
+    HSM_AUTO(abi_template_clear) abi_template private_tmpl = ABI_TEMPLATE_EMPTY;
+    CK_MECHANISM copy;
+
+    HSM_TRY(abi_mechanism(mechanism, &copy));
+    HSM_TRY(abi_template_read(templates->public_attributes, templates->public_count, &public_tmpl));
+    HSM_TRY(
+        abi_template_read(templates->private_attributes, templates->private_count, &private_tmpl));
+    const hsm_pair_request request = {
+        .mechanism = &copy,
+        .public_template = &public_tmpl.view,
+        .private_template = &private_tmpl.view,
+    };
+    return hsm_core_generate_pair(core, session, &request, &out_pair->public_key,
+                                  &out_pair->private_key);
+}
+
+CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                        CK_ATTRIBUTE_PTR pPublicKeyTemplate, CK_ULONG ulPublicKeyAttributeCount,
+                        CK_ATTRIBUTE_PTR pPrivateKeyTemplate, CK_ULONG ulPrivateKeyAttributeCount,
+                        CK_OBJECT_HANDLE_PTR phPublicKey, CK_OBJECT_HANDLE_PTR phPrivateKey)
+{
+    HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
+    if (core == NULL)
+        return abi_refused();
+
+    HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
+    const pair_templates templates = { pPublicKeyTemplate, ulPublicKeyAttributeCount,
+                                       pPrivateKeyTemplate, ulPrivateKeyAttributeCount };
+    key_pair pair = { CK_INVALID_HANDLE, CK_INVALID_HANDLE };
+    hsm_err err = hsm_core_session(core, hSession, &session);
+    if (err == HSM_OK && (phPublicKey == NULL || phPrivateKey == NULL))
+        err = HSM_E_ARG;
+    if (err == HSM_OK)
+        err = generate_pair(core, session, pMechanism, &templates, &pair);
+    if (err == HSM_OK)
+        (void)memcpy(phPublicKey, &pair.public_key, sizeof pair.public_key);
+    return abi_put(err, &pair.private_key, sizeof pair.private_key, phPrivateKey);
+}
+
+CK_RV C_WrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pWrappedKey,
+                CK_ULONG_PTR pulWrappedKeyLen)
+{
+    HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
+    if (core == NULL)
+        return abi_refused();
+
+    HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
+    CK_MECHANISM mechanism;
+    hsm_out wrapped = { 0 };
+    hsm_err err = hsm_core_session(core, hSession, &session);
+    if (err == HSM_OK && !abi_out(pWrappedKey, pulWrappedKeyLen, &wrapped))
+        err = HSM_E_ARG;
+    if (err == HSM_OK)
+        err = abi_mechanism(pMechanism, &mechanism);
+    if (err != HSM_OK)
+        return abi_rv(err);
+
+    const hsm_wrap_request request = {
+        .mechanism = &mechanism,
+        .wrapping_key = hWrappingKey,
+        .key = hKey,
+    };
+    err = hsm_core_wrap_key(core, session, &request, &wrapped);
+    return abi_out_done(err, &wrapped, pulWrappedKeyLen);
+}
+
+/* The template and mechanism of C_UnwrapKey and C_DeriveKey. */
+static hsm_err read_both(const void *mechanism, CK_MECHANISM *out_mechanism, const void *attributes,
+                         CK_ULONG count, abi_template *tmpl)
+{
+    HSM_TRY(abi_mechanism(mechanism, out_mechanism));
+    return abi_template_read(attributes, count, tmpl);
+}
+
+CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                  CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey,
+                  CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount,
+                  CK_OBJECT_HANDLE_PTR phKey)
+{
+    HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
+    if (core == NULL)
+        return abi_refused();
+
+    HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
+    HSM_AUTO(abi_template_clear) abi_template tmpl = ABI_TEMPLATE_EMPTY;
+    CK_MECHANISM mechanism;
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    hsm_unwrap_request request = { .mechanism = &mechanism, .unwrapping_key = hUnwrappingKey };
+    hsm_err err = hsm_core_session(core, hSession, &session);
+    if (err == HSM_OK && (phKey == NULL || !abi_in(pWrappedKey, ulWrappedKeyLen, &request.wrapped)))
+        err = HSM_E_ARG;
+    if (err == HSM_OK)
+        err = read_both(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
+    if (err == HSM_OK) {
+        request.tmpl = &tmpl.view;
+        err = hsm_core_unwrap_key(core, session, &request, &handle);
+    }
+    return abi_put(err, &handle, sizeof handle, phKey);
+}
+
+CK_RV C_DeriveKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                  CK_OBJECT_HANDLE hBaseKey, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount,
+                  CK_OBJECT_HANDLE_PTR phKey)
+{
+    HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
+    if (core == NULL)
+        return abi_refused();
+
+    HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
+    HSM_AUTO(abi_template_clear) abi_template tmpl = ABI_TEMPLATE_EMPTY;
+    CK_MECHANISM mechanism;
+    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+    hsm_derive_request request = { .mechanism = &mechanism, .base_key = hBaseKey };
+    hsm_err err = hsm_core_session(core, hSession, &session);
+    if (err == HSM_OK && phKey == NULL)
+        err = HSM_E_ARG;
+    if (err == HSM_OK)
+        err = read_both(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
+    if (err == HSM_OK) {
+        request.tmpl = &tmpl.view;
+        err = hsm_core_derive_key(core, session, &request, &handle);
+    }
+    return abi_put(err, &handle, sizeof handle, phKey);
+}
