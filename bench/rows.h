@@ -1,0 +1,77 @@
+/* What is measured: one row per operation, the same for every contestant.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_ROWS_H
+#define BENCH_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ck.h"
+
+typedef enum bench_kind {
+    BENCH_SIGN,
+    BENCH_VERIFY,
+    BENCH_ENCRYPT,
+    BENCH_DIGEST,
+    BENCH_GENERATE_PAIR,
+    BENCH_SESSION, /* open and close */
+} bench_kind;
+
+typedef enum bench_key {
+    BENCH_KEY_NONE,
+    BENCH_KEY_RSA_2048,
+    BENCH_KEY_RSA_3072,
+    BENCH_KEY_RSA_4096,
+    BENCH_KEY_P256,
+    BENCH_KEY_P384,
+    BENCH_KEY_ED25519,
+    BENCH_KEY_AES_256,
+    BENCH_KEY_HMAC,
+    BENCH_KEY_COUNT,
+} bench_key;
+
+typedef struct bench_row {
+    const char *name;
+    bench_kind kind;
+    bench_key key;
+    CK_MECHANISM_TYPE mechanism;
+    size_t data_bytes;
+    double target_ratio;    /* of raw OpenSSL; 0: none */
+    double target_per_sec;  /* where raw P-256 signs 45,000 a second; 0: none */
+    unsigned sessions_open; /* sessions open meanwhile */
+} bench_row;
+
+extern const bench_row bench_rows[];
+extern const size_t bench_row_count;
+
+/* Runs a row for about `seconds` and gives operations per second; negative: not supported. */
+typedef struct bench_contestant {
+    const char *name;
+    double (*run)(void *state, const bench_row *row, double seconds);
+    void *state;
+} bench_contestant;
+
+/* Monotonic seconds. */
+double bench_now(void);
+
+/* Raw OpenSSL with contexts kept between operations. NULL on failure. */
+void *bench_raw_open(void);
+void bench_raw_close(void *state);
+double bench_raw_run(void *state, const bench_row *row, double seconds);
+
+/* A PKCS#11 module with a fresh token and token keys. The module reads its configuration from the
+ * environment, which the caller has set. NULL on failure, with a line on standard error. */
+void *bench_p11_open(const char *module_path);
+void bench_p11_close(void *state);
+double bench_p11_run(void *state, const bench_row *row, double seconds);
+/* The same row on `threads` threads, each with a session of its own, all with the same key. */
+double bench_p11_run_threads(void *state, const bench_row *row, double seconds, unsigned threads);
+/* For the larger measurements (scale.c). */
+CK_FUNCTION_LIST *bench_p11_functions(void *state);
+CK_SESSION_HANDLE bench_p11_session(void *state);
+
+/* Find, durable creation, start-up and memory, as JSON lines. Returns 0 if all went well. */
+int bench_scale(void *state, const char *name, unsigned long objects);
+
+#endif

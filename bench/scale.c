@@ -1,0 +1,235 @@
+/* What depends on size: searching among many objects, durable creation, opening again, memory.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "bench/rows.h"
+#include "pkcs11/pkcs11.h"
+
+static CK_BBOOL yes = CK_TRUE;
+
+static long rss_kib(const char *field)
+{
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = -1;
+
+    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, field, strlen(field)) == 0)
+            kib = strtol(line + strlen(field) + 1, NULL, 10);
+    }
+    if (status != NULL)
+        (void)fclose(status);
+    return kib;
+}
+
+/* One small token key with an ID and a label of its own. */
+static CK_RV create_key(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, unsigned long number)
+{
+    CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_AES;
+    CK_OBJECT_HANDLE made = 0;
+    uint8_t value[32] = { 1 };
+    char label[32];
+    const int label_len = snprintf(label, sizeof label, "key %lu", number);
+    CK_ATTRIBUTE tmpl[] = {
+        { CKA_CLASS, &object_class, sizeof object_class },
+        { CKA_KEY_TYPE, &type, sizeof type },
+        { CKA_TOKEN, &yes, 1 },
+        { CKA_PRIVATE, &yes, 1 },
+        { CKA_ENCRYPT, &yes, 1 },
+        { CKA_VALUE, value, sizeof value },
+        { CKA_ID, &number, sizeof number },
+        { CKA_LABEL, label, (CK_ULONG)label_len },
+    };
+
+    memcpy(value, &number, sizeof number);
+    return f->C_CreateObject(session, tmpl, sizeof tmpl / sizeof tmpl[0], &made);
+}
+
+typedef struct creator {
+    pthread_t thread;
+    CK_FUNCTION_LIST *f;
+    CK_SESSION_HANDLE session;
+    unsigned long first;
+    unsigned long count;
+    CK_RV rv;
+} creator;
+
+static void *create_many(void *arg)
+{
+    creator *c = arg;
+
+    for (unsigned long i = 0; i < c->count && c->rv == CKR_OK; i++)
+        c->rv = create_key(c->f, c->session, c->first + i);
+    return NULL;
+}
+
+/* Objects per second made durably by `threads` threads; negative on failure. */
+static double create_rate(void *state, unsigned long *next, unsigned long count, unsigned threads)
+{
+    creator creators[16] = { 0 };
+    CK_FUNCTION_LIST *f = bench_p11_functions(state);
+    CK_SESSION_INFO info;
+    bool is_good = f->C_GetSessionInfo(bench_p11_session(state), &info) == CKR_OK;
+    const double start = bench_now();
+
+    for (unsigned i = 0; i < threads && is_good; i++) {
+        creators[i] = (creator){ .f = f, .first = *next, .count = count / threads };
+        *next += count / threads;
+        is_good = f->C_OpenSession(info.slotID, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                                   &creators[i].session) == CKR_OK &&
+                  pthread_create(&creators[i].thread, NULL, create_many, &creators[i]) == 0;
+    }
+    for (unsigned i = 0; i < threads && is_good; i++) {
+        (void)pthread_join(creators[i].thread, NULL);
+        (void)f->C_CloseSession(creators[i].session);
+        is_good = creators[i].rv == CKR_OK;
+        if (!is_good)
+            (void)fprintf(stderr, "bench: C_CreateObject: 0x%lx\n", (unsigned long)creators[i].rv);
+    }
+    return is_good ? (double)count / (bench_now() - start) : -1;
+}
+
+/* The disk's own rate: append 1 KiB and fdatasync. */
+static double disk_rate(void)
+{
+    const char *folder = getenv("BENCH_DIRECTORY");
+    char path[4096];
+    char block[1024] = { 0 };
+    unsigned long done = 0;
+
+    (void)snprintf(path, sizeof path, "%s/sync-probe", folder == NULL ? "." : folder);
+    const int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    const double start = bench_now();
+    while (fd >= 0 && bench_now() - start < 1.0) {
+        if (write(fd, block, sizeof block) != (ssize_t)sizeof block || fdatasync(fd) != 0)
+            break;
+        done++;
+    }
+    const double rate = (double)done / (bench_now() - start);
+    if (fd >= 0)
+        (void)close(fd);
+    (void)unlink(path);
+    return rate;
+}
+
+/* Seconds for one whole search (Init, Find, Final); negative on failure or if nothing is found. */
+static double find_once(void *state, CK_ATTRIBUTE *attr)
+{
+    CK_FUNCTION_LIST *f = bench_p11_functions(state);
+    const CK_SESSION_HANDLE session = bench_p11_session(state);
+    CK_OBJECT_HANDLE found = 0;
+    CK_ULONG count = 0;
+    const double start = bench_now();
+    const bool is_good = f->C_FindObjectsInit(session, attr, 1) == CKR_OK &&
+                         f->C_FindObjects(session, &found, 1, &count) == CKR_OK &&
+                         f->C_FindObjectsFinal(session) == CKR_OK && count == 1;
+
+    return is_good ? bench_now() - start : -1;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double left = *(const double *)a;
+    const double right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* Median of searches for `touched` different keys. */
+static double find_median(void *state, unsigned long objects, bool by_label, unsigned touched)
+{
+    double *times = calloc(touched, sizeof *times);
+    double median = -1;
+
+    for (unsigned i = 0; times != NULL && i < touched; i++) {
+        unsigned long number = 1 + (i * 7919UL) % objects;
+        char label[32];
+        const int label_len = snprintf(label, sizeof label, "key %lu", number);
+        CK_ATTRIBUTE attr = { CKA_ID, &number, sizeof number };
+
+        if (by_label)
+            attr = (CK_ATTRIBUTE){ CKA_LABEL, label, (CK_ULONG)label_len };
+        times[i] = find_once(state, &attr);
+        if (times[i] < 0) {
+            free(times);
+            return -1;
+        }
+    }
+    if (times != NULL) {
+        qsort(times, touched, sizeof *times, by_value);
+        median = times[touched / 2];
+    }
+    free(times);
+    return median;
+}
+
+/* Initialising again and logging in, then the first search. */
+static int open_again(void *state, const char *name)
+{
+    CK_FUNCTION_LIST *f = bench_p11_functions(state);
+    CK_SESSION_INFO info;
+    CK_SESSION_HANDLE session = 0;
+    CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
+    CK_UTF8CHAR pin[] = "1234-abcd";
+    CK_OBJECT_HANDLE found = 0;
+    CK_ULONG count = 0;
+    unsigned long number = 4242;
+    CK_ATTRIBUTE attr = { CKA_ID, &number, sizeof number };
+
+    if (f->C_GetSessionInfo(bench_p11_session(state), &info) != CKR_OK ||
+        f->C_Finalize(NULL) != CKR_OK)
+        return 1;
+    const double start = bench_now();
+    const CK_RV rv = f->C_Initialize(&args);
+    const double initialised = bench_now();
+    if (rv != CKR_OK || f->C_OpenSession(info.slotID, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL,
+                                         NULL, &session) != CKR_OK)
+        return 1;
+    const double before_login = bench_now();
+    if (f->C_Login(session, CKU_USER, pin, sizeof pin - 1) != CKR_OK)
+        return 1;
+    const double logged_in = bench_now();
+    if (f->C_FindObjectsInit(session, &attr, 1) != CKR_OK ||
+        f->C_FindObjects(session, &found, 1, &count) != CKR_OK ||
+        f->C_FindObjectsFinal(session) != CKR_OK)
+        return 1;
+    (void)printf("{\"module\": \"%s\", \"initialize_ms\": %.2f, \"login_ms\": %.2f, "
+                 "\"first_find_ms\": %.3f, \"found\": %lu}\n",
+                 name, (initialised - start) * 1e3, (logged_in - before_login) * 1e3,
+                 (bench_now() - logged_in) * 1e3, (unsigned long)count);
+    return count == 1 ? 0 : 1;
+}
+
+int bench_scale(void *state, const char *name, unsigned long objects)
+{
+    unsigned long next = 1;
+    const long idle = rss_kib("VmRSS:");
+    const double disk = disk_rate();
+    const double one = create_rate(state, &next, 2000, 1);
+    const double eight = create_rate(state, &next, 16000, 8);
+
+    if (one < 0 || eight < 0)
+        return 1;
+    (void)printf(
+        "{\"module\": \"%s\", \"disk_syncs_per_s\": %.0f, \"create_1_thread_per_s\": %.0f, "
+        "\"create_8_threads_per_s\": %.0f, \"ratio_1\": %.2f, \"ratio_8\": %.2f}\n",
+        name, disk, one, eight, one / disk, eight / disk);
+    if (objects > next && create_rate(state, &next, objects - next, 8) < 0)
+        return 1;
+    const double by_id = find_median(state, next - 1, false, 1000);
+    const double by_label = find_median(state, next - 1, true, 1000);
+    (void)printf("{\"module\": \"%s\", \"objects\": %lu, \"find_by_id_us\": %.1f, "
+                 "\"find_by_label_us\": %.1f, \"rss_idle_kib\": %ld, \"rss_now_kib\": %ld, "
+                 "\"rss_peak_kib\": %ld}\n",
+                 name, next - 1, by_id * 1e6, by_label * 1e6, idle, rss_kib("VmRSS:"),
+                 rss_kib("VmHWM:"));
+    (void)fflush(stdout);
+    return by_id < 0 || by_label < 0 ? 1 : open_again(state, name);
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# make bench: ours, raw OpenSSL of the same version and SoftHSM2 in one run, then sizes.
+# BENCH_OBJECTS (100000) keys for the search figures; BENCH_ARGS go to the first run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=${BENCH_BUILD:-build}
+objects=${BENCH_OBJECTS:-100000}
+work=$(mktemp -d "${BENCH_DIRECTORY:-${TMPDIR:-/tmp}}/craton-bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+export BENCH_DIRECTORY=$work
+
+mkdir -p "$work/softhsm" "$work/ours"
+printf 'directories.tokendir = %s/softhsm\nobjectstore.backend = file\nlog.level = ERROR\n' \
+    "$work" > "$work/softhsm2.conf"
+export SOFTHSM2_CONF=$work/softhsm2.conf
+config() { # directory
+    printf '[token]\nstorage_path = "%s"\nmax_sessions = 20000\nmax_rw_sessions = 20000\n' "$1"
+}
+config "$work/ours" > "$work/ours.toml"
+chmod 600 "$work/ours.toml"
+export CRATON_HSM_CONFIG=$work/ours.toml
+
+softhsm=()
+for path in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so; do
+    [ -e "$path" ] && softhsm=("softhsm2=$path") && break
+done
+[ ${#softhsm[@]} -gt 0 ] || echo "bench: SoftHSM2 is not installed, its column is left out" >&2
+
+# shellcheck disable=SC2086 # BENCH_ARGS is a list of words
+"$build/bench/bench" ${BENCH_ARGS:-} "ours=$build/libcraton_hsm.so" "${softhsm[@]}"
+
+fresh() {
+    rm -rf "$work/ours"
+    mkdir -p "$work/ours"
+}
+fresh
+"$build/bench/bench" --threads --rounds 3 "ours=$build/libcraton_hsm.so"
+fresh
+"$build/bench/bench" --scale "$objects" "ours=$build/libcraton_hsm.so"
