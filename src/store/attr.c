@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/attr.h"
+
+#include "store/attr_internal.h"
+
+#define DATE_BYTES 8u
+#define CHECK_VALUE_BYTES 3u
+#define CRC64_BYTES 8u
+
+/* --- look-up ------------------------------------------------------------------------------------ */
+
+/* Every key made looks dozens of attributes up, in no foreseeable order: the loop has no branch that
+ * depends on the comparison. */
+const hsm_attr_info *hsm_attr_any(CK_ATTRIBUTE_TYPE type)
+{
+    const hsm_attr_info *low = hsm_attr_rows; /* no row before it is of the type */
+    size_t count = hsm_attr_row_count;
+
+    while (count > 1) {
+        const size_t half = count / 2;
+
+        low += low[half - 1].type < type ? half : 0;
+        count -= half;
+    }
+    return low->type == type ? low : NULL;
+}
+
+const hsm_attr_info *hsm_attr_find(CK_ATTRIBUTE_TYPE type, hsm_object_kind kind)
+{
+    const hsm_attr_info *end = hsm_attr_rows + hsm_attr_row_count;
+
+    for (const hsm_attr_info *info = hsm_attr_any(type); info != NULL && info < end; info++) {
+        if (info->type != type)
+            return NULL;
+        if ((info->kinds & kind) != 0)
+            return info;
+    }
+    return NULL;
+}
+
+/* --- kinds -------------------------------------------------------------------------------------- */
+
+/* Which key types have the attributes of which kind. */
+static const struct {
+    CK_OBJECT_CLASS object_class;
+    CK_ULONG type;
+    hsm_object_kind kind;
+} kinds[] = {
+    { CKO_CERTIFICATE, CKC_X_509, HSM_KIND_CERTIFICATE },
+    { CKO_PUBLIC_KEY, CKK_RSA, HSM_KIND_RSA_PUBLIC },
+    { CKO_PUBLIC_KEY, CKK_EC, HSM_KIND_EC_PUBLIC },
+    { CKO_PUBLIC_KEY, CKK_EC_EDWARDS, HSM_KIND_EC_PUBLIC },
+    { CKO_PUBLIC_KEY, CKK_EC_MONTGOMERY, HSM_KIND_EC_PUBLIC },
+    { CKO_PRIVATE_KEY, CKK_RSA, HSM_KIND_RSA_PRIVATE },
+    { CKO_PRIVATE_KEY, CKK_EC, HSM_KIND_EC_PRIVATE },
+    { CKO_PRIVATE_KEY, CKK_EC_EDWARDS, HSM_KIND_EC_PRIVATE },
+    { CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY, HSM_KIND_EC_PRIVATE },
+    { CKO_SECRET_KEY, CKK_AES, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_GENERIC_SECRET, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA_1_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA224_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA256_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA384_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA512_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA512_224_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA512_256_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA3_224_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA3_256_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA3_384_HMAC, HSM_KIND_SECRET },
+    { CKO_SECRET_KEY, CKK_SHA3_512_HMAC, HSM_KIND_SECRET },
+    { CKO_DOMAIN_PARAMETERS, CKK_DSA, HSM_KIND_DOMAIN },
+    { CKO_DOMAIN_PARAMETERS, CKK_DH, HSM_KIND_DOMAIN },
+    { CKO_DOMAIN_PARAMETERS, CKK_X9_42_DH, HSM_KIND_DOMAIN },
+};
+
+hsm_err hsm_kind_of(CK_OBJECT_CLASS object_class, CK_ULONG type, hsm_object_kind *out_kind)
+{
+    hsm_object_kind kind = 0;
+
+    if (object_class == CKO_DATA)
+        kind = HSM_KIND_DATA;
+    if (object_class == CKO_PROFILE)
+        kind = HSM_KIND_PROFILE;
+    if (object_class == CKO_MECHANISM)
+        kind = HSM_KIND_MECHANISM;
+    for (size_t i = 0; i < HSM_ARRAY_LEN(kinds) && kind == 0; i++) {
+        if (kinds[i].object_class == object_class && kinds[i].type == type)
+            kind = kinds[i].kind;
+    }
+    HSM_CHECK(kind != 0, HSM_E_ATTRIBUTE_VALUE);
+
+    *out_kind = kind;
+    return HSM_OK;
+}
+
+/* --- the form of values ------------------------------------------------------------------------- */
+
+/* Length of the UTF-8 character that begins with `lead`; 0 if none does. `out_min` is the smallest
+ * code point that needs this many bytes. */
+static size_t utf8_len(uint8_t lead, uint32_t *out_point, uint32_t *out_min)
+{
+    if (lead < 0x80) {
+        *out_point = lead;
+        *out_min = 0;
+        return 1;
+    }
+    if (lead >= 0xC0 && lead < 0xE0) {
+        *out_point = lead & 0x1Fu;
+        *out_min = 0x80;
+        return 2;
+    }
+    if (lead >= 0xE0 && lead < 0xF0) {
+        *out_point = lead & 0x0Fu;
+        *out_min = 0x800;
+        return 3;
+    }
+    if (lead >= 0xF0 && lead < 0xF8) {
+        *out_point = lead & 0x07u;
+        *out_min = 0x10000;
+        return 4;
+    }
+    return 0;
+}
+
+static bool is_utf8(hsm_bytes text)
+{
+    for (size_t at = 0; at < text.len;) {
+        uint32_t point = 0;
+        uint32_t min = 0;
+        const size_t len = utf8_len(text.data[at], &point, &min);
+
+        if (len == 0 || len > text.len - at)
+            return false;
+        for (size_t i = 1; i < len; i++) {
+            if ((text.data[at + i] & 0xC0u) != 0x80)
+                return false;
+            point = point << 6 | (text.data[at + i] & 0x3Fu);
+        }
+        if (point < min || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
+            return false;
+        at += len;
+    }
+    return true;
+}
+
+static bool is_date(hsm_bytes date)
+{
+    if (date.len == 0)
+        return true;
+    if (date.len != DATE_BYTES)
+        return false;
+    for (size_t i = 0; i < DATE_BYTES; i++) {
+        if (date.data[i] < '0' || date.data[i] > '9')
+            return false;
+    }
+    const int month = (date.data[4] - '0') * 10 + date.data[5] - '0';
+    const int day = (date.data[6] - '0') * 10 + date.data[7] - '0';
+    return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
+static hsm_err check_form(hsm_attr_kind kind, hsm_bytes value)
+{
+    switch (kind) {
+    case HSM_ATTR_BOOL:
+        HSM_CHECK(value.len == sizeof(CK_BBOOL) && value.data[0] <= CK_TRUE, HSM_E_ATTRIBUTE_VALUE);
+        return HSM_OK;
+    case HSM_ATTR_ULONG:
+        HSM_CHECK(value.len == sizeof(CK_ULONG), HSM_E_ATTRIBUTE_VALUE);
+        return HSM_OK;
+    case HSM_ATTR_MECHANISMS:
+        HSM_CHECK(value.len % sizeof(CK_MECHANISM_TYPE) == 0, HSM_E_ATTRIBUTE_VALUE);
+        return HSM_OK;
+    case HSM_ATTR_TEXT:
+        HSM_CHECK(is_utf8(value), HSM_E_ATTRIBUTE_VALUE);
+        return HSM_OK;
+    case HSM_ATTR_DATE:
+        HSM_CHECK(is_date(value), HSM_E_ATTRIBUTE_VALUE);
+        return HSM_OK;
+    case HSM_ATTR_TEMPLATE:
+        return hsm_template_check_encoded(value);
+    case HSM_ATTR_BYTES:
+    case HSM_ATTR_NUMBER:
+        return HSM_OK;
+    }
+    return HSM_E_INTERNAL;
+}
+
+static hsm_err check_value(const hsm_attr_info *info, hsm_bytes value, size_t max_bytes)
+{
+    HSM_CHECK(value.len <= max_bytes, HSM_E_ATTRIBUTE_VALUE);
+    HSM_CHECK(value.data != NULL || value.len == 0, HSM_E_ATTRIBUTE_VALUE);
+    if (info->type == CKA_CHECK_VALUE)
+        HSM_CHECK(value.len == 0 || value.len == CHECK_VALUE_BYTES, HSM_E_ATTRIBUTE_VALUE);
+    if (info->type == CKA_PUBLIC_CRC64_VALUE)
+        HSM_CHECK(value.len == CRC64_BYTES, HSM_E_ATTRIBUTE_VALUE);
+    return check_form(info->kind, value);
+}
+
+hsm_err hsm_attr_check_row(const hsm_attr_info *info, hsm_bytes value)
+{
+    const bool is_data = (info->kinds & (HSM_KIND_DATA | HSM_KIND_CERTIFICATE)) != 0;
+
+    return check_value(info, value,
+                       info->type == CKA_VALUE && is_data ? HSM_ATTR_MAX_DATA_BYTES
+                                                          : HSM_ATTR_MAX_BYTES);
+}
+
+hsm_err hsm_attr_check(const hsm_attr *attr)
+{
+    const hsm_attr_info *info = hsm_attr_any(attr->type);
+
+    HSM_CHECK(info != NULL, HSM_E_ATTRIBUTE_TYPE);
+    return check_value(info, attr->value,
+                       attr->type == CKA_VALUE ? HSM_ATTR_MAX_DATA_BYTES : HSM_ATTR_MAX_BYTES);
+}
+
+hsm_bytes hsm_attr_trim(hsm_bytes value)
+{
+    while (value.len > 0 && value.data[0] == 0)
+        value = hsm_bytes_of(value.data + 1, value.len - 1);
+    return value;
+}

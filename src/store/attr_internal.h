@@ -1,0 +1,116 @@
+/* What the files about attributes and drafts share.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_STORE_ATTR_INTERNAL_H
+#define HSM_STORE_ATTR_INTERNAL_H
+
+#include "base/codec.h"
+#include "store/object.h"
+
+/* More rows than the table has; a draft has one place for each. */
+#define HSM_ATTR_ROWS_MAX 128u
+
+/* More than any kind of object has. */
+#define HSM_OBJECT_ATTRS_MAX 64u
+#define HSM_OBJECT_SECRETS_MAX 16u
+
+/* A set of rows of the table. */
+typedef struct hsm_row_set {
+    uint64_t bits[HSM_ATTR_ROWS_MAX / 64];
+} hsm_row_set;
+
+static inline bool hsm_row_set_has(const hsm_row_set *set, size_t row)
+{
+    return (set->bits[row / 64] >> row % 64 & 1) != 0;
+}
+
+static inline void hsm_row_set_add(hsm_row_set *set, size_t row)
+{
+    set->bits[row / 64] |= (uint64_t)1 << row % 64;
+}
+
+/* The table, as hsm_attr_table() gives it. */
+extern const hsm_attr_info hsm_attr_rows[];
+extern const size_t hsm_attr_row_count;
+
+/* The row's place in the table. */
+static inline size_t hsm_attr_row(const hsm_attr_info *info)
+{
+    return (size_t)(info - hsm_attr_rows);
+}
+/* hsm_attr_check() with the limits of the row's objects. */
+HSM_MUST_USE hsm_err hsm_attr_check_row(const hsm_attr_info *info, hsm_bytes value);
+/* A NUMBER without its leading zeros. */
+hsm_bytes hsm_attr_trim(hsm_bytes value);
+
+/* --- Encoding (attr_codec.c) -------------------------------------------------------------------- */
+
+/* u64 type, u32 length, value: CK_ULONG widened to u64, also in arrays. The same bytes on every
+ * machine. */
+void hsm_attr_write(hsm_writer *writer, const hsm_attr *attr, hsm_attr_kind kind);
+/* Reads one. The value borrows from the input, or from `room` where its native form differs; room as
+ * long as the input is always enough. room NULL only checks: such a value is left empty.
+ * errors  HSM_E_ATTRIBUTE_TYPE (unknown), HSM_E_ATTRIBUTE_VALUE (cut off, not a native value) */
+HSM_MUST_USE hsm_err hsm_attr_read(hsm_reader *reader, hsm_writer *room, hsm_attr *out_attr);
+
+/* Checks the encoded form of a nested template: well formed, canonical, no template in it.
+ * errors  HSM_E_ATTRIBUTE_TYPE, HSM_E_ATTRIBUTE_VALUE, HSM_E_TEMPLATE_INCONSISTENT */
+HSM_MUST_USE hsm_err hsm_template_check_encoded(hsm_bytes encoded);
+
+/* --- Drafts (draft.c) --------------------------------------------------------------------------- */
+
+bool hsm_draft_has_row(const hsm_draft *draft, size_t row);
+hsm_bytes hsm_draft_row(const hsm_draft *draft, size_t row);
+/* hsm_draft_put() of a value that hsm_attr_check_row() has passed, or that is a default. */
+HSM_MUST_USE hsm_err hsm_draft_put_row(hsm_draft *draft, size_t row, hsm_bytes value);
+/* The attributes in the table's order, those that are not secret and those that are; both borrowed
+ * until the next put. */
+typedef struct hsm_draft_lists {
+    hsm_attr open[HSM_OBJECT_ATTRS_MAX];
+    size_t open_count;
+    hsm_attr secret[HSM_OBJECT_SECRETS_MAX];
+    size_t secret_count;
+} hsm_draft_lists;
+void hsm_draft_list(const hsm_draft *draft, hsm_draft_lists *out_lists);
+
+/* --- Rules that need more than a row (attr_rules.c) --------------------------------------------- */
+
+/* The kind of object that two templates together ask for.
+ * errors  HSM_E_TEMPLATE_INCOMPLETE, HSM_E_TEMPLATE_INCONSISTENT, HSM_E_ATTRIBUTE_VALUE */
+HSM_MUST_USE hsm_err hsm_rules_kind(const hsm_template *tmpl, const hsm_template *implied,
+                                    hsm_object_kind *out_kind);
+/* Fills in the defaults of what is absent.
+ * in      needed  flags of the rows that must be there already
+ * errors  HSM_E_TEMPLATE_INCOMPLETE, HSM_E_ATTRIBUTE_VALUE (a key's part is empty) */
+HSM_MUST_USE hsm_err hsm_rules_complete(hsm_draft *draft, hsm_origin origin, unsigned needed);
+/* Whether the attributes of a whole draft agree.
+ * errors  HSM_E_TEMPLATE_INCOMPLETE, HSM_E_TEMPLATE_INCONSISTENT, HSM_E_ATTRIBUTE_VALUE */
+HSM_MUST_USE hsm_err hsm_rules_agree(const hsm_draft *draft);
+/* Restrictions on one change beyond the row's flags.
+ * errors  HSM_E_ATTRIBUTE_READ_ONLY, HSM_E_ATTRIBUTE_VALUE, HSM_E_TEMPLATE_INCONSISTENT */
+HSM_MUST_USE hsm_err hsm_rules_change(const hsm_draft *draft, const hsm_attr *change, bool is_so);
+
+/* --- What core asks of an object all the time (attr_facts.c) ------------------------------------ */
+
+/* Fills the fields of `object` that follow from its attributes, which it already has.
+ * errors  HSM_E_TEMPLATE_INCOMPLETE (no class or type), HSM_E_ATTRIBUTE_VALUE */
+HSM_MUST_USE hsm_err hsm_facts_read(hsm_object *object);
+/* The class a search asks for; CK_UNAVAILABLE_INFORMATION for any. */
+CK_OBJECT_CLASS hsm_facts_class(const hsm_template *tmpl);
+
+/* --- Objects (object.c) ------------------------------------------------------------------------- */
+
+/* An object with copies of the attributes (sorted, none secret), not yet sealed: one block, one
+ * reference. errors  HSM_E_NO_MEMORY and those of hsm_facts_read() */
+HSM_MUST_USE hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_template *attrs,
+                                      hsm_seal *seal, hsm_object **out_object);
+
+/* The two parts of an object as bytes (object_codec.c): u8 format (1), u16 count, the attributes by
+ * ascending type. */
+#define HSM_PART_FORMAT 1u
+void hsm_part_write(hsm_writer *writer, const hsm_template *attrs);
+/* Reads a part; strict, so that what is read is written again to the same bytes. out_attrs has
+ * HSM_OBJECT_ATTRS_MAX places. errors  HSM_E_STORE_CORRUPT */
+HSM_MUST_USE hsm_err hsm_part_read(hsm_bytes part, hsm_writer *room, hsm_attr *out_attrs,
+                                   size_t *out_count);
+
+#endif

@@ -1,0 +1,200 @@
+/* Rules of PKCS#11 v3.2, chapter 4, that are about more than one attribute.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "store/attr_internal.h"
+
+#define KEY_KINDS                                                                            \
+    (HSM_KIND_RSA_PUBLIC | HSM_KIND_RSA_PRIVATE | HSM_KIND_EC_PUBLIC | HSM_KIND_EC_PRIVATE | \
+     HSM_KIND_SECRET | HSM_KIND_DOMAIN)
+
+/* --- kind --------------------------------------------------------------------------------------- */
+
+/* A number that either template may give, but not both differently. */
+static hsm_err agreed(const hsm_template *tmpl, const hsm_template *implied, CK_ATTRIBUTE_TYPE type,
+                      CK_ULONG *out_value)
+{
+    const hsm_attr *asked = hsm_template_get(tmpl, type);
+    const hsm_attr *given = hsm_template_get(implied, type);
+
+    HSM_CHECK(asked != NULL || given != NULL, HSM_E_TEMPLATE_INCOMPLETE);
+    if (asked != NULL && given != NULL)
+        HSM_CHECK(hsm_bytes_equal(asked->value, given->value), HSM_E_TEMPLATE_INCONSISTENT);
+
+    const hsm_template one = { .attrs = given != NULL ? given : asked, .count = 1 };
+    HSM_CHECK(one.attrs->value.len == sizeof(CK_ULONG), HSM_E_ATTRIBUTE_VALUE);
+    *out_value = hsm_template_ulong(&one, type, 0);
+    return HSM_OK;
+}
+
+hsm_err hsm_rules_kind(const hsm_template *tmpl, const hsm_template *implied,
+                       hsm_object_kind *out_kind)
+{
+    CK_OBJECT_CLASS object_class = 0;
+    CK_ULONG type = 0;
+
+    HSM_TRY(agreed(tmpl, implied, CKA_CLASS, &object_class));
+    if (object_class == CKO_CERTIFICATE)
+        HSM_TRY(agreed(tmpl, implied, CKA_CERTIFICATE_TYPE, &type));
+    if (object_class == CKO_PUBLIC_KEY || object_class == CKO_PRIVATE_KEY ||
+        object_class == CKO_SECRET_KEY || object_class == CKO_DOMAIN_PARAMETERS)
+        HSM_TRY(agreed(tmpl, implied, CKA_KEY_TYPE, &type));
+    return hsm_kind_of(object_class, type, out_kind);
+}
+
+/* --- defaults ----------------------------------------------------------------------------------- */
+
+/* Whether keys of the type have a mechanism for the usage. Other attributes: true. */
+static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
+{
+    const bool is_signing = usage == CKA_SIGN || usage == CKA_VERIFY;
+    const bool is_sealing =
+        usage == CKA_ENCRYPT || usage == CKA_DECRYPT || usage == CKA_WRAP || usage == CKA_UNWRAP;
+
+    if (key_type == CKK_EC_MONTGOMERY)
+        return !is_signing; /* key agreement only */
+    if (key_type == CKK_RSA || key_type == CKK_AES)
+        return true;
+    return !is_sealing; /* secret keys for HMAC; elliptic curves have no such default */
+}
+
+/* A session key that is derived is extractable unless the template says otherwise: applications
+ * that derive one want the bytes (Java's KeyAgreement, TLS), never say so, and could have said so,
+ * thus nothing is given away. What is stored stays in. */
+static bool is_derived_session_key(const hsm_draft *draft, hsm_origin origin)
+{
+    return origin == HSM_ORIGIN_DERIVE && hsm_draft_kind(draft) == HSM_KIND_SECRET &&
+           !hsm_draft_bool(draft, CKA_TOKEN, false);
+}
+
+static bool default_bool(const hsm_draft *draft, const hsm_attr_info *info, hsm_origin origin)
+{
+    if (info->type == CKA_EXTRACTABLE)
+        return is_derived_session_key(draft, origin);
+    return info->default_value == CK_TRUE &&
+           has_use_for(hsm_draft_ulong(draft, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE), info->type);
+}
+
+static hsm_err put_default(hsm_draft *draft, const hsm_attr_info *info, hsm_origin origin)
+{
+    const size_t row = hsm_attr_row(info);
+
+    if (info->kind == HSM_ATTR_ULONG)
+        return hsm_draft_put_row(draft, row,
+                                 hsm_bytes_of(&info->default_value, sizeof info->default_value));
+    if (info->kind != HSM_ATTR_BOOL)
+        return hsm_draft_put_row(draft, row, hsm_bytes_none());
+
+    const CK_BBOOL value = default_bool(draft, info, origin) ? CK_TRUE : CK_FALSE;
+    return hsm_draft_put_row(draft, row, hsm_bytes_of(&value, sizeof value));
+}
+
+static hsm_err complete_row(hsm_draft *draft, const hsm_attr_info *info, hsm_origin origin,
+                            unsigned needed)
+{
+    const size_t row = hsm_attr_row(info);
+
+    if (!hsm_draft_has_row(draft, row)) {
+        HSM_CHECK((info->flags & needed) == 0, HSM_E_TEMPLATE_INCOMPLETE);
+        return (info->flags & HSM_ATTR_HAS_DEFAULT) == 0 ? HSM_OK
+                                                         : put_default(draft, info, origin);
+    }
+    /* An empty value makes no key. */
+    if ((info->flags & HSM_ATTR_MUST_CREATE) != 0 && (info->kinds & KEY_KINDS) != 0)
+        HSM_CHECK(hsm_draft_row(draft, row).len > 0, HSM_E_ATTRIBUTE_VALUE);
+    return HSM_OK;
+}
+
+hsm_err hsm_rules_complete(hsm_draft *draft, hsm_origin origin, unsigned needed)
+{
+    const hsm_object_kind kind = hsm_draft_kind(draft);
+
+    for (size_t row = 0; row < hsm_attr_row_count; row++) {
+        if ((hsm_attr_rows[row].kinds & kind) != 0)
+            HSM_TRY(complete_row(draft, &hsm_attr_rows[row], origin, needed));
+    }
+    return HSM_OK;
+}
+
+/* --- agreement ---------------------------------------------------------------------------------- */
+
+static size_t len_of(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type)
+{
+    hsm_bytes value;
+
+    return hsm_draft_get(draft, type, &value) ? value.len : 0;
+}
+
+/* 4.6.3: a certificate or where to get it and what it must be. */
+static hsm_err certificate_agrees(const hsm_draft *draft)
+{
+    HSM_CHECK(hsm_draft_ulong(draft, CKA_CERTIFICATE_CATEGORY, 0) <=
+                  CK_CERTIFICATE_CATEGORY_OTHER_ENTITY,
+              HSM_E_ATTRIBUTE_VALUE);
+    HSM_CHECK(hsm_draft_ulong(draft, CKA_JAVA_MIDP_SECURITY_DOMAIN, 0) <=
+                  CK_SECURITY_DOMAIN_THIRD_PARTY,
+              HSM_E_ATTRIBUTE_VALUE);
+    if (len_of(draft, CKA_URL) == 0) {
+        HSM_CHECK(len_of(draft, CKA_VALUE) > 0, HSM_E_TEMPLATE_INCONSISTENT);
+        return HSM_OK;
+    }
+    HSM_CHECK(len_of(draft, CKA_HASH_OF_SUBJECT_PUBLIC_KEY) > 0 &&
+                  len_of(draft, CKA_HASH_OF_ISSUER_PUBLIC_KEY) > 0,
+              HSM_E_TEMPLATE_INCONSISTENT);
+    return HSM_OK;
+}
+
+/* DSA and X9.42 parameters have a subprime, DH parameters have none. */
+static hsm_err domain_agrees(const hsm_draft *draft)
+{
+    const bool is_dh = hsm_draft_ulong(draft, CKA_KEY_TYPE, CKK_DH) == CKK_DH;
+    const bool has_subprime = len_of(draft, CKA_SUBPRIME) > 0;
+
+    if (is_dh)
+        HSM_CHECK(!has_subprime && len_of(draft, CKA_SUBPRIME_BITS) == 0,
+                  HSM_E_TEMPLATE_INCONSISTENT);
+    else if (len_of(draft, CKA_PRIME) > 0) /* not yet there while being generated */
+        HSM_CHECK(has_subprime, HSM_E_TEMPLATE_INCOMPLETE);
+    return HSM_OK;
+}
+
+hsm_err hsm_rules_agree(const hsm_draft *draft)
+{
+    switch (hsm_draft_kind(draft)) {
+    case HSM_KIND_CERTIFICATE:
+        return certificate_agrees(draft);
+    case HSM_KIND_DOMAIN:
+        return domain_agrees(draft);
+    case HSM_KIND_RSA_PRIVATE:
+    case HSM_KIND_EC_PRIVATE:
+        if (hsm_draft_bool(draft, CKA_ALWAYS_AUTHENTICATE, false))
+            HSM_CHECK(hsm_draft_bool(draft, CKA_PRIVATE, false), HSM_E_TEMPLATE_INCONSISTENT);
+        return HSM_OK;
+    case HSM_KIND_DATA:
+    case HSM_KIND_RSA_PUBLIC:
+    case HSM_KIND_EC_PUBLIC:
+    case HSM_KIND_SECRET:
+    case HSM_KIND_PROFILE:
+    case HSM_KIND_MECHANISM:
+        return HSM_OK;
+    }
+    return HSM_E_INTERNAL;
+}
+
+/* --- change ------------------------------------------------------------------------------------- */
+
+hsm_err hsm_rules_change(const hsm_draft *draft, const hsm_attr *change, bool is_so)
+{
+    hsm_bytes old = hsm_bytes_none();
+    const bool is_same =
+        hsm_draft_get(draft, change->type, &old) && hsm_bytes_equal(old, change->value);
+
+    /* 4.6.2: trusted certificates can't be modified. */
+    if (hsm_draft_kind(draft) == HSM_KIND_CERTIFICATE && !is_same && !is_so)
+        HSM_CHECK(!hsm_draft_bool(draft, CKA_TRUSTED, false), HSM_E_ATTRIBUTE_READ_ONLY);
+    /* 4.10: the check value may be removed, but is never a caller's choice. */
+    if (change->type == CKA_CHECK_VALUE)
+        HSM_CHECK(is_same || change->value.len == 0, HSM_E_ATTRIBUTE_VALUE);
+    /* A copy may hide an object, not publish it. */
+    if (change->type == CKA_PRIVATE && hsm_draft_bool(draft, CKA_PRIVATE, false))
+        HSM_CHECK(is_same, HSM_E_TEMPLATE_INCONSISTENT);
+    return HSM_OK;
+}

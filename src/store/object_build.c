@@ -1,0 +1,159 @@
+/* From templates to drafts, by the flags of the attribute table.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "base/ct.h"
+#include "store/attr_internal.h"
+
+/* What a flag of the table must not be, and must be, for a template of each origin. A derived key's
+ * value comes from the mechanism, as a generated one's does. */
+static const struct {
+    unsigned forbidden;
+    unsigned needed;
+} origins[] = {
+    [HSM_ORIGIN_CREATE] = { HSM_ATTR_NOT_CREATE, HSM_ATTR_MUST_CREATE },
+    [HSM_ORIGIN_GENERATE] = { HSM_ATTR_NOT_GENERATE, HSM_ATTR_MUST_GENERATE },
+    [HSM_ORIGIN_UNWRAP] = { HSM_ATTR_NOT_UNWRAP, HSM_ATTR_MUST_UNWRAP },
+    [HSM_ORIGIN_DERIVE] = { HSM_ATTR_NOT_GENERATE | HSM_ATTR_COMPUTED, 0 },
+    [HSM_ORIGIN_COPY] = { HSM_ATTR_COMPUTED, 0 },
+    [HSM_ORIGIN_TOKEN] = { 0, 0 },
+};
+
+/* The row of an attribute, whose value has its form. A type the standard has, but not for this kind of
+ * object, contradicts the class (4.1.1, 5). */
+static hsm_err find_row(const hsm_draft *draft, const hsm_attr *attr, const hsm_attr_info **out_row)
+{
+    const hsm_attr_info *info = hsm_attr_find(attr->type, hsm_draft_kind(draft));
+
+    if (info == NULL)
+        return hsm_attr_any(attr->type) == NULL ? HSM_E_ATTRIBUTE_TYPE
+                                                : HSM_E_TEMPLATE_INCONSISTENT;
+    HSM_TRY(hsm_attr_check_row(info, attr->value));
+    *out_row = info;
+    return HSM_OK;
+}
+
+static bool is_true(const hsm_attr *attr)
+{
+    return attr->value.len == sizeof(CK_BBOOL) && attr->value.data[0] != CK_FALSE;
+}
+
+/* Compares in constant time: the attribute may be a secret one. */
+static bool is_same(const hsm_attr_info *info, hsm_bytes a, hsm_bytes b)
+{
+    if (info->kind == HSM_ATTR_NUMBER)
+        return hsm_ct_equal(hsm_attr_trim(a), hsm_attr_trim(b));
+    return hsm_ct_equal(a, b);
+}
+
+/* --- creation ----------------------------------------------------------------------------------- */
+
+static hsm_err put_implied(hsm_draft *draft, const hsm_template *implied, hsm_row_set *rows)
+{
+    for (size_t i = 0; i < implied->count; i++) {
+        const hsm_attr_info *info = NULL;
+
+        HSM_TRY(find_row(draft, &implied->attrs[i], &info));
+        HSM_TRY(hsm_draft_put_row(draft, hsm_attr_row(info), implied->attrs[i].value));
+        hsm_row_set_add(rows, hsm_attr_row(info));
+    }
+    return HSM_OK;
+}
+
+/* What a template is applied to. */
+typedef struct application {
+    hsm_origin origin;
+    bool is_so;
+    hsm_row_set implied; /* rows the mechanism gives */
+    hsm_row_set given;   /* rows the template gave so far */
+} application;
+
+static hsm_err put_given(hsm_draft *draft, application *to, const hsm_attr *attr)
+{
+    const hsm_attr_info *info = NULL;
+
+    HSM_TRY(find_row(draft, attr, &info));
+    const size_t row = hsm_attr_row(info);
+    HSM_CHECK(!hsm_row_set_has(&to->given, row), HSM_E_TEMPLATE_INCONSISTENT);
+    hsm_row_set_add(&to->given, row);
+    HSM_CHECK((info->flags & origins[to->origin].forbidden) == 0, HSM_E_ATTRIBUTE_READ_ONLY);
+    if ((info->flags & HSM_ATTR_SO_ONLY_TRUE) != 0 && is_true(attr))
+        HSM_CHECK(to->is_so, HSM_E_ATTRIBUTE_READ_ONLY);
+    if (hsm_row_set_has(&to->implied, row)) {
+        HSM_CHECK(is_same(info, attr->value, hsm_draft_row(draft, row)),
+                  HSM_E_TEMPLATE_INCONSISTENT);
+        return HSM_OK;
+    }
+    return hsm_draft_put_row(draft, row, attr->value);
+}
+
+hsm_err hsm_draft_from_template(hsm_origin origin, const hsm_template *tmpl,
+                                const hsm_template *implied, bool is_so, hsm_draft **out_draft)
+{
+    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+    application to = { .origin = origin, .is_so = is_so };
+    hsm_object_kind kind = 0;
+
+    HSM_CHECK(tmpl->count <= HSM_TEMPLATE_MAX_ATTRS, HSM_E_ARG);
+    HSM_TRY(hsm_rules_kind(tmpl, implied, &kind));
+    /* 4.1.1: objects that are built in are not for callers to make. */
+    if (origin != HSM_ORIGIN_TOKEN)
+        HSM_CHECK(kind != HSM_KIND_PROFILE && kind != HSM_KIND_MECHANISM, HSM_E_ATTRIBUTE_VALUE);
+
+    HSM_TRY(hsm_draft_create(kind, &draft));
+    HSM_TRY(put_implied(draft, implied, &to.implied));
+    for (size_t i = 0; i < tmpl->count; i++)
+        HSM_TRY(put_given(draft, &to, &tmpl->attrs[i]));
+    HSM_TRY(hsm_rules_complete(draft, origin, origins[origin].needed));
+    HSM_TRY(hsm_rules_agree(draft));
+
+    *out_draft = HSM_MOVE(draft);
+    return HSM_OK;
+}
+
+/* --- change ------------------------------------------------------------------------------------- */
+
+/* Whether the flags allow the change. old: the present value, NULL if there is none. */
+static bool may_change(const hsm_attr_info *info, const hsm_attr *change, bool has_old,
+                       bool is_copy, bool is_so)
+{
+    if ((info->flags & HSM_ATTR_STICKY_TRUE) != 0)
+        return !has_old || is_true(change); /* a value that stays is settled before */
+    if ((info->flags & HSM_ATTR_STICKY_FALSE) != 0)
+        return !has_old || !is_true(change);
+    if ((info->flags & HSM_ATTR_SO_ONLY_TRUE) != 0)
+        return is_so;
+    return (info->flags & HSM_ATTR_MODIFIABLE) != 0 ||
+           (is_copy && (info->flags & HSM_ATTR_COPY_CHANGE) != 0);
+}
+
+static hsm_err apply_change(hsm_draft *draft, const hsm_attr_info *info, const hsm_attr *change,
+                            bool is_copy, bool is_so)
+{
+    const size_t row = hsm_attr_row(info);
+    const bool has_old = hsm_draft_has_row(draft, row);
+    const bool stays = has_old && is_same(info, hsm_draft_row(draft, row), change->value);
+    const bool is_sticky = (info->flags & (HSM_ATTR_STICKY_TRUE | HSM_ATTR_STICKY_FALSE)) != 0;
+
+    /* A copy may name what it keeps; a change may repeat what can only change one way. */
+    if (stays && (is_copy || is_sticky) && (info->flags & HSM_ATTR_COMPUTED) == 0)
+        return HSM_OK;
+    HSM_CHECK(may_change(info, change, has_old, is_copy, is_so), HSM_E_ATTRIBUTE_READ_ONLY);
+    HSM_TRY(hsm_rules_change(draft, change, is_so));
+    return hsm_draft_put_row(draft, row, change->value);
+}
+
+hsm_err hsm_draft_change(hsm_draft *draft, hsm_origin origin, const hsm_template *changes,
+                         bool is_so)
+{
+    hsm_row_set given = { 0 };
+
+    HSM_CHECK(changes->count <= HSM_TEMPLATE_MAX_ATTRS, HSM_E_ARG);
+    for (size_t i = 0; i < changes->count; i++) {
+        const hsm_attr_info *info = NULL;
+
+        HSM_TRY(find_row(draft, &changes->attrs[i], &info));
+        HSM_CHECK(!hsm_row_set_has(&given, hsm_attr_row(info)), HSM_E_TEMPLATE_INCONSISTENT);
+        hsm_row_set_add(&given, hsm_attr_row(info));
+        HSM_TRY(apply_change(draft, info, &changes->attrs[i], origin == HSM_ORIGIN_COPY, is_so));
+    }
+    return hsm_rules_agree(draft);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "os/file.h"
+#include "os/paths.h"
+#include "store/device_key.h"
+#include "store/internal.h"
+
+#define DATABASE_NAME "store.db"
+#define CHANGES_NAME "store.changes"
+#define IDENTITY_BYTES 16
+
+/* --- where it lies ------------------------------------------------------------------------------ */
+
+/* What is in the store's directory. */
+typedef struct place {
+    char *database;
+    char *changes;
+    bool is_read_only;
+    bool is_new;
+} place;
+
+static void place_clear(place *where)
+{
+    hsm_path_drop(&where->database);
+    hsm_path_drop(&where->changes);
+}
+
+static hsm_err refuse(const char *path, hsm_err err)
+{
+    hsm_log(HSM_LOG_ERROR, "%s: %s", path, hsm_err_text(err));
+    return err;
+}
+
+static bool may_write(const char *path)
+{
+    return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+}
+
+static hsm_err check_directory(const char *path)
+{
+    bool is_network = false;
+
+    hsm_err err = hsm_dir_ensure(path);
+    if (err == HSM_OK)
+        err = hsm_path_is_network(path, &is_network);
+    if (err != HSM_OK)
+        return refuse(path, err);
+    if (is_network) {
+        hsm_log(HSM_LOG_ERROR,
+                "%s: on a network or FUSE file system, where locks between processes can't be "
+                "relied on; use a local one",
+                path);
+        return HSM_E_STORE_IO;
+    }
+    return HSM_OK;
+}
+
+static hsm_err find_place(const char *directory, place *out_where)
+{
+    HSM_AUTO(place_clear) place where = { 0 };
+    struct stat info;
+
+    HSM_TRY(check_directory(directory));
+    HSM_TRY(hsm_path_join(directory, DATABASE_NAME, &where.database));
+    HSM_TRY(hsm_path_join(directory, CHANGES_NAME, &where.changes));
+    const bool has_database = stat(where.database, &info) == 0;
+    where.is_new = !has_database || info.st_size == 0;
+    where.is_read_only = !may_write(directory) || (has_database && !may_write(where.database));
+    if (where.is_new && where.is_read_only)
+        return refuse(directory, HSM_E_STORE_READ_ONLY);
+    *out_where = where;
+    where = (place){ 0 };
+    return HSM_OK;
+}
+
+/* --- open --------------------------------------------------------------------------------------- */
+
+/* Without the device key nothing in an existing store can be believed: a new one is made only for a
+ * new store. */
+static hsm_err load_device_key(hsm_store *store, const char *directory, const place *where)
+{
+    const hsm_err err =
+        hsm_device_key_load(store->crypto, directory, where->is_new, &store->device_key);
+
+    return err == HSM_E_STORE_NOT_FOUND ? HSM_E_STORE_CORRUPT : err;
+}
+
+static hsm_err open_sqlite(hsm_store *store, const hsm_store_options *options, const place *where)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *identity = NULL;
+
+    HSM_TRY(hsm_secret_create(IDENTITY_BYTES, &identity));
+    HSM_TRY(hsm_store_device_secret(store, "store identity", identity));
+    HSM_TRY(hsm_change_open(where->changes, &store->change));
+    const hsm_driver_sqlite_options driver = {
+        .directory = options->directory,
+        .change = store->change,
+        .busy_ms = options->busy_ms,
+        .is_read_only = where->is_read_only,
+        .identity = hsm_secret_view(identity),
+    };
+    return hsm_driver_sqlite_open(&driver, &store->storage);
+}
+
+static hsm_err open_directory(hsm_store *store, const hsm_store_options *options)
+{
+    HSM_AUTO(place_clear) place where = { 0 };
+
+    HSM_TRY(find_place(options->directory, &where));
+    HSM_TRY(load_device_key(store, options->directory, &where));
+    return open_sqlite(store, options, &where);
+}
+
+static hsm_err open_memory(hsm_store *store)
+{
+    HSM_TRY(hsm_secret_create(HSM_DEVICE_KEY_BYTES, &store->device_key));
+    HSM_TRY(
+        hsm_crypto_random(store->crypto, hsm_secret_data(store->device_key), HSM_DEVICE_KEY_BYTES));
+    HSM_TRY(hsm_change_open(NULL, &store->change));
+    return hsm_driver_memory_open(store->change, &store->storage);
+}
+
+static hsm_err make_token_seal(hsm_store *store)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *key = NULL;
+
+    HSM_TRY(hsm_secret_create(HSM_AEAD_KEY_BYTES, &key));
+    HSM_TRY(hsm_store_device_secret(store, "token record", key));
+    return hsm_seal_create(store->crypto, hsm_secret_view(key), &store->token_seal);
+}
+
+static hsm_err make(const hsm_store_options *options, hsm_store **out_store)
+{
+    HSM_AUTO(hsm_store_drop) hsm_store *store = NULL;
+
+    store = calloc(1, sizeof *store + options->slot_count * sizeof(hsm_slot));
+    HSM_CHECK(store != NULL, HSM_E_NO_MEMORY);
+    store->crypto = options->crypto;
+    store->slot_count = options->slot_count;
+    for (uint32_t i = 0; i < store->slot_count; i++)
+        (void)pthread_mutex_init(&store->slots[i].lock, NULL);
+    HSM_TRY(hsm_cache_create(options->cached_max, &store->cache));
+    *out_store = HSM_MOVE(store);
+    return HSM_OK;
+}
+
+hsm_err hsm_store_open(const hsm_store_options *options, hsm_store **out_store)
+{
+    HSM_AUTO(hsm_store_drop) hsm_store *store = NULL;
+
+    HSM_CHECK(options->slot_count >= 1 && options->slot_count <= HSM_STORE_SLOTS_MAX, HSM_E_ARG);
+    HSM_CHECK(options->cached_max >= 1, HSM_E_ARG);
+    HSM_TRY(make(options, &store));
+    HSM_TRY(options->directory != NULL ? open_directory(store, options) : open_memory(store));
+    HSM_TRY(make_token_seal(store));
+    HSM_TRY(hsm_group_commit_create(&store->storage, &store->group));
+    *out_store = HSM_MOVE(store);
+    return HSM_OK;
+}
+
+/* --- close -------------------------------------------------------------------------------------- */
+
+/* What holds keys: also in a forked child, where they have no business. */
+static void forget_keys(hsm_store *store)
+{
+    hsm_cache_destroy(store->cache);
+    for (uint32_t i = 0; i < store->slot_count; i++) {
+        hsm_half_release(store->slots[i].public_half);
+        hsm_half_release(store->slots[i].private_half);
+    }
+    hsm_seal_release(store->token_seal);
+    hsm_secret_destroy(store->device_key);
+}
+
+void hsm_store_close(hsm_store *store)
+{
+    if (store == NULL)
+        return;
+    hsm_group_commit_destroy(store->group);
+    if (store->storage.driver != NULL)
+        store->storage.driver->close(store->storage.state);
+    forget_keys(store);
+    for (uint32_t i = 0; i < store->slot_count; i++)
+        (void)pthread_mutex_destroy(&store->slots[i].lock);
+    hsm_change_close(store->change);
+    free(store);
+}
+
+void hsm_store_abandon(hsm_store *store)
+{
+    if (store == NULL)
+        return;
+    /* Locks may be held by threads that do not exist here: nothing is locked, nothing destroyed that
+     * somebody may be waiting for. */
+    if (store->storage.driver != NULL)
+        store->storage.driver->abandon(store->storage.state);
+    forget_keys(store);
+    hsm_change_close(store->change);
+    free(store);
+}
+
+bool hsm_store_is_read_only(const hsm_store *store)
+{
+    return store->storage.driver->is_read_only(store->storage.state);
+}
+
+hsm_err hsm_store_space(hsm_store *store, uint64_t *out_used, uint64_t *out_free)
+{
+    return store->storage.driver->space(store->storage.state, out_used, out_free);
+}
+
+uint64_t hsm_store_changes(const hsm_store *store)
+{
+    return hsm_change_now(store->change);
+}
