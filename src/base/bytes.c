@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/bytes.h"
 
+#include <stdlib.h>
+
 bool hsm_bytes_equal(hsm_bytes a, hsm_bytes b)
 {
     if (a.len != b.len)
@@ -21,6 +23,16 @@ hsm_err hsm_out_put(hsm_out *out, hsm_bytes value)
     if (value.len > 0)
         memmove(out->data, value.data, value.len); /* callers may work in place */
     return HSM_OK;
+}
+
+char *hsm_text_dup(const char *text)
+{
+    const size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
 }
 
 bool hsm_bytes_overlap(hsm_bytes a, hsm_bytes b)

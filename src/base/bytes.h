@@ -54,6 +54,11 @@ bool hsm_bytes_equal(hsm_bytes a, hsm_bytes b);
  * errors  HSM_E_BUFFER_TOO_SMALL (out->len says how much is needed) */
 HSM_MUST_USE hsm_err hsm_out_put(hsm_out *out, hsm_bytes value);
 
+/* A copy of text for free(), or NULL. strdup() will not do: a host that brings its own malloc and
+ * loads this module with RTLD_DEEPBIND (BIND with pkcs11-provider) has strdup() allocate from the
+ * one and free() release to the other. The same holds for all that libc allocates for its caller. */
+char *hsm_text_dup(const char *text);
+
 /* True when the two ranges share at least one byte. */
 bool hsm_bytes_overlap(hsm_bytes a, hsm_bytes b);
 

@@ -144,7 +144,7 @@ static hsm_err make(const hsm_bytes *text, const char *name, hsm_config **out_co
 
     HSM_TRY(create(&config));
     if (text != NULL) {
-        config->source = strdup(name);
+        config->source = hsm_text_dup(name);
         HSM_CHECK(config->source != NULL, HSM_E_NO_MEMORY);
         HSM_TRY(read_text(*text, config, error));
     }

@@ -34,7 +34,7 @@ const char *config_check_backend(char **text)
             continue;
         if (strcmp(names[i].name, names[i].means) == 0)
             return NULL;
-        char *current = strdup(names[i].means);
+        char *current = hsm_text_dup(names[i].means);
         if (current == NULL)
             return "out of memory";
         hsm_log(HSM_LOG_WARNING, "algorithms.crypto_backend: \"%s\" is an old name of \"%s\"",

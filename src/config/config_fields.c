@@ -128,7 +128,7 @@ hsm_err config_set_defaults(hsm_config *config)
         } else if (row->kind != FIELD_TEXT) {
             *number_of(config, row) = row->number;
         } else if (row->text != NULL) {
-            *text_of(config, row) = strdup(row->text);
+            *text_of(config, row) = hsm_text_dup(row->text);
             HSM_CHECK(*text_of(config, row) != NULL, HSM_E_NO_MEMORY);
         }
     }
@@ -231,7 +231,7 @@ static hsm_err take_text(reading *r, const field *row, const hsm_toml_node *node
         return refuse(r, node, "must have %lu to %lu bytes, has %zu", (unsigned long)row->min,
                       (unsigned long)row->max, node->text_len);
 
-    char *text = strdup(node->text);
+    char *text = hsm_text_dup(node->text);
     HSM_CHECK(text != NULL, HSM_E_NO_MEMORY);
     const char *reason = row->check != NULL ? row->check(&text) : NULL;
     if (reason != NULL) {

@@ -248,7 +248,7 @@ static hsm_err read_token(toml_parser *parser, token *out_word)
 
 static hsm_err keep_text(hsm_toml_node *node, hsm_toml_type type, const token *word)
 {
-    node->text = strdup(word->text);
+    node->text = hsm_text_dup(word->text);
     HSM_CHECK(node->text != NULL, HSM_E_NO_MEMORY);
     node->text_len = word->len;
     node->type = type;

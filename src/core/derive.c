@@ -61,7 +61,7 @@ hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session, const hsm_deri
     HSM_TRY(hsm_draft_put(draft, CKA_VALUE, hsm_secret_view(value)));
     HSM_TRY(hsm_core_draft_parts(draft, &parts));
     HSM_TRY(hsm_key_create(core->crypto, &parts, &key)); /* the length fits the key type */
-    HSM_TRY(hsm_core_put_derived(core, draft));
+    HSM_TRY(hsm_core_put_derived(core, draft, NULL));
     HSM_TRY(hsm_core_put_provenance(draft, &provenance));
     return hsm_core_add(core, session, &draft, 1, out_key);
 }

@@ -85,8 +85,9 @@ HSM_MUST_USE hsm_err hsm_core_draft_parts(const hsm_draft *draft, hsm_key_parts 
 /* Puts the parts that belong to the draft's kind as attributes; those a caller already gave are
  * kept. */
 HSM_MUST_USE hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *parts);
-/* Puts what follows from the key itself: check value, public key info, value length. */
-HSM_MUST_USE hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft);
+/* Puts what follows from the key itself: check value, public key info, value length.
+ * in      known  the key pair parsed already (either half); NULL: it is parsed here */
+HSM_MUST_USE hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft, hsm_key *known);
 /* Puts where the key comes from: local, generation mechanism, always sensitive, never
  * extractable. */
 typedef struct hsm_provenance {

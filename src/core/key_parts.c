@@ -183,21 +183,20 @@ static hsm_err put_secret_derived(hsm_core *core, hsm_draft *draft, const hsm_ke
     return hsm_draft_put(draft, CKA_CHECK_VALUE, hsm_bytes_of(check_value, sizeof check_value));
 }
 
-static hsm_err put_public_info(hsm_core *core, hsm_draft *draft, const hsm_key_parts *parts)
+static hsm_err put_public_info(hsm_draft *draft, hsm_key *key)
 {
-    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf spki = { 0 };
     hsm_bytes given;
 
-    HSM_TRY(hsm_key_create(core->crypto, parts, &key));
     HSM_TRY(hsm_key_spki(key, &spki));
     if (hsm_draft_get(draft, CKA_PUBLIC_KEY_INFO, &given) && given.len > 0)
         HSM_CHECK(hsm_bytes_equal(given, hsm_buf_view(&spki)), HSM_E_ATTRIBUTE_VALUE);
     return hsm_draft_put(draft, CKA_PUBLIC_KEY_INFO, hsm_buf_view(&spki));
 }
 
-hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft)
+hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft, hsm_key *known)
 {
+    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
     hsm_key_parts parts;
 
     HSM_TRY(hsm_core_draft_parts(draft, &parts));
@@ -206,7 +205,9 @@ hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft)
     if (hsm_draft_kind(draft) == HSM_KIND_RSA_PUBLIC)
         HSM_TRY(hsm_draft_put_ulong(draft, CKA_MODULUS_BITS,
                                     number_bits(parts.part[HSM_PART_MODULUS])));
-    return put_public_info(core, draft, &parts);
+    if (known == NULL)
+        HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
+    return put_public_info(draft, known != NULL ? known : key);
 }
 
 hsm_err hsm_core_put_provenance(hsm_draft *draft, const hsm_provenance *provenance)

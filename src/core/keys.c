@@ -76,7 +76,7 @@ hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MEC
     };
     HSM_TRY(hsm_keygen_run(core->crypto, &request, &bundle));
     HSM_TRY(finish_draft(draft, &bundle.parts, mech));
-    HSM_TRY(hsm_core_put_derived(core, draft));
+    HSM_TRY(hsm_core_put_derived(core, draft, NULL));
     return hsm_core_add(core, session, &draft, 1, out_key);
 }
 
@@ -100,16 +100,16 @@ static hsm_err read_pair_request(const hsm_mech *mech, const hsm_draft *public_d
 }
 
 /* The two halves carry the same SubjectPublicKeyInfo; it is made once. */
-static hsm_err finish_pair(hsm_core *core, hsm_draft *drafts[2], const hsm_key_parts *parts,
+static hsm_err finish_pair(hsm_core *core, hsm_draft *drafts[2], const hsm_key_bundle *bundle,
                            const hsm_mech *mech)
 {
-    hsm_key_parts public_parts = *parts;
+    hsm_key_parts public_parts = bundle->parts;
     hsm_bytes spki;
 
     public_parts.key_class = CKO_PUBLIC_KEY;
     HSM_TRY(finish_draft(drafts[0], &public_parts, mech));
-    HSM_TRY(hsm_core_put_derived(core, drafts[0]));
-    HSM_TRY(finish_draft(drafts[1], parts, mech));
+    HSM_TRY(hsm_core_put_derived(core, drafts[0], bundle->key));
+    HSM_TRY(finish_draft(drafts[1], &bundle->parts, mech));
     if (!hsm_draft_get(drafts[0], CKA_PUBLIC_KEY_INFO, &spki))
         return HSM_OK;
     return hsm_draft_put(drafts[1], CKA_PUBLIC_KEY_INFO, spki);
@@ -137,7 +137,7 @@ hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
 
     HSM_TRY(hsm_keygen_run(core->crypto, &keygen, &bundle));
     hsm_draft *drafts[2] = { public_draft, private_draft };
-    HSM_TRY(finish_pair(core, drafts, &bundle.parts, mech));
+    HSM_TRY(finish_pair(core, drafts, &bundle, mech));
     HSM_TRY(hsm_core_add(core, session, drafts, 2, handles));
     *out_public = handles[0];
     *out_private = handles[1];

@@ -113,7 +113,7 @@ static hsm_err complete_key(hsm_core *core, hsm_draft *draft)
     HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
     HSM_TRY(hsm_key_check(key));
     HSM_TRY(hsm_core_put_parts(draft, &parts));
-    HSM_TRY(hsm_core_put_derived(core, draft));
+    HSM_TRY(hsm_core_put_derived(core, draft, key));
     return hsm_core_put_provenance(draft, &provenance);
 }
 

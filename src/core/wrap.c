@@ -59,6 +59,7 @@ static hsm_err may_wrap(hsm_core *core, const hsm_object *wrapping, const hsm_ob
     HSM_AUTO(hsm_template_owned_clear) hsm_template_owned tmpl = { 0 };
     bool matches = true;
 
+    HSM_CHECK(key->key_type != HSM_KEY_TYPE_NONE, HSM_E_KEY_HANDLE);
     HSM_CHECK(key->object_class == CKO_SECRET_KEY || key->object_class == CKO_PRIVATE_KEY,
               HSM_E_KEY_NOT_WRAPPABLE);
     HSM_CHECK(hsm_object_bool(key, CKA_EXTRACTABLE, false), HSM_E_KEY_UNEXTRACTABLE);
@@ -190,7 +191,7 @@ static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, hsm_secret *plain
     HSM_TRY(hsm_core_draft_parts(draft, &parts));
     HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
     HSM_TRY(hsm_key_check(key));
-    return hsm_core_put_derived(core, draft);
+    return hsm_core_put_derived(core, draft, key);
 }
 
 hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwrap_request *request,

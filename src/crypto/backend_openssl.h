@@ -21,6 +21,7 @@ static inline uint32_t hsm_aes_size(uint32_t bits)
 typedef struct hsm_ossl {
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *provider;
+    OSSL_PROVIDER *random_provider;
     EVP_MD *md[HSM_HASH_COUNT]; /* [HSM_HASH_NONE] is NULL */
     EVP_MAC *hmac;
     EVP_MAC *cmac;
@@ -28,9 +29,9 @@ typedef struct hsm_ossl {
     EVP_KDF *pbkdf2;
     EVP_KDF *x963;
     EVP_CIPHER *aes[HSM_ALG_COUNT][HSM_AES_SIZES]; /* only the AES modes are filled */
-    struct hsm_ossl_pkey *pkey; /* backend_openssl_pkey.c */
-    uint64_t generation;        /* process that opened it completely; 0: not complete */
-    struct hsm_ossl *next;      /* while parked between close and open */
+    struct hsm_ossl_pkey *pkey;                    /* backend_openssl_pkey.c */
+    uint64_t generation;   /* process that opened it completely; 0: not complete */
+    struct hsm_ossl *next; /* while parked between close and open */
 } hsm_ossl;
 
 /* What the asymmetric families keep for the whole backend (fetched signatures, idle key generation

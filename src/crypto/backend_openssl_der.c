@@ -73,7 +73,7 @@ static hsm_err put_rsa_numbers(hsm_der_writer *writer, const hsm_key *key, size_
 hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der)
 {
     uint8_t room[SPKI_MAX_BYTES];
-    uint8_t scratch[HSM_RSA_MAX_BYTES]; /* public numbers, or the point */
+    uint8_t scratch[HSM_RSA_MAX_BYTES]; /* public numbers */
     hsm_der_writer writer = hsm_der_writer_of(room, sizeof room);
 
     HSM_CHECK(key->native != NULL, HSM_E_KEY_TYPE);
@@ -81,8 +81,7 @@ hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der)
         HSM_TRY(put_rsa_numbers(&writer, key, RSA_PUBLIC_COUNT, scratch));
         hsm_der_wrap(&writer, HSM_DER_SEQUENCE, 0);
     } else {
-        HSM_TRY(hsm_ossl_pkey_point(key->native, key->curve, scratch));
-        hsm_der_put(&writer, hsm_bytes_of(scratch, key->curve->point_bytes));
+        hsm_der_put(&writer, hsm_bytes_of(key->point, key->curve->point_bytes));
     }
     hsm_der_wrap_bits(&writer, 0);
     put_algorithm(&writer, key);
@@ -108,10 +107,8 @@ static hsm_err put_rsa_private(hsm_der_writer *writer, const hsm_key *key)
 static hsm_err put_ec_private(hsm_der_writer *writer, const hsm_key *key)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
-    uint8_t point[HSM_EC_POINT_MAX_BYTES];
 
-    HSM_TRY(hsm_ossl_pkey_point(key->native, key->curve, point));
-    hsm_der_put(writer, hsm_bytes_of(point, key->curve->point_bytes));
+    hsm_der_put(writer, hsm_bytes_of(key->point, key->curve->point_bytes));
     hsm_der_wrap_bits(writer, 0);
     hsm_der_wrap(writer, HSM_DER_CONTEXT_1, 0);
 

@@ -32,8 +32,9 @@ static hsm_err read_peer(const hsm_key *base, hsm_bytes public_data, EVP_PKEY **
     return err == HSM_E_ATTRIBUTE_VALUE ? HSM_E_MECHANISM_PARAM : err;
 }
 
-/* The x coordinate, or X25519's and X448's result: as long as the field. A result of all zeros comes
- * from a point of small order and says nothing (RFC 7748, 6.1). */
+/* The x coordinate, or X25519's and X448's result: as long as the field. All zeros from X25519 or X448
+ * come from a point of small order and say nothing (RFC 7748, 6.1); as an x coordinate zero is a
+ * point like any other. */
 static hsm_err agree(const hsm_key *base, EVP_PKEY *peer, hsm_secret **out_shared)
 {
     static const uint8_t zeros[HSM_EC_VALUE_MAX_BYTES];
@@ -50,7 +51,8 @@ static hsm_err agree(const hsm_key *base, EVP_PKEY *peer, hsm_secret **out_share
     HSM_TRY(
         hsm_ossl_done(EVP_PKEY_derive(ctx, hsm_secret_data(shared), &len), HSM_E_MECHANISM_PARAM));
     HSM_CHECK(len == hsm_secret_len(shared), HSM_E_CRYPTO);
-    HSM_CHECK(!hsm_ct_equal(hsm_secret_view(shared), hsm_bytes_of(zeros, len)),
+    HSM_CHECK(base->curve->key_type != CKK_EC_MONTGOMERY ||
+                  !hsm_ct_equal(hsm_secret_view(shared), hsm_bytes_of(zeros, len)),
               HSM_E_MECHANISM_PARAM);
 
     *out_shared = HSM_MOVE(shared);

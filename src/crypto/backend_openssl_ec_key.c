@@ -139,12 +139,11 @@ static hsm_err import_weierstrass(const hsm_crypto *crypto, const hsm_curve *cur
     return hsm_ossl_pkey_from(crypto, "EC", EVP_PKEY_KEYPAIR, params, out_pkey);
 }
 
-/* The private key with its point: computed, and the same as the given one if there is one. */
+/* The private key with its point, which is computed. */
 static hsm_err import_private(const hsm_crypto *crypto, const hsm_curve *curve, hsm_bytes value,
-                              hsm_bytes given_point, EVP_PKEY **out_pkey)
+                              uint8_t *point, EVP_PKEY **out_pkey)
 {
     HSM_AUTO(hsm_ossl_pkey_drop) EVP_PKEY *pkey = NULL;
-    uint8_t point[HSM_EC_POINT_MAX_BYTES];
 
     if (is_weierstrass(curve)) {
         HSM_TRY(weierstrass_public(crypto, curve, value, point));
@@ -153,10 +152,6 @@ static hsm_err import_private(const hsm_crypto *crypto, const hsm_curve *curve, 
         HSM_TRY(raw_private(crypto, curve, value, &pkey));
         HSM_TRY(hsm_ossl_pkey_point(pkey, curve, point));
     }
-    HSM_CHECK(given_point.len == 0 ||
-                  hsm_bytes_equal(given_point, hsm_bytes_of(point, curve->point_bytes)),
-              HSM_E_ATTRIBUTE_VALUE);
-
     *out_pkey = HSM_MOVE(pkey);
     return HSM_OK;
 }
@@ -173,14 +168,19 @@ static hsm_err ec_create(hsm_crypto *crypto, const hsm_key_parts *parts, hsm_key
     if (parts->key_class == CKO_PRIVATE_KEY) {
         HSM_TRY(hsm_secret_create(curve->order_bytes, &value));
         HSM_TRY(fixed_value(curve, parts->part[HSM_PART_VALUE], hsm_secret_data(value)));
-        HSM_TRY(import_private(crypto, curve, hsm_secret_view(value), point, &pkey));
+        HSM_TRY(import_private(crypto, curve, hsm_secret_view(value), key->point, &pkey));
+        key->native = pkey;
+        HSM_CHECK(point.len == 0 ||
+                      hsm_bytes_equal(point, hsm_bytes_of(key->point, curve->point_bytes)),
+                  HSM_E_ATTRIBUTE_VALUE);
     } else {
         HSM_CHECK(point.len > 0, HSM_E_TEMPLATE_INCOMPLETE);
         HSM_CHECK(!is_weierstrass(curve) || point.data[0] == 0x04, HSM_E_ATTRIBUTE_VALUE);
         HSM_TRY(hsm_ossl_ec_from_point(crypto, curve, point, &pkey));
+        key->native = pkey;
+        HSM_CHECK(point.len == curve->point_bytes, HSM_E_ATTRIBUTE_VALUE);
+        memcpy(key->point, point.data, point.len);
     }
-
-    key->native = pkey;
     key->curve = curve;
     key->bits = curve->bits;
     return HSM_OK;
@@ -268,7 +268,15 @@ static hsm_err ec_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_ke
     HSM_TRY(hsm_ossl_packer_put(&packer, HSM_PART_POINT, hsm_bytes_of(point, curve->point_bytes)));
     HSM_TRY(hsm_ossl_packer_room(&packer, HSM_PART_VALUE, curve->order_bytes, &value));
     HSM_TRY(read_value(pkey, curve, value));
+
+    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
+    HSM_TRY(hsm_key_adopt(crypto, request->key_type, pkey, &key));
+    pkey = NULL;
+    key->curve = curve;
+    key->bits = curve->bits;
+    memcpy(key->point, point, curve->point_bytes);
     hsm_ossl_packer_finish(&packer, out);
+    out->key = HSM_MOVE(key);
     return HSM_OK;
 }
 

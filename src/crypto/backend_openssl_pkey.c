@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_pkey.h"
 
+#include <openssl/ecerr.h>
 #include <openssl/err.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -8,8 +9,18 @@
 /* More than there are curves. */
 #define KEYGEN_SLOTS 16
 
+/* What OpenSSL fetches by itself when a context is made. Held from the start: a first fetch without
+ * memory would leave the library context without the algorithm for ever. */
+static const char *const key_types[] = { "RSA", "EC", "ED25519", "ED448", "X25519", "X448" };
+static const char *const signatures[] = { "RSA", "ECDSA" };
+static const char *const exchanges[] = { "ECDH", "X25519", "X448" };
+
 struct hsm_ossl_pkey {
     EVP_SIGNATURE *eddsa[HSM_EDDSA_COUNT];
+    EVP_KEYMGMT *key_type[HSM_ARRAY_LEN(key_types)];
+    EVP_SIGNATURE *signature[HSM_ARRAY_LEN(signatures)];
+    EVP_KEYEXCH *exchange[HSM_ARRAY_LEN(exchanges)];
+    EVP_ASYM_CIPHER *rsa_cipher;
     _Atomic(EVP_PKEY_CTX *) keygen[KEYGEN_SLOTS]; /* by row of the curve table; NULL: in use */
 };
 
@@ -19,10 +30,42 @@ static const char *const eddsa_names[HSM_EDDSA_COUNT] = {
     [HSM_EDDSA_ED448PH] = "ED448ph",
 };
 
+static bool fetch_held(OSSL_LIB_CTX *libctx, hsm_ossl_pkey *pkey)
+{
+    bool is_done = true;
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(key_types); i++) {
+        pkey->key_type[i] = EVP_KEYMGMT_fetch(libctx, key_types[i], NULL);
+        is_done = is_done && pkey->key_type[i] != NULL;
+    }
+    for (size_t i = 0; i < HSM_ARRAY_LEN(signatures); i++) {
+        pkey->signature[i] = EVP_SIGNATURE_fetch(libctx, signatures[i], NULL);
+        is_done = is_done && pkey->signature[i] != NULL;
+    }
+    for (size_t i = 0; i < HSM_ARRAY_LEN(exchanges); i++) {
+        pkey->exchange[i] = EVP_KEYEXCH_fetch(libctx, exchanges[i], NULL);
+        is_done = is_done && pkey->exchange[i] != NULL;
+    }
+    pkey->rsa_cipher = EVP_ASYM_CIPHER_fetch(libctx, "RSA", NULL);
+    return is_done && pkey->rsa_cipher != NULL;
+}
+
+static void free_held(hsm_ossl_pkey *pkey)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(key_types); i++)
+        EVP_KEYMGMT_free(pkey->key_type[i]);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(signatures); i++)
+        EVP_SIGNATURE_free(pkey->signature[i]);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(exchanges); i++)
+        EVP_KEYEXCH_free(pkey->exchange[i]);
+    EVP_ASYM_CIPHER_free(pkey->rsa_cipher);
+}
+
 hsm_err hsm_ossl_pkey_open(hsm_ossl *ossl)
 {
     ossl->pkey = calloc(1, sizeof *ossl->pkey);
     HSM_CHECK(ossl->pkey != NULL, HSM_E_NO_MEMORY);
+    HSM_CHECK(fetch_held(ossl->libctx, ossl->pkey), hsm_ossl_cause(HSM_E_CRYPTO));
     for (int i = 0; i < HSM_EDDSA_COUNT; i++) {
         ossl->pkey->eddsa[i] = EVP_SIGNATURE_fetch(ossl->libctx, eddsa_names[i], NULL);
         HSM_CHECK(ossl->pkey->eddsa[i] != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
@@ -34,6 +77,7 @@ void hsm_ossl_pkey_close(hsm_ossl *ossl)
 {
     if (ossl->pkey == NULL)
         return;
+    free_held(ossl->pkey);
     for (int i = 0; i < HSM_EDDSA_COUNT; i++)
         EVP_SIGNATURE_free(ossl->pkey->eddsa[i]);
     for (size_t i = 0; i < KEYGEN_SLOTS; i++)
@@ -91,7 +135,9 @@ hsm_err hsm_ossl_cause_of(int lib, int reason, hsm_err meaning, hsm_err otherwis
             cause = HSM_E_NO_MEMORY;
         else if (cause != otherwise)
             continue;
-        else if (ERR_GET_LIB(e) == ERR_LIB_RAND)
+        else if (ERR_GET_LIB(e) == ERR_LIB_RAND ||
+                 (ERR_GET_LIB(e) == ERR_LIB_EC &&
+                  ERR_GET_REASON(e) == EC_R_RANDOM_NUMBER_GENERATION_FAILED))
             cause = HSM_E_RANDOM;
         else if (ERR_GET_LIB(e) == lib && ERR_GET_REASON(e) == reason)
             cause = meaning;
@@ -241,8 +287,7 @@ hsm_err hsm_ossl_packer_put(hsm_ossl_packer *packer, hsm_part part, hsm_bytes va
 
 void hsm_ossl_packer_finish(hsm_ossl_packer *packer, hsm_key_bundle *out)
 {
-    out->parts = packer->parts;
-    out->storage = HSM_MOVE(packer->storage);
+    *out = (hsm_key_bundle){ .parts = packer->parts, .storage = HSM_MOVE(packer->storage) };
 }
 
 /* Signs a fixed message and verifies it. algorithm NULL: the key type's primitive, on a hash. */

@@ -17,7 +17,6 @@
 #define HSM_RSA_MAX_BYTES (HSM_RSA_MAX_BITS / 8)
 /* ECDSA, EdDSA: the longest signature (P-521: 132, brainpoolP512r1: 128, Ed448: 114). */
 #define HSM_EC_SIGNATURE_MAX_BYTES 132u
-#define HSM_EC_POINT_MAX_BYTES 133u
 #define HSM_EC_VALUE_MAX_BYTES 66u
 #define HSM_HASH_MAX_BYTES 64u
 

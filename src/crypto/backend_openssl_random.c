@@ -2,21 +2,30 @@
 #include "crypto/backend_openssl_random.h"
 
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <openssl/rand.h>
+
+#include "crypto/backend_openssl_random_provider.h"
 
 /* One additional input (SP 800-90A, table 2, allows 2^35 bits). */
 #define SEED_CHUNK_BYTES 65536u
 
 hsm_err hsm_ossl_random_open(hsm_ossl *ossl)
 {
-    HSM_CHECK(RAND_set_DRBG_type(ossl->libctx, "HMAC-DRBG", NULL, NULL, "SHA256") == 1,
+    HSM_CHECK(
+        OSSL_PROVIDER_add_builtin(ossl->libctx, HSM_RANDOM_PROVIDER, hsm_ossl_random_provider) == 1,
+        HSM_E_CRYPTO);
+    ossl->random_provider = OSSL_PROVIDER_load(ossl->libctx, HSM_RANDOM_PROVIDER);
+    HSM_CHECK(ossl->random_provider != NULL, HSM_E_CRYPTO);
+    HSM_CHECK(RAND_set_DRBG_type(ossl->libctx, HSM_RANDOM_DRBG, NULL, NULL, NULL) == 1,
               HSM_E_CRYPTO);
     return HSM_OK;
 }
 
 void hsm_ossl_random_close(hsm_ossl *ossl)
 {
-    (void)ossl; /* the instances go with the library context */
+    if (ossl->random_provider != NULL)
+        (void)OSSL_PROVIDER_unload(ossl->random_provider); /* instances keep it until they go */
 }
 
 /* A generator that fails may have written something. */
@@ -43,7 +52,11 @@ hsm_err hsm_ossl_random(hsm_crypto *crypto, uint8_t *data, size_t len)
 
 hsm_err hsm_ossl_random_secret(hsm_crypto *crypto, uint8_t *data, size_t len)
 {
-    return random_done(RAND_priv_bytes_ex(hsm_ossl_of(crypto)->libctx, data, len, 0), data, len);
+    EVP_RAND_CTX *drbg = RAND_get0_private(hsm_ossl_of(crypto)->libctx);
+    const int wants_new_seed = 1; /* prediction resistance (SP 800-90A, 8.8) */
+
+    HSM_CHECK(drbg != NULL, HSM_E_RANDOM);
+    return random_done(EVP_RAND_generate(drbg, data, len, 0, wants_new_seed, NULL, 0), data, len);
 }
 
 hsm_err hsm_ossl_seed(hsm_crypto *crypto, hsm_bytes seed)

@@ -15,7 +15,7 @@ typedef struct hsm_crypto_options {
     const char *backend; /* "openssl" or "openssl-fips" */
     bool is_approved_only;
     bool may_use_pqc;
-    bool may_use_weak_rsa;     /* below 2048 bits */
+    bool may_use_weak_rsa; /* below 2048 bits */
     bool may_sign_sha1;
 } hsm_crypto_options;
 

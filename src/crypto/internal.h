@@ -10,9 +10,12 @@
 struct hsm_crypto {
     hsm_crypto_options options;
     const hsm_backend *backend;
-    void *native; /* the backend's own: library context, fetched algorithms */
+    void *native;                 /* the backend's own: library context, fetched algorithms */
     _Atomic uint64_t last_serial; /* of a key */
 };
+
+/* The longest public point: P-521, uncompressed. */
+#define HSM_EC_POINT_MAX_BYTES 133u
 
 struct hsm_key {
     hsm_crypto *crypto;
@@ -21,6 +24,7 @@ struct hsm_key {
     CK_KEY_TYPE key_type;
     uint32_t bits;
     const hsm_curve *curve; /* EC, Edwards, Montgomery */
+    uint8_t point[HSM_EC_POINT_MAX_BYTES]; /* with a curve: the raw public point, point_bytes */
     hsm_secret *value;      /* secret keys: the bytes */
     void *native;           /* asymmetric keys: the backend's (EVP_PKEY) */
 };
@@ -49,13 +53,18 @@ struct hsm_crypt {
     bool has_parts;
     hsm_key *key;
     hsm_crypt_kept kept;
-    const hsm_mech_params *params;       /* only during begin */
-    void *state[HSM_FAMILY_COUNT];       /* reusable contexts, made on first use */
+    const hsm_mech_params *params; /* only during begin */
+    void *state[HSM_FAMILY_COUNT]; /* reusable contexts, made on first use */
     /* What final() gave to a caller whose room was too small, for the next call. */
     bool has_late;
     size_t late_len;
     uint8_t late[HSM_CRYPT_LATE_MAX_BYTES];
 };
+
+/* A private key around what a backend made (native, taken on success); bits and curve are the
+ * caller's to set. errors HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_key_adopt(hsm_crypto *crypto, CK_KEY_TYPE key_type, void *take_native,
+                                   hsm_key **out_key);
 
 /* The family that computes an algorithm; HSM_FAMILY_COUNT: none (key generation, derivation). */
 hsm_family_id hsm_alg_family(hsm_alg alg);

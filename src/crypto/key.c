@@ -63,17 +63,37 @@ static hsm_err create_by_type(hsm_crypto *crypto, const hsm_key_parts *parts, hs
     return ops->create(crypto, parts, key);
 }
 
+static hsm_key *new_key(hsm_crypto *crypto, CK_OBJECT_CLASS key_class, CK_KEY_TYPE key_type)
+{
+    hsm_key *key = calloc(1, sizeof *key);
+
+    if (key == NULL)
+        return NULL;
+    key->crypto = crypto;
+    key->key_class = key_class;
+    key->key_type = key_type;
+    key->serial = atomic_fetch_add_explicit(&crypto->last_serial, 1, memory_order_relaxed) + 1;
+    return key;
+}
+
 hsm_err hsm_key_create(hsm_crypto *crypto, const hsm_key_parts *parts, hsm_key **out_key)
 {
-    HSM_AUTO(hsm_key_drop) hsm_key *key = calloc(1, sizeof *key);
+    HSM_AUTO(hsm_key_drop) hsm_key *key = new_key(crypto, parts->key_class, parts->key_type);
 
     HSM_CHECK(key != NULL, HSM_E_NO_MEMORY);
-    key->crypto = crypto;
-    key->key_class = parts->key_class;
-    key->key_type = parts->key_type;
-    key->serial = atomic_fetch_add_explicit(&crypto->last_serial, 1, memory_order_relaxed) + 1;
     HSM_TRY(create_by_type(crypto, parts, key));
     *out_key = HSM_MOVE(key);
+    return HSM_OK;
+}
+
+hsm_err hsm_key_adopt(hsm_crypto *crypto, CK_KEY_TYPE key_type, void *take_native,
+                      hsm_key **out_key)
+{
+    hsm_key *key = new_key(crypto, CKO_PRIVATE_KEY, key_type);
+
+    HSM_CHECK(key != NULL, HSM_E_NO_MEMORY);
+    key->native = take_native;
+    *out_key = key;
     return HSM_OK;
 }
 
@@ -111,6 +131,7 @@ CK_KEY_TYPE hsm_key_type(const hsm_key *key)
 void hsm_key_bundle_clear(hsm_key_bundle *bundle)
 {
     hsm_secret_destroy(bundle->storage);
+    hsm_key_destroy(bundle->key);
     *bundle = (hsm_key_bundle){ 0 };
 }
 

@@ -3,15 +3,15 @@
 #ifndef HSM_CRYPTO_KEY_H
 #define HSM_CRYPTO_KEY_H
 
-#include "crypto/crypto.h"
 #include "base/buf.h"
+#include "crypto/crypto.h"
 #include "crypto/mech.h"
 
 /* The parts of a key. Numbers are unsigned big-endian. */
 typedef enum hsm_part {
-    HSM_PART_VALUE,            /* secret key; EC, Ed, X private value */
-    HSM_PART_PARAMS,           /* EC: CKA_EC_PARAMS, DER (OID) or curve name (PrintableString) */
-    HSM_PART_POINT,            /* EC, Ed, X public: the raw point, no DER around it */
+    HSM_PART_VALUE,  /* secret key; EC, Ed, X private value */
+    HSM_PART_PARAMS, /* EC: CKA_EC_PARAMS, DER (OID) or curve name (PrintableString) */
+    HSM_PART_POINT,  /* EC, Ed, X public: the raw point, no DER around it */
     HSM_PART_MODULUS,
     HSM_PART_PUBLIC_EXPONENT,
     HSM_PART_PRIVATE_EXPONENT,
@@ -29,15 +29,16 @@ typedef struct hsm_key_parts {
     hsm_bytes part[HSM_PART_COUNT]; /* empty where the key has none; borrowed */
 } hsm_key_parts;
 
+/* A parsed key, ready to be used by any number of threads at once; immutable. */
+typedef struct hsm_key hsm_key;
+
 /* Parts that own their bytes. */
 typedef struct hsm_key_bundle {
     hsm_key_parts parts;
     hsm_secret *storage; /* what parts point into */
+    hsm_key *key;        /* the same key parsed, where making it gave that too; else NULL */
 } hsm_key_bundle;
 void hsm_key_bundle_clear(hsm_key_bundle *bundle);
-
-/* A parsed key, ready to be used by any number of threads at once; immutable. */
-typedef struct hsm_key hsm_key;
 
 /**
  * Parses parts into a key. RSA private keys may lack the CRT parts.
@@ -74,14 +75,14 @@ HSM_MUST_USE hsm_err hsm_key_pkcs8_decode(hsm_crypto *crypto, hsm_bytes der, CK_
 
 /* The curve behind CKA_EC_PARAMS. */
 typedef struct hsm_curve {
-    const char *name;       /* OpenSSL's: "P-256", "secp256k1", "ED25519" */
-    const char *alias;      /* name allowed in CKA_EC_PARAMS as PrintableString: "secp256r1" */
-    CK_KEY_TYPE key_type;   /* CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY */
-    uint32_t bits;          /* field size */
-    uint32_t order_bytes;   /* r and s are this long each, and so is the private value */
-    uint32_t point_bytes;   /* uncompressed, or the raw public key */
+    const char *name;     /* OpenSSL's: "P-256", "secp256k1", "ED25519" */
+    const char *alias;    /* name allowed in CKA_EC_PARAMS as PrintableString: "secp256r1" */
+    CK_KEY_TYPE key_type; /* CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY */
+    uint32_t bits;        /* field size */
+    uint32_t order_bytes; /* r and s are this long each, and so is the private value */
+    uint32_t point_bytes; /* uncompressed, or the raw public key */
     uint8_t oid_len;
-    uint8_t oid[16];        /* DER OID with tag and length */
+    uint8_t oid[16]; /* DER OID with tag and length */
 } hsm_curve;
 /* All rows; a row's address is its identity. */
 const hsm_curve *hsm_curve_table(size_t *out_count);

@@ -1,5 +1,7 @@
 /* The mechanism table and the questions asked of it.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/mech.h"
+
 #include "crypto/internal.h"
 
 #define EN_DE_CRYPT (HSM_OP_ENCRYPT | HSM_OP_DECRYPT)

@@ -60,16 +60,16 @@ typedef enum hsm_alg {
 
 /* The shape of the mechanism's parameter; mech_params.c has one reader per value. */
 typedef enum hsm_param_shape {
-    HSM_PARAM_NONE,     /* must be absent (NULL, 0) */
-    HSM_PARAM_IV16,     /* 16 bytes of IV */
-    HSM_PARAM_CTR,      /* CK_AES_CTR_PARAMS */
-    HSM_PARAM_GCM,      /* CK_GCM_PARAMS, also the older layout without ulIvBits */
-    HSM_PARAM_KW_IV,    /* absent, or the 8-byte (KWP: 4-byte) initial value */
-    HSM_PARAM_MAC_LEN,  /* CK_MAC_GENERAL_PARAMS */
-    HSM_PARAM_PSS,      /* CK_RSA_PKCS_PSS_PARAMS */
-    HSM_PARAM_OAEP,     /* CK_RSA_PKCS_OAEP_PARAMS */
-    HSM_PARAM_EDDSA,    /* absent, or CK_EDDSA_PARAMS */
-    HSM_PARAM_ECDH1,    /* CK_ECDH1_DERIVE_PARAMS */
+    HSM_PARAM_NONE,    /* must be absent (NULL, 0) */
+    HSM_PARAM_IV16,    /* 16 bytes of IV */
+    HSM_PARAM_CTR,     /* CK_AES_CTR_PARAMS */
+    HSM_PARAM_GCM,     /* CK_GCM_PARAMS, also the older layout without ulIvBits */
+    HSM_PARAM_KW_IV,   /* absent, or the 8-byte (KWP: 4-byte) initial value */
+    HSM_PARAM_MAC_LEN, /* CK_MAC_GENERAL_PARAMS */
+    HSM_PARAM_PSS,     /* CK_RSA_PKCS_PSS_PARAMS */
+    HSM_PARAM_OAEP,    /* CK_RSA_PKCS_OAEP_PARAMS */
+    HSM_PARAM_EDDSA,   /* absent, or CK_EDDSA_PARAMS */
+    HSM_PARAM_ECDH1,   /* CK_ECDH1_DERIVE_PARAMS */
 } hsm_param_shape;
 
 typedef enum hsm_approval {
@@ -110,7 +110,8 @@ const hsm_mech *hsm_mech_find(CK_MECHANISM_TYPE id);
 struct hsm_crypto;
 /* Whether the rules in force (approved mode, PQC off, SHA-1 signing) leave the row usable for `op`.
  * errors  HSM_E_MECHANISM */
-HSM_MUST_USE hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech, hsm_op op);
+HSM_MUST_USE hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech,
+                                    hsm_op op);
 
 /* Finds the row and checks that it offers op, fits the key type and size (HSM_KEY_TYPE_NONE and 0:
  * there is no key), in this order.

@@ -44,7 +44,7 @@ hsm_err hsm_path_check(const char *path)
 static hsm_err for_each_prefix(const char *path, hsm_err (*visit)(const char *prefix))
 {
     HSM_TRY(hsm_path_check(path));
-    HSM_AUTO(hsm_path_drop) char *prefix = strdup(path);
+    HSM_AUTO(hsm_path_drop) char *prefix = hsm_text_dup(path);
     HSM_CHECK(prefix != NULL, HSM_E_NO_MEMORY);
 
     for (size_t i = 1; prefix[i] != '\0'; i++) {
@@ -131,7 +131,7 @@ hsm_err hsm_dir_sync(const char *path)
 
 hsm_err hsm_dir_sync_parent(const char *path)
 {
-    HSM_AUTO(hsm_path_drop) char *parent = strdup(path);
+    HSM_AUTO(hsm_path_drop) char *parent = hsm_text_dup(path);
     HSM_CHECK(parent != NULL, HSM_E_NO_MEMORY);
     size_t len = strlen(parent);
 

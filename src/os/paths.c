@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "os/env.h"
 
 void hsm_path_drop(char **path)
@@ -47,7 +48,7 @@ hsm_err hsm_path_absolute(const char *path, char **out_path)
 hsm_err hsm_path_resolve(const char *path, char **out_path)
 {
     char real[PATH_MAX];
-    HSM_AUTO(hsm_path_drop) char *head = strdup(path);
+    HSM_AUTO(hsm_path_drop) char *head = hsm_text_dup(path);
     HSM_CHECK(head != NULL, HSM_E_NO_MEMORY);
     size_t len = strlen(head);
 

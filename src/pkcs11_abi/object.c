@@ -143,7 +143,7 @@ static hsm_err find_some(hsm_core *core, hsm_session *session, void *handles, CK
     do {
         wanted = max - total < FIND_CHUNK ? max - total : FIND_CHUNK;
         HSM_TRY(hsm_core_find(core, session, chunk, wanted, &found));
-        if (found > 0)
+        if (found > 0 && handles != NULL)
             (void)memcpy((uint8_t *)handles + total * sizeof chunk[0], chunk,
                          found * sizeof chunk[0]);
         total += found;

@@ -119,6 +119,7 @@ typedef struct hsm_driver_sqlite_options {
     const char *directory; /* exists and is checked */
     hsm_change *change;    /* borrowed until close */
     uint32_t busy_ms;
+    uint32_t log_pages; /* as in hsm_store_options */
     bool is_read_only;
     hsm_bytes identity; /* 16 bytes kept in a new file; another value in an old one is an error */
 } hsm_driver_sqlite_options;

@@ -114,7 +114,10 @@ static hsm_err make(const hsm_driver_sqlite_options *options, hsm_sqlite **out_s
     sqlite->busy_ms = options->busy_ms;
     sqlite->change = options->change;
     sqlite->is_read_only = options->is_read_only;
-    sqlite->wal_pages_try = HSM_SQLITE_TIDY_PAGES;
+    sqlite->tidy_pages = HSM_SQLITE_TIDY_PAGES;
+    if (options->log_pages > 0 && options->log_pages < HSM_SQLITE_TIDY_PAGES)
+        sqlite->tidy_pages = (int)options->log_pages;
+    sqlite->wal_pages_try = sqlite->tidy_pages;
     HSM_TRY(hsm_path_join(options->directory, DATABASE_NAME, &sqlite->path));
     HSM_TRY(hsm_path_join(options->directory, LOG_NAME, &sqlite->wal_path));
     HSM_TRY(hsm_path_join(options->directory, GATE_NAME, &sqlite->gate_path));
@@ -200,7 +203,7 @@ static hsm_err open_files(hsm_sqlite *sqlite, hsm_bytes identity)
         return open_or_create(sqlite, identity);
     }
     const hsm_err err = open_first(sqlite, identity, false);
-    if (err == HSM_E_STORE_IO && !has_log(sqlite))
+    if ((err == HSM_E_STORE_IO || err == HSM_E_STORE_READ_ONLY) && !has_log(sqlite))
         return open_immutable(sqlite, identity);
     return err;
 }

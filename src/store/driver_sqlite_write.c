@@ -21,6 +21,8 @@ static hsm_err open_writer(hsm_sqlite *sqlite)
         return HSM_OK;
     HSM_CHECK(!sqlite->is_read_only, HSM_E_STORE_READ_ONLY);
     HSM_TRY(hsm_conn_open(sqlite, &sqlite->writer));
+    /* The index's pages are hit at random; each that is not cached is read before it is written. */
+    HSM_TRY(hsm_conn_exec(sqlite->writer, "PRAGMA cache_size = -8000"));
     (void)sqlite3_wal_hook(sqlite->writer->db, note_pages, sqlite);
     return HSM_OK;
 }
@@ -58,6 +60,7 @@ static hsm_err apply_and_commit(hsm_sqlite *sqlite, hsm_batch *const *batches, s
     hsm_conn *conn = sqlite->writer;
     bool is_any = false;
 
+    hsm_sqlite_extend_log(sqlite);
     hsm_err err = apply_all(conn, batches, count, &is_any);
     if (err == HSM_OK && is_any)
         err = hsm_conn_run(conn, HSM_SQL_COMMIT);
@@ -65,7 +68,7 @@ static hsm_err apply_and_commit(hsm_sqlite *sqlite, hsm_batch *const *batches, s
         const hsm_err undone = hsm_conn_run(conn, HSM_SQL_ROLLBACK);
         err = err == HSM_OK && is_any ? undone : err;
     }
-    sqlite->has_written = sqlite->has_written || is_any;
+    sqlite->commits += err == HSM_OK && is_any;
     return err;
 }
 
@@ -120,7 +123,7 @@ static void checkpoint(hsm_sqlite *sqlite, int mode, uint64_t deadline_ns)
     hsm_turnstile_leave(&sqlite->turnstile);
     /* With a reader in the way the log goes on growing; the next try comes when it is worth it. */
     const bool is_done = rc == SQLITE_OK && pages == moved;
-    sqlite->wal_pages_try = is_done ? HSM_SQLITE_TIDY_PAGES : sqlite->wal_pages + HSM_SQLITE_TIDY_PAGES;
+    sqlite->wal_pages_try = sqlite->tidy_pages + (is_done ? 0 : sqlite->wal_pages);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         hsm_log(HSM_LOG_WARNING, "%s: checkpoint: %s", sqlite->path, sqlite3_errstr(rc));
 }
@@ -137,7 +140,7 @@ void hsm_sqlite_maintain(void *state)
 
 void hsm_sqlite_checkpoint_all(hsm_sqlite *sqlite)
 {
-    if (sqlite->has_written && sqlite->writer != NULL)
+    if (sqlite->commits > 0 && sqlite->writer != NULL)
         checkpoint(sqlite, SQLITE_CHECKPOINT_TRUNCATE, 0);
 }
 

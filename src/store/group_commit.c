@@ -148,3 +148,11 @@ hsm_err hsm_group_commit_write(hsm_group_commit *group, hsm_batch *batch)
     (void)pthread_cond_destroy(&own.changed);
     return batch->err;
 }
+
+size_t hsm_group_commit_waiting(hsm_group_commit *group)
+{
+    (void)pthread_mutex_lock(&group->lock);
+    const size_t waiting = group->waiting;
+    (void)pthread_mutex_unlock(&group->lock);
+    return waiting;
+}

@@ -22,5 +22,7 @@ HSM_DEFINE_DROP(hsm_group_commit)
 /* Makes a batch durable; its answer is also in batch->err. Everything in it stays the caller's.
  * thread  any; waits for its turn */
 HSM_MUST_USE hsm_err hsm_group_commit_write(hsm_group_commit *group, hsm_batch *batch);
+/* Batches in the queue now. */
+size_t hsm_group_commit_waiting(hsm_group_commit *group);
 
 #endif

@@ -53,7 +53,7 @@ static hsm_bytes canonical(const hsm_attr *attr, uint8_t room[8])
         hsm_writer writer = hsm_writer_of(room, 8);
         CK_ULONG number = 0;
         memcpy(&number, value.data, sizeof number);
-        hsm_write_u64(&writer, number);
+        hsm_write_u64(&writer, number == CK_UNAVAILABLE_INFORMATION ? UINT64_MAX : number);
         return hsm_bytes_of(room, 8);
     }
     while (info != NULL && info->kind == HSM_ATTR_NUMBER && value.len > 0 && value.data[0] == 0)

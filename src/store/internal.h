@@ -8,6 +8,7 @@
 #include "store/cache.h"
 #include "store/group_commit.h"
 #include "store/index.h"
+#include "store/login_turn.h"
 #include "store/store.h"
 
 #define HSM_STORE_SLOTS_MAX 256u
@@ -43,6 +44,7 @@ struct hsm_store {
     hsm_storage storage;
     hsm_group_commit *group;
     hsm_cache *cache;
+    hsm_login_turn *login_turn;
     _Atomic(uint64_t) last_id;
     atomic_uint odd_looks; /* at a counter that a dead writer may have left behind */
     uint32_t slot_count;

@@ -15,6 +15,7 @@
 
 #define DATABASE_NAME "store.db"
 #define CHANGES_NAME "store.changes"
+#define LOGIN_NAME "store.login"
 #define IDENTITY_BYTES 16
 
 /* --- where it lies ------------------------------------------------------------------------------ */
@@ -23,6 +24,7 @@
 typedef struct place {
     char *database;
     char *changes;
+    char *login;
     bool is_read_only;
     bool is_new;
 } place;
@@ -31,6 +33,7 @@ static void place_clear(place *where)
 {
     hsm_path_drop(&where->database);
     hsm_path_drop(&where->changes);
+    hsm_path_drop(&where->login);
 }
 
 static hsm_err refuse(const char *path, hsm_err err)
@@ -71,6 +74,7 @@ static hsm_err find_place(const char *directory, place *out_where)
     HSM_TRY(check_directory(directory));
     HSM_TRY(hsm_path_join(directory, DATABASE_NAME, &where.database));
     HSM_TRY(hsm_path_join(directory, CHANGES_NAME, &where.changes));
+    HSM_TRY(hsm_path_join(directory, LOGIN_NAME, &where.login));
     const bool has_database = stat(where.database, &info) == 0;
     where.is_new = !has_database || info.st_size == 0;
     where.is_read_only = !may_write(directory) || (has_database && !may_write(where.database));
@@ -100,10 +104,13 @@ static hsm_err open_sqlite(hsm_store *store, const hsm_store_options *options, c
     HSM_TRY(hsm_secret_create(IDENTITY_BYTES, &identity));
     HSM_TRY(hsm_store_device_secret(store, "store identity", identity));
     HSM_TRY(hsm_change_open(where->changes, &store->change));
+    if (!where->is_read_only)
+        HSM_TRY(hsm_login_turn_open(where->login, options->busy_ms, &store->login_turn));
     const hsm_driver_sqlite_options driver = {
         .directory = options->directory,
         .change = store->change,
         .busy_ms = options->busy_ms,
+        .log_pages = options->log_pages,
         .is_read_only = where->is_read_only,
         .identity = hsm_secret_view(identity),
     };
@@ -125,6 +132,7 @@ static hsm_err open_memory(hsm_store *store)
     HSM_TRY(
         hsm_crypto_random(store->crypto, hsm_secret_data(store->device_key), HSM_DEVICE_KEY_BYTES));
     HSM_TRY(hsm_change_open(NULL, &store->change));
+    HSM_TRY(hsm_login_turn_open(NULL, 0, &store->login_turn));
     return hsm_driver_memory_open(store->change, &store->storage);
 }
 
@@ -188,6 +196,7 @@ void hsm_store_close(hsm_store *store)
     if (store->storage.driver != NULL)
         store->storage.driver->close(store->storage.state);
     forget_keys(store);
+    hsm_login_turn_close(store->login_turn);
     for (uint32_t i = 0; i < store->slot_count; i++)
         (void)pthread_mutex_destroy(&store->slots[i].lock);
     hsm_change_close(store->change);
@@ -203,6 +212,7 @@ void hsm_store_abandon(hsm_store *store)
     if (store->storage.driver != NULL)
         store->storage.driver->abandon(store->storage.state);
     forget_keys(store);
+    hsm_login_turn_abandon(store->login_turn);
     hsm_change_close(store->change);
     free(store);
 }

@@ -13,9 +13,10 @@ typedef struct hsm_store hsm_store;
 typedef struct hsm_store_options {
     const char *directory; /* created 0700 when absent; NULL: the memory driver */
     hsm_crypto *crypto;
-    uint32_t slot_count;    /* 1 .. 256 */
-    uint32_t busy_ms;       /* longest wait for another process, e.g. 10,000 */
-    uint32_t cached_max;    /* decoded objects kept, e.g. 2048 */
+    uint32_t slot_count; /* 1 .. 256 */
+    uint32_t busy_ms;    /* longest wait for another process, e.g. 10,000 */
+    uint32_t cached_max; /* decoded objects kept, e.g. 2048 */
+    uint32_t log_pages;  /* pages in the write-ahead log that start a checkpoint; 0: as usual */
 } hsm_store_options;
 
 /**
@@ -57,6 +58,13 @@ HSM_MUST_USE hsm_err hsm_store_token_write(hsm_store *store, uint32_t slot, uint
 /* The same, and every object of the slot is deleted in the same transaction (C_InitToken). */
 HSM_MUST_USE hsm_err hsm_store_token_reset(hsm_store *store, uint32_t slot, uint64_t expected,
                                            hsm_bytes record);
+
+/* Lets one process at a time count and judge a PIN; wait until the others are through. Not held
+ * longer than a few writes.
+ * errors  HSM_E_STORE_BUSY, HSM_E_STORE_IO, HSM_E_STORE_READ_ONLY
+ * thread  one thread at a time too; leave in the thread that entered */
+HSM_MUST_USE hsm_err hsm_store_login_enter(hsm_store *store);
+void hsm_store_login_leave(hsm_store *store);
 
 /* Tells the store whose objects it reads: serial for associated data, and makes the slot's public
  * key from the device key and the serial. Again after a reset. */

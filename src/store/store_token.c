@@ -82,3 +82,14 @@ hsm_err hsm_store_token_reset(hsm_store *store, uint32_t slot, uint64_t expected
     atomic_store(&store->slots[slot].epoch_read, row.epoch);
     return HSM_OK;
 }
+
+hsm_err hsm_store_login_enter(hsm_store *store)
+{
+    HSM_CHECK(store->login_turn != NULL, HSM_E_STORE_READ_ONLY);
+    return hsm_login_turn_take(store->login_turn);
+}
+
+void hsm_store_login_leave(hsm_store *store)
+{
+    hsm_login_turn_give(store->login_turn);
+}

@@ -136,10 +136,21 @@ HSM_MUST_USE hsm_err hsm_pin_set(hsm_token *token, hsm_token_record *record, hsm
                                  hsm_bytes pin, hsm_bytes master_key);
 /* Fills record->pin[user] for a PIN that is not set. errors HSM_E_RANDOM */
 HSM_MUST_USE hsm_err hsm_pin_unset(hsm_token *token, hsm_token_record *record, hsm_user user);
-/* Derives the PIN's keys, whatever the state of the entry, then compares and unwraps.
+/* A PIN somebody gives, and its keys once they are derived. */
+typedef struct hsm_pin_try {
+    hsm_user user;
+    hsm_bytes pin;
+    hsm_secret *keys; /* NULL before hsm_pin_derive() */
+} hsm_pin_try;
+void hsm_pin_try_clear(hsm_pin_try *given);
+/* The slow part: derives the PIN's keys for an entry of any state; says nothing about the PIN.
+ * errors  HSM_E_CRYPTO, HSM_E_STORE_IO, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_pin_derive(hsm_token *token, const hsm_token_record *record,
+                                    hsm_pin_try *given);
+/* The quick part: compares and unwraps.
  * errors  HSM_E_PIN_INCORRECT, HSM_E_STORE_CORRUPT (the verifier fits, the wrapped key does not),
- *         HSM_E_CRYPTO, HSM_E_STORE_IO, HSM_E_NO_MEMORY */
-HSM_MUST_USE hsm_err hsm_pin_open(hsm_token *token, const hsm_token_record *record, hsm_user user,
-                                  hsm_bytes pin, hsm_secret **out_master_key);
+ *         HSM_E_CRYPTO, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_pin_open(hsm_token *token, const hsm_token_record *record,
+                                  const hsm_pin_try *given, hsm_secret **out_master_key);
 
 #endif

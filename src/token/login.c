@@ -47,20 +47,51 @@ static bool take_back_tries(hsm_token_record *record, void *arg)
     return true;
 }
 
-hsm_err hsm_token_verify(hsm_token *token, hsm_user user, hsm_bytes pin,
-                         hsm_secret **out_master_key)
+static void leave_turn(hsm_store **store)
 {
-    HSM_AUTO(hsm_secret_drop) hsm_secret *master_key = NULL;
-    try_count count = { .user = user, .tries_max = token->options.tries_max };
+    hsm_store_login_leave(*store);
+}
 
+/* Counts and judges a try whose keys are derived. One process at a time: the tries of others that
+ * are about to prove right would else look like wrong ones, and lock the PIN. Only quick steps lie
+ * in between.
+ * errors  HSM_E_STORE_CONFLICT (the PIN was set anew since its keys were derived) and those of
+ *         hsm_token_verify() */
+static hsm_err judge(hsm_token *token, const hsm_token_record *derived_for,
+                     const hsm_pin_try *given, hsm_secret **out_master_key)
+{
+    try_count count = { .user = given->user, .tries_max = token->options.tries_max };
+    HSM_AUTO(hsm_secret_drop) hsm_secret *master_key = NULL;
+
+    HSM_TRY(hsm_store_login_enter(token->options.store));
+    HSM_AUTO(leave_turn) hsm_store *turn = token->options.store;
+    HSM_TRY(hsm_token_load(token));
+    HSM_CHECK(token->is_initialized && hsm_token_same_pin(&token->record, derived_for, given->user),
+              HSM_E_STORE_CONFLICT);
     HSM_TRY(hsm_token_update(token, count_try, &count));
-    const hsm_err err = hsm_pin_open(token, &count.counted, user, pin, &master_key);
     HSM_TRY(count.verdict); /* not set or locked, and it took as long to say so */
-    HSM_TRY(err);
+    HSM_TRY(hsm_pin_open(token, &count.counted, given, &master_key));
     HSM_TRY(hsm_token_update(token, take_back_tries, &count));
     HSM_TRY(count.verdict);
     *out_master_key = HSM_MOVE(master_key);
     return HSM_OK;
+}
+
+hsm_err hsm_token_verify(hsm_token *token, hsm_user user, hsm_bytes pin,
+                         hsm_secret **out_master_key)
+{
+    enum { DERIVE_TRIES_MAX = 4 }; /* each failure means that somebody set the PIN meanwhile */
+    HSM_AUTO(hsm_pin_try_clear) hsm_pin_try given = { .user = user, .pin = pin };
+    hsm_err err = HSM_E_STORE_CONFLICT;
+
+    for (int i = 0; i < DERIVE_TRIES_MAX && err == HSM_E_STORE_CONFLICT; i++) {
+        HSM_TRY(hsm_token_load(token));
+        HSM_CHECK(token->is_initialized, HSM_E_TOKEN_NOT_INITIALIZED);
+        const hsm_token_record now = token->record;
+        HSM_TRY(hsm_pin_derive(token, &now, &given));
+        err = judge(token, &now, &given, out_master_key);
+    }
+    return err;
 }
 
 /* --- Login ----------------------------------------------------------------------------------- */

@@ -142,26 +142,43 @@ hsm_err hsm_pin_unset(hsm_token *token, hsm_token_record *record, hsm_user user)
     return HSM_OK;
 }
 
-hsm_err hsm_pin_open(hsm_token *token, const hsm_token_record *record, hsm_user user, hsm_bytes pin,
-                     hsm_secret **out_master_key)
+void hsm_pin_try_clear(hsm_pin_try *given)
 {
-    HSM_AUTO(hsm_secret_drop) hsm_secret *keys = NULL;
-    HSM_AUTO(hsm_secret_drop) hsm_secret *master_key = NULL;
-    HSM_AUTO(hsm_aead_drop) hsm_aead *aead = NULL;
-    const hsm_pin_entry *entry = &record->pin[user];
-    const bool may_fit = pin.len >= 1 && pin.len <= HSM_PIN_MAX_BYTES;
-    wrap_aad aad;
+    hsm_secret_destroy(given->keys);
+    given->keys = NULL;
+}
 
+static bool may_fit(hsm_bytes pin)
+{
+    return pin.len >= 1 && pin.len <= HSM_PIN_MAX_BYTES;
+}
+
+hsm_err hsm_pin_derive(hsm_token *token, const hsm_token_record *record, hsm_pin_try *given)
+{
+    const hsm_pin_entry *entry = &record->pin[given->user];
     /* A length no PIN can have costs the same work, on other bytes. */
     const hsm_bytes stand_in = hsm_bytes_of(entry->salt, sizeof entry->salt);
-    HSM_TRY(derive(token, user, entry, may_fit ? pin : stand_in, &keys));
-    const bool fits =
-        hsm_ct_equal(verifier_of(keys), hsm_bytes_of(entry->verifier, sizeof entry->verifier));
-    HSM_CHECK(fits && may_fit, HSM_E_PIN_INCORRECT);
+
+    hsm_pin_try_clear(given);
+    return derive(token, given->user, entry, may_fit(given->pin) ? given->pin : stand_in,
+                  &given->keys);
+}
+
+hsm_err hsm_pin_open(hsm_token *token, const hsm_token_record *record, const hsm_pin_try *given,
+                     hsm_secret **out_master_key)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *master_key = NULL;
+    HSM_AUTO(hsm_aead_drop) hsm_aead *aead = NULL;
+    const hsm_pin_entry *entry = &record->pin[given->user];
+    wrap_aad aad;
+
+    const bool fits = hsm_ct_equal(verifier_of(given->keys),
+                                   hsm_bytes_of(entry->verifier, sizeof entry->verifier));
+    HSM_CHECK(fits && may_fit(given->pin), HSM_E_PIN_INCORRECT);
 
     HSM_TRY(hsm_secret_create(HSM_MASTER_KEY_BYTES, &master_key));
-    HSM_TRY(hsm_aead_create(token->options.crypto, wrapping_key_of(keys), &aead));
-    const hsm_err err = hsm_aead_open(aead, entry->nonce, make_aad(record, user, &aad),
+    HSM_TRY(hsm_aead_create(token->options.crypto, wrapping_key_of(given->keys), &aead));
+    const hsm_err err = hsm_aead_open(aead, entry->nonce, make_aad(record, given->user, &aad),
                                       hsm_bytes_of(entry->wrapped_key, sizeof entry->wrapped_key),
                                       hsm_secret_data(master_key));
     HSM_CHECK(err != HSM_E_ENCRYPTED_DATA, HSM_E_STORE_CORRUPT);

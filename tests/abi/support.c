@@ -11,6 +11,8 @@
 CK_FUNCTION_LIST *p11;
 CK_FUNCTION_LIST_3_2 *p11_3;
 
+const char *fixture_settings;
+
 static void *handle;
 
 static _Noreturn void give_up(const char *what, const char *why)
@@ -68,8 +70,8 @@ static bool write_config(const fixture *fix)
     (void)snprintf(text, sizeof text,
                    "[token]\nlabel = \"fresh\"\nstorage_path = \"%s/store\"\nslot_count = 2\n"
                    "max_sessions = 300\nmax_rw_sessions = 200\n"
-                   "[security]\npbkdf2_iterations = 100000\nmax_failed_logins = 3\n",
-                   fix->dir);
+                   "[security]\npbkdf2_iterations = 100000\nmax_failed_logins = 3\n%s",
+                   fix->dir, fixture_settings != NULL ? fixture_settings : "");
     if (!write_file(fix, "craton_hsm.toml", text, strlen(text)))
         return false;
     (void)snprintf(path, sizeof path, "%s/craton_hsm.toml", fix->dir);

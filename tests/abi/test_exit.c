@@ -96,6 +96,7 @@ static int role_dlclose_finalized(const fixture *fix)
 }
 
 static atomic_uint rounds;
+static CK_SLOT_ID busy_slot;
 
 static void *digest_for_ever(void *arg)
 {
@@ -104,7 +105,7 @@ static void *digest_for_ever(void *arg)
     CK_BYTE data[64] = { 0 };
 
     (void)arg;
-    (void)p11->C_OpenSession(first_slot(), CKF_SERIAL_SESSION, NULL, NULL, &session);
+    (void)p11->C_OpenSession(busy_slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
     for (;;) {
         CK_ULONG len = sizeof data;
 
@@ -122,6 +123,7 @@ static int start_threads(const fixture *fix)
     pthread_t thread;
 
     STEP(start(fix, &session) == 0);
+    busy_slot = first_slot();
     for (int i = 0; i < 3; i++) {
         STEP(pthread_create(&thread, NULL, digest_for_ever, NULL) == 0);
         STEP(pthread_detach(thread) == 0);

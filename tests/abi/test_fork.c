@@ -194,6 +194,8 @@ static void forks_while_other_threads_are_inside(void)
     busy shared = { .fix = &fix };
     pthread_t threads[3];
 
+    if (IS_SANITIZED)
+        SKIP("the sanitizer's allocator does not survive it");
     (void)generate_pair(fix.session, &p_256, true, "signing key");
     for (size_t i = 0; i < ARRAY_LEN(threads); i++)
         REQUIRE_OK(pthread_create(&threads[i], NULL, keep_busy, &shared));

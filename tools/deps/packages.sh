@@ -39,6 +39,7 @@ interop  12,13  default-jdk-headless
 interop  12,13  libnss3-tools
 interop  12,13  openssh-client
 interop  12,13  openssh-server
+interop  12,13  python3-cryptography
 interop  12,13  python3-pykcs11
 interop  12,13  bind9-utils
 interop  12,13  bind9-dnsutils

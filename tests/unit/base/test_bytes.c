@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/bytes.h"
 
+#include <stdlib.h>
+
 #include "base/ct.h"
 #include "support/check.h"
 
@@ -103,9 +105,23 @@ static void overlap_cases(void)
     CHECK_THAT(hsm_bytes_overlap(hsm_bytes_of(area, SIZE_MAX), middle)); /* would wrap */
 }
 
+static void text_is_copied(void)
+{
+    char text[] = "some text";
+    char *copy = hsm_text_dup(text);
+    char *empty = hsm_text_dup("");
+
+    REQUIRE_THAT(copy != NULL && empty != NULL);
+    text[0] = 'S';
+    CHECK_STR(copy, "some text");
+    CHECK_STR(empty, "");
+    free(copy);
+    free(empty);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(equal_cases_hold), CHECK_TEST(ct_equal_sees_every_bit),
     CHECK_TEST(ct_selects),       CHECK_TEST(out_follows_the_length_rules),
-    CHECK_TEST(overlap_cases),
+    CHECK_TEST(overlap_cases),    CHECK_TEST(text_is_copied),
 };
 CHECK_MAIN(tests)

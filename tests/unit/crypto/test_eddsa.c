@@ -88,9 +88,9 @@ static void schemes_do_not_mix(void)
     const hsm_bytes in = hsm_bytes_of("message", 7);
     const hsm_mech_params schemes[] = {
         { .has_context = false },
+        { .has_context = true, .is_prehash = true },
         { .has_context = true, .context = hsm_bytes_of("a", 1) },
         { .has_context = true, .context = hsm_bytes_of("b", 1) },
-        { .has_context = true, .is_prehash = true },
         { .has_context = true, .is_prehash = true, .context = hsm_bytes_of("a", 1) },
     };
     blob signature;

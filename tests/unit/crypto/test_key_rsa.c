@@ -308,6 +308,31 @@ static void completion_of_nonsense_is_refused(void)
     pair_clear(&other);
 }
 
+/* A key of three primes, from `openssl genpkey -pkeyopt rsa_keygen_primes:3`. */
+static const char three_primes_n[] =
+    "c48a3e5b2f61c1ae0e9758870d71305cb5747720cf874024c9da06f73bd13c92c7de3fd69e4413d75171"
+    "c12d83254ff07edd155c8d1a477f3c9b9a9add1a18b088c15fc69c3ff799b93b133716dbfeb2674fd686"
+    "8e020dab3f7d2a612d2f665c719b8f2b7337a873a0fd63b0824632ebcb62752bba74d2442b69436bbddd"
+    "e751";
+static const char three_primes_d[] =
+    "0b0626113f4b206dfeeb864facf5585d1ae0797e21a5d87737cb3ef0c72e2953a25a590254c644c6a30e"
+    "d976dbbcb0c16aabc8471bbb8e10d91c59e4653bad94c03b9daee6ef2212ae2521d565a61cd0d74a8e8f"
+    "8592617e5b40f2ddac6d90914eb3b3b6294f3b52118b6db1fa1d71289584638dc738828fe421fd9203a5"
+    "7381";
+
+static void three_primes_are_refused(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    hsm_key_parts parts = { .key_class = CKO_PRIVATE_KEY, .key_type = CKK_RSA };
+    hsm_key_bundle got = { 0 };
+    blob n, d;
+
+    parts.part[HSM_PART_MODULUS] = unhex(three_primes_n, &n);
+    parts.part[HSM_PART_PRIVATE_EXPONENT] = unhex(three_primes_d, &d);
+    CHECK_ERR(hsm_key_complete(crypto, &parts, &got), HSM_E_ATTRIBUTE_VALUE);
+    CHECK_THAT(got.storage == NULL);
+}
+
 static void needed_parts_and_sizes(void)
 {
     HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
@@ -383,11 +408,12 @@ static void pair_check_finds_a_foreign_half(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(generated_keys_are_whole),     CHECK_TEST(bad_requests_are_refused),
-    CHECK_TEST(weak_keys_only_where_allowed), CHECK_TEST(missing_parts_are_found),
-    CHECK_TEST(published_parts_are_computed), CHECK_TEST(published_key_is_completed),
-    CHECK_TEST(damaged_keys_are_refused),     CHECK_TEST(completion_of_nonsense_is_refused),
-    CHECK_TEST(needed_parts_and_sizes),       CHECK_TEST(pair_check_finds_a_foreign_half),
+    CHECK_TEST(generated_keys_are_whole),        CHECK_TEST(bad_requests_are_refused),
+    CHECK_TEST(weak_keys_only_where_allowed),    CHECK_TEST(missing_parts_are_found),
+    CHECK_TEST(published_parts_are_computed),    CHECK_TEST(published_key_is_completed),
+    CHECK_TEST(damaged_keys_are_refused),        CHECK_TEST(completion_of_nonsense_is_refused),
+    CHECK_TEST(three_primes_are_refused),        CHECK_TEST(needed_parts_and_sizes),
+    CHECK_TEST(pair_check_finds_a_foreign_half),
 };
 
 CHECK_MAIN(tests)

@@ -405,6 +405,32 @@ static void pss_parameters(void)
     pair_clear(&p);
 }
 
+/* A context kept for one mechanism or operation must not serve another with the same key. */
+static void contexts_follow_their_mechanism(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    HSM_AUTO(hsm_crypt_drop) hsm_crypt *crypt = NULL;
+    const hsm_bytes in = hsm_bytes_of("in", 2);
+    blob block, padded, ciphertext, got;
+    pair p;
+
+    REQUIRE_OK(hsm_crypt_create(crypto, &crypt));
+    REQUIRE_THAT(pair_rsa(crypto, 1024, &p));
+    for (int round = 0; round < 2; round++) {
+        REQUIRE_OK(whole(crypt, HSM_OP_SIGN, CKM_RSA_X_509, NULL, p.private_key, in, &block));
+        REQUIRE_OK(whole(crypt, HSM_OP_SIGN, CKM_RSA_PKCS, NULL, p.private_key, in, &padded));
+        CHECK_OK(verify_whole(crypt, CKM_RSA_PKCS, NULL, p.public_key, in, view(&padded)));
+        CHECK_OK(verify_whole(crypt, CKM_RSA_X_509, NULL, p.public_key, in, view(&block)));
+        CHECK_ERR(verify_whole(crypt, CKM_RSA_X_509, NULL, p.public_key, in, view(&padded)),
+                  HSM_E_SIGNATURE);
+        REQUIRE_OK(whole(crypt, HSM_OP_ENCRYPT, CKM_RSA_PKCS, NULL, p.public_key, in, &ciphertext));
+        CHECK_OK(whole(crypt, HSM_OP_DECRYPT, CKM_RSA_PKCS, NULL, p.private_key, view(&ciphertext),
+                       &got));
+        CHECK_BYTES(got.data, got.len, in.data, in.len);
+    }
+    pair_clear(&p);
+}
+
 static void raw_mechanisms_have_no_parts(void)
 {
     HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
@@ -429,6 +455,7 @@ static const check_test tests[] = {
     CHECK_TEST(bad_padding_is_not_told),
     CHECK_TEST(raw_blocks_and_recovery),
     CHECK_TEST(pss_parameters),
+    CHECK_TEST(contexts_follow_their_mechanism),
     CHECK_TEST(raw_mechanisms_have_no_parts),
 };
 

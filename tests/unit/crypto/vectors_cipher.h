@@ -1,5 +1,5 @@
-/* Known answers for ciphers: SP 800-38A, appendix F, RFC 3394, RFC 5649, and Project Wycheproof (C2SP,
- * Apache-2.0).
+/* Known answers for ciphers: SP 800-38A, appendix F, RFC 3394, RFC 5649, and Project Wycheproof
+ * (C2SP, Apache-2.0).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef UNIT_CRYPTO_VECTORS_CIPHER_H
 #define UNIT_CRYPTO_VECTORS_CIPHER_H

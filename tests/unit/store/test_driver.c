@@ -520,22 +520,28 @@ static void the_largest_record_fits(void)
 static void body_many(const hsm_storage *on, const hsm_change *change)
 {
     enum { MANY = 600 };
+    static hsm_tags tags[MANY];
+    static hsm_batch_put puts[MANY];
+    static uint64_t odd[MANY / 2];
+    hsm_batch all = { .puts = puts, .put_count = MANY };
+    hsm_batch half = { .deletes = odd, .delete_count = MANY / 2 };
     uint64_t count = 0;
 
     (void)change;
-    for (uint64_t id = 1; id <= MANY; id++) {
-        const hsm_tags tags =
-            tags_of(id % 2 == 0 ? "even" : "odd", id % 100 == 0 ? "hundreds" : NULL, "n");
-        const hsm_err err = put_text(on, id, 0, "x", &tags);
-        if (err != HSM_OK)
-            REQUIRE_OK(err);
+    for (uint64_t i = 0; i < MANY; i++) {
+        const uint64_t id = i + 1;
+        tags[i] = tags_of(id % 2 == 0 ? "even" : "odd", id % 100 == 0 ? "hundreds" : NULL, "n");
+        puts[i] = (hsm_batch_put){
+            .id = id, .version = 1, .record = hsm_bytes_of_text("x"), .tags = &tags[i]
+        };
+        odd[i / 2] = i / 2 * 2 + 1;
     }
+    REQUIRE_OK(commit_one(on, &all));
     CHECK_OK(on->driver->count(on->state, 0, true, &count));
     CHECK_EQ(count, MANY);
     CHECK_STR(found_by(on, "hundreds", "even", "n"), "100 200 300 400 500 600");
     CHECK_STR(found_by(on, "hundreds", "odd", NULL), "");
-    for (uint64_t id = 1; id <= MANY; id += 2)
-        (void)delete_one(on, 0, id);
+    REQUIRE_OK(commit_one(on, &half));
     CHECK_OK(on->driver->count(on->state, 0, true, &count));
     CHECK_EQ(count, MANY / 2);
     CHECK_STR(found_by(on, "odd", NULL, NULL), "");

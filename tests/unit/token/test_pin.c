@@ -125,7 +125,7 @@ static void opens_what_another_implementation_made(void)
             HSM_AUTO(hsm_secret_drop) hsm_secret *key = NULL;
 
             CASE(user == HSM_USER_SO ? "SO" : "user");
-            if (CHECK_OK(hsm_pin_open(e.token, &record, (hsm_user)user, env_pin(VECTOR_PIN), &key)))
+            if (CHECK_OK(env_pin_open(e.token, &record, (hsm_user)user, env_pin(VECTOR_PIN), &key)))
                 CHECK_BYTES(hsm_secret_data(key), hsm_secret_len(key), want, sizeof want);
         }
     }
@@ -143,29 +143,29 @@ static void opens_only_what_belongs_together(void)
 
         env_fix_device_secret(0xd5);
         CASE("another PIN");
-        CHECK_ERR(hsm_pin_open(e.token, &record, HSM_USER_USER, env_pin("wrong"), &key),
+        CHECK_ERR(env_pin_open(e.token, &record, HSM_USER_USER, env_pin("wrong"), &key),
                   HSM_E_PIN_INCORRECT);
         CASE("another device");
         env_fix_device_secret(0xd6);
-        CHECK_ERR(hsm_pin_open(e.token, &record, HSM_USER_USER, pin, &key), HSM_E_PIN_INCORRECT);
+        CHECK_ERR(env_pin_open(e.token, &record, HSM_USER_USER, pin, &key), HSM_E_PIN_INCORRECT);
         env_fix_device_secret(0xd5);
         CASE("each bit of the verifier counts");
         for (size_t i = 0; i < HSM_PIN_VERIFIER_BYTES; i += 31) {
             record.pin[HSM_USER_USER].verifier[i] ^= 0x80;
-            CHECK_ERR(hsm_pin_open(e.token, &record, HSM_USER_USER, pin, &key),
+            CHECK_ERR(env_pin_open(e.token, &record, HSM_USER_USER, pin, &key),
                       HSM_E_PIN_INCORRECT);
             record.pin[HSM_USER_USER].verifier[i] ^= 0x80;
         }
         CASE("the user's entry in the SO's place");
         record.pin[HSM_USER_SO] = record.pin[HSM_USER_USER];
-        CHECK_ERR(hsm_pin_open(e.token, &record, HSM_USER_SO, pin, &key), HSM_E_PIN_INCORRECT);
+        CHECK_ERR(env_pin_open(e.token, &record, HSM_USER_SO, pin, &key), HSM_E_PIN_INCORRECT);
         CASE("a wrapped key of another initialisation");
         record.epoch[0] ^= 1;
-        CHECK_ERR(hsm_pin_open(e.token, &record, HSM_USER_USER, pin, &key), HSM_E_STORE_CORRUPT);
+        CHECK_ERR(env_pin_open(e.token, &record, HSM_USER_USER, pin, &key), HSM_E_STORE_CORRUPT);
         record.epoch[0] ^= 1;
         CASE("a damaged wrapped key");
         record.pin[HSM_USER_USER].wrapped_key[47] ^= 1;
-        CHECK_ERR(hsm_pin_open(e.token, &record, HSM_USER_USER, pin, &key), HSM_E_STORE_CORRUPT);
+        CHECK_ERR(env_pin_open(e.token, &record, HSM_USER_USER, pin, &key), HSM_E_STORE_CORRUPT);
         CHECK_THAT(key == NULL);
     }
     env_close(&e);
@@ -189,7 +189,7 @@ static void every_entry_is_its_own(void)
                                  hsm_bytes_of(b.pin[0].verifier, HSM_PIN_VERIFIER_BYTES)));
         CHECK_EQ(a.pin[0].iterations, ENV_ITERATIONS);
         CHECK_THAT(a.pin[0].is_set && !a.pin[0].is_locked && !a.pin[0].must_change);
-        if (CHECK_OK(hsm_pin_open(e.token, &a, HSM_USER_SO, env_pin("1234"), &key)))
+        if (CHECK_OK(env_pin_open(e.token, &a, HSM_USER_SO, env_pin("1234"), &key)))
             CHECK_BYTES(hsm_secret_data(key), hsm_secret_len(key), master, sizeof master);
 
         CASE("a master key of the wrong size is our own mistake");
@@ -202,7 +202,7 @@ static void every_entry_is_its_own(void)
         CHECK_THAT(!b.pin[HSM_USER_USER].is_set);
         CHECK_EQ(b.pin[HSM_USER_USER].iterations, ENV_ITERATIONS);
         hsm_secret_drop(&key);
-        CHECK_ERR(hsm_pin_open(e.token, &b, HSM_USER_USER, env_pin("1234"), &key),
+        CHECK_ERR(env_pin_open(e.token, &b, HSM_USER_USER, env_pin("1234"), &key),
                   HSM_E_PIN_INCORRECT);
     }
     env_close(&e);

@@ -62,13 +62,13 @@ static void die(void *arg)
 /* Killed between count and answer, with the right PIN or a wrong one. */
 static int killed_with_right_pin(env *e)
 {
-    env_before(ENV_PBKDF2, 1, die, NULL);
+    env_before(ENV_COMPARE, 1, die, NULL);
     return (int)hsm_token_login(e->token, HSM_USER_USER, env_pin(ENV_USER_PIN));
 }
 
 static int killed_with_wrong_pin(env *e)
 {
-    env_before(ENV_PBKDF2, 1, die, NULL);
+    env_before(ENV_COMPARE, 1, die, NULL);
     return (int)hsm_token_login(e->token, HSM_USER_USER, env_pin("wrong"));
 }
 

@@ -19,6 +19,7 @@ WRAPPED(hsm_err, hsm_store_unlock, hsm_store *store, uint32_t slot, hsm_bytes ma
 WRAPPED(hsm_err, hsm_store_device_secret, hsm_store *store, const char *use, hsm_secret *out)
 WRAPPED(hsm_err, hsm_crypto_pbkdf2, hsm_crypto *crypto, hsm_bytes pin, hsm_bytes salt,
         uint32_t iterations, hsm_secret *out)
+WRAPPED(bool, hsm_ct_equal, hsm_bytes a, hsm_bytes b)
 WRAPPED(hsm_err, hsm_crypto_random, hsm_crypto *crypto, uint8_t *data, size_t len)
 WRAPPED(hsm_err, hsm_secret_create, size_t len, hsm_secret **out_secret)
 
@@ -153,6 +154,13 @@ hsm_err __wrap_hsm_crypto_pbkdf2(hsm_crypto *crypto, hsm_bytes pin, hsm_bytes sa
     return __real_hsm_crypto_pbkdf2(crypto, pin, salt, iterations, out);
 }
 
+bool __wrap_hsm_ct_equal(hsm_bytes a, hsm_bytes b)
+{
+    const hsm_err ignored = pass(ENV_COMPARE);
+
+    return __real_hsm_ct_equal(a, b) && ignored == HSM_OK;
+}
+
 hsm_err __wrap_hsm_crypto_random(hsm_crypto *crypto, uint8_t *data, size_t len)
 {
     HSM_TRY(pass(ENV_RANDOM));
@@ -182,12 +190,24 @@ hsm_token_options env_options(const env *e)
                                 .iterations = ENV_ITERATIONS };
 }
 
+/* A backend that is closed keeps its random generators for the next one: they are no leak. */
+static void warm_up(const hsm_crypto_options *options)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = NULL;
+    uint8_t byte;
+
+    REQUIRE_OK(hsm_crypto_create(options, &crypto));
+    REQUIRE_OK(hsm_crypto_random(crypto, &byte, 1));
+    env_calm();
+}
+
 bool env_open(env *e, const char *directory)
 {
     const hsm_crypto_options crypto_options = { .backend = "openssl", .may_use_pqc = true };
 
     *e = (env){ 0 };
     env_calm();
+    warm_up(&crypto_options);
     e->secrets_before = hsm_secret_statistics().secrets;
     if (!CHECK_OK(hsm_crypto_create(&crypto_options, &e->crypto)))
         return false;
@@ -247,4 +267,13 @@ hsm_token_info env_info(hsm_token *token)
 
     CHECK_OK(hsm_token_get_info(token, &info));
     return info;
+}
+
+hsm_err env_pin_open(hsm_token *token, const hsm_token_record *record, hsm_user user, hsm_bytes pin,
+                     hsm_secret **out_master_key)
+{
+    HSM_AUTO(hsm_pin_try_clear) hsm_pin_try given = { .user = user, .pin = pin };
+
+    HSM_TRY(hsm_pin_derive(token, record, &given));
+    return hsm_pin_open(token, record, &given, out_master_key);
 }

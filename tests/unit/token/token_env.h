@@ -18,6 +18,7 @@ typedef enum env_point {
     ENV_UNLOCK, /* hsm_store_unlock */
     ENV_DEVICE, /* hsm_store_device_secret */
     ENV_PBKDF2, /* hsm_crypto_pbkdf2 */
+    ENV_COMPARE, /* hsm_ct_equal: the PIN is looked at; can't fail */
     ENV_RANDOM, /* hsm_crypto_random */
     ENV_SECRET, /* hsm_secret_create */
     ENV_POINT_COUNT,
@@ -64,5 +65,9 @@ bool env_make_ready(hsm_token *token);
 hsm_bytes env_pin(const char *text);
 hsm_token_info env_info(hsm_token *token);
 extern const uint8_t env_label[HSM_TOKEN_LABEL_BYTES];
+
+/* Derives, compares and unwraps, as a login does. */
+HSM_MUST_USE hsm_err env_pin_open(hsm_token *token, const hsm_token_record *record, hsm_user user,
+                                  hsm_bytes pin, hsm_secret **out_master_key);
 
 #endif

@@ -1,0 +1,249 @@
+/* Each instance takes its seed from the kernel itself, so that no thread waits for another; the
+ * parent that OpenSSL offers is not used.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/backend_openssl_random_provider.h"
+
+#include <openssl/core_dispatch.h>
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#include <openssl/provider.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "crypto/backend_openssl_drbg.h"
+#include "os/fork.h"
+#include "os/random.h"
+
+#define STRENGTH_BITS 256u
+
+typedef struct instance {
+    hsm_drbg drbg;
+    uint64_t generation; /* of the process that seeded it (os/fork.h) */
+    bool is_shared;
+    pthread_mutex_t lock; /* where OpenSSL shares an instance between threads */
+} instance;
+
+/* The one place where entropy comes in. */
+static hsm_err draw_entropy(uint8_t *out, size_t len)
+{
+    return hsm_os_random(out, len);
+}
+
+static hsm_err seed_first(instance *self, hsm_bytes personal)
+{
+    uint8_t seed[HSM_DRBG_ENTROPY_BYTES + HSM_DRBG_NONCE_BYTES];
+    const hsm_bytes entropy = hsm_bytes_of(seed, HSM_DRBG_ENTROPY_BYTES);
+    const hsm_bytes nonce = hsm_bytes_of(seed + HSM_DRBG_ENTROPY_BYTES, HSM_DRBG_NONCE_BYTES);
+
+    hsm_err err = draw_entropy(seed, sizeof seed);
+    if (err == HSM_OK)
+        err = hsm_drbg_instantiate(&self->drbg, entropy, nonce, personal);
+    explicit_bzero(seed, sizeof seed);
+    self->generation = hsm_fork_generation();
+    return err;
+}
+
+static hsm_err seed_again(instance *self, hsm_bytes additional)
+{
+    uint8_t seed[HSM_DRBG_ENTROPY_BYTES];
+
+    hsm_err err = draw_entropy(seed, sizeof seed);
+    if (err == HSM_OK)
+        err = hsm_drbg_reseed(&self->drbg, hsm_bytes_of(seed, sizeof seed), additional);
+    explicit_bzero(seed, sizeof seed);
+    return err;
+}
+
+/* In a forked child the state is the parent's, or zero: it starts anew. */
+static hsm_err make_current(instance *self, bool wants_new_seed, hsm_bytes additional)
+{
+    HSM_CHECK(self->drbg.value != NULL, HSM_E_RANDOM);
+    if (self->generation != hsm_fork_generation())
+        return seed_first(self, additional);
+    if (wants_new_seed || self->drbg.requests >= HSM_DRBG_REQUESTS_MAX)
+        return seed_again(self, additional);
+    return HSM_OK;
+}
+
+static void free_instance(void *context)
+{
+    instance *self = context;
+
+    if (self == NULL)
+        return;
+    hsm_drbg_clear(&self->drbg);
+    (void)pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+static void *new_instance(void *provider, void *parent, const OSSL_DISPATCH *parent_calls)
+{
+    instance *self = calloc(1, sizeof *self);
+
+    (void)parent;
+    (void)parent_calls;
+    if (self == NULL)
+        return NULL;
+    if (pthread_mutex_init(&self->lock, NULL) != 0) {
+        free(self);
+        return NULL;
+    }
+    if (hsm_drbg_init(&self->drbg, provider) != HSM_OK) {
+        free_instance(self);
+        return NULL;
+    }
+    return self;
+}
+
+static int instantiate(void *context, unsigned strength, int prediction_resistance,
+                       const unsigned char *personal, size_t personal_len,
+                       const OSSL_PARAM params[])
+{
+    (void)prediction_resistance; /* the seed is fresh */
+    (void)params;                /* digest and intervals are ours */
+    return strength <= STRENGTH_BITS &&
+           seed_first(context, hsm_bytes_of(personal, personal_len)) == HSM_OK;
+}
+
+static int uninstantiate(void *context)
+{
+    instance *self = context;
+
+    hsm_drbg_uninstantiate(&self->drbg);
+    return 1;
+}
+
+static int generate(void *context, unsigned char *out, size_t len, unsigned strength,
+                    int prediction_resistance, const unsigned char *additional,
+                    size_t additional_len)
+{
+    instance *self = context;
+
+    return strength <= STRENGTH_BITS &&
+           make_current(self, prediction_resistance != 0, hsm_bytes_none()) == HSM_OK &&
+           hsm_drbg_generate(&self->drbg, hsm_bytes_of(additional, additional_len), out, len) ==
+               HSM_OK;
+}
+
+/* What the caller calls entropy is added to what we draw, never in its place. */
+static int reseed(void *context, int prediction_resistance, const unsigned char *entropy,
+                  size_t entropy_len, const unsigned char *additional, size_t additional_len)
+{
+    instance *self = context;
+
+    (void)prediction_resistance;
+    if (make_current(self, true, hsm_bytes_of(additional, additional_len)) != HSM_OK)
+        return 0;
+    return entropy_len == 0 || hsm_drbg_reseed(&self->drbg, hsm_bytes_of(entropy, entropy_len),
+                                               hsm_bytes_none()) == HSM_OK;
+}
+
+static int enable_locking(void *context)
+{
+    instance *self = context;
+
+    self->is_shared = true;
+    return 1;
+}
+
+static int lock(void *context)
+{
+    instance *self = context;
+
+    return !self->is_shared || pthread_mutex_lock(&self->lock) == 0;
+}
+
+static void unlock(void *context)
+{
+    instance *self = context;
+
+    if (self->is_shared)
+        (void)pthread_mutex_unlock(&self->lock);
+}
+
+static const OSSL_PARAM *gettable(void *context, void *provider)
+{
+    static const OSSL_PARAM params[] = {
+        OSSL_PARAM_int(OSSL_RAND_PARAM_STATE, NULL),
+        OSSL_PARAM_uint(OSSL_RAND_PARAM_STRENGTH, NULL),
+        OSSL_PARAM_size_t(OSSL_RAND_PARAM_MAX_REQUEST, NULL),
+        OSSL_PARAM_END,
+    };
+
+    (void)context;
+    (void)provider;
+    return params;
+}
+
+static int get_params(void *context, OSSL_PARAM params[])
+{
+    const instance *self = context;
+    const int state =
+        self->drbg.value == NULL ? EVP_RAND_STATE_UNINITIALISED : EVP_RAND_STATE_READY;
+
+    for (OSSL_PARAM *param = params; param != NULL && param->key != NULL; param++) {
+        int is_set = 1;
+
+        if (strcmp(param->key, OSSL_RAND_PARAM_MAX_REQUEST) == 0)
+            is_set = OSSL_PARAM_set_size_t(param, HSM_DRBG_REQUEST_MAX_BYTES);
+        else if (strcmp(param->key, OSSL_RAND_PARAM_STATE) == 0)
+            is_set = OSSL_PARAM_set_int(param, state);
+        else if (strcmp(param->key, OSSL_RAND_PARAM_STRENGTH) == 0)
+            is_set = OSSL_PARAM_set_uint(param, STRENGTH_BITS);
+        if (!is_set)
+            return 0;
+    }
+    return 1;
+}
+
+/* OpenSSL's tables hold functions of any kind under one type. */
+#define CALL(id, function)               \
+    {                                    \
+        (id), (void (*)(void))(function) \
+    }
+
+static const OSSL_DISPATCH drbg_calls[] = {
+    CALL(OSSL_FUNC_RAND_NEWCTX, new_instance),
+    CALL(OSSL_FUNC_RAND_FREECTX, free_instance),
+    CALL(OSSL_FUNC_RAND_INSTANTIATE, instantiate),
+    CALL(OSSL_FUNC_RAND_UNINSTANTIATE, uninstantiate),
+    CALL(OSSL_FUNC_RAND_GENERATE, generate),
+    CALL(OSSL_FUNC_RAND_RESEED, reseed),
+    CALL(OSSL_FUNC_RAND_ENABLE_LOCKING, enable_locking),
+    CALL(OSSL_FUNC_RAND_LOCK, lock),
+    CALL(OSSL_FUNC_RAND_UNLOCK, unlock),
+    CALL(OSSL_FUNC_RAND_GETTABLE_CTX_PARAMS, gettable),
+    CALL(OSSL_FUNC_RAND_GET_CTX_PARAMS, get_params),
+    OSSL_DISPATCH_END,
+};
+
+static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
+{
+    static const OSSL_ALGORITHM generators[] = {
+        { HSM_RANDOM_DRBG, "provider=" HSM_RANDOM_PROVIDER, drbg_calls, "SP 800-90A, 10.1.2" },
+        { NULL, NULL, NULL, NULL },
+    };
+
+    (void)provider;
+    *no_cache = 0;
+    return operation == OSSL_OP_RAND ? generators : NULL;
+}
+
+static const OSSL_DISPATCH provider_calls[] = {
+    CALL(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query),
+    OSSL_DISPATCH_END,
+};
+
+/* The context of a provider that is linked in is the library context it was loaded into. */
+int hsm_ossl_random_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core_calls,
+                             const OSSL_DISPATCH **out_calls, void **out_provider)
+{
+    for (; core_calls->function_id != 0; core_calls++) {
+        if (core_calls->function_id != OSSL_FUNC_CORE_GET_LIBCTX)
+            continue;
+        *out_provider = OSSL_FUNC_core_get_libctx(core_calls)(handle);
+        *out_calls = provider_calls;
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,222 @@
+/* The n-th write or sync of the store fails, for every n: the error is the right one, what was
+ * acknowledged stays, and the store goes on when the disk does. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "store/store.h"
+#include "support/check.h"
+#include "unit/os/scratch.h"
+#include "unit/store/store_env.h"
+
+/* --- a disk that fails when told to ------------------------------------------------------------- */
+
+static struct {
+    long calls;     /* since the last reset */
+    long fails_at;  /* 0: never */
+    long fails_for; /* so many calls */
+    int error;
+    bool is_short; /* half of the bytes are written first */
+} disk;
+
+static void disk_reset(void)
+{
+    disk.calls = 0;
+    disk.fails_at = 0;
+}
+
+static bool fails_now(void)
+{
+    disk.calls++;
+    return disk.fails_at > 0 && disk.calls >= disk.fails_at &&
+           disk.calls < disk.fails_at + disk.fails_for;
+}
+
+/* The C library's functions, for the whole program. */
+ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
+{
+    if (fails_now()) {
+        if (disk.is_short && len > 1)
+            (void)syscall(SYS_pwrite64, fd, data, len / 2, offset);
+        errno = disk.error;
+        return -1;
+    }
+    return syscall(SYS_pwrite64, fd, data, len, offset);
+}
+
+int ftruncate64(int fd, off64_t len)
+{
+    if (fails_now()) {
+        errno = disk.error;
+        return -1;
+    }
+    return (int)syscall(SYS_ftruncate, fd, len);
+}
+
+int fdatasync(int fd)
+{
+    (void)fd;
+    if (fails_now()) {
+        errno = disk.error;
+        return -1;
+    }
+    return 0;
+}
+
+int fsync(int fd)
+{
+    return fdatasync(fd);
+}
+
+/* --- one run ------------------------------------------------------------------------------------ */
+
+#define KEYS 8u
+
+static hsm_err open_store(const char *directory, hsm_store **out_store)
+{
+    const hsm_store_options options = {
+        .directory = directory,
+        .crypto = env_crypto(),
+        .slot_count = 1,
+        .busy_ms = 1000,
+        .cached_max = 16,
+        .log_pages = 20,
+    };
+
+    HSM_TRY(hsm_store_open(&options, out_store));
+    store_env_login(*out_store, 0);
+    return HSM_OK;
+}
+
+/* Inserts KEYS keys; which of them were acknowledged. The last error. */
+static hsm_err insert_all(hsm_store *store, uint64_t ids[KEYS])
+{
+    hsm_err last = HSM_OK;
+
+    for (uint32_t i = 0; i < KEYS; i++) {
+        ids[i] = 0;
+        const hsm_err err = store_env_try_insert(store, 0, i, i % 2 == 0, &ids[i]);
+        if (err != HSM_OK)
+            last = err;
+    }
+    return last;
+}
+
+/* What was acknowledged is there and whole; what was refused is not there at all. */
+static void check_kept(hsm_store *store, const uint64_t ids[KEYS])
+{
+    uint64_t count = 0;
+    uint64_t wanted = 0;
+
+    for (uint32_t i = 0; i < KEYS; i++) {
+        HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+        if (ids[i] == 0)
+            continue;
+        wanted++;
+        if (CHECK_OK(hsm_store_get(store, 0, ids[i], &object)))
+            CHECK_THAT(store_env_is_whole(store, object, i));
+    }
+    CHECK_OK(hsm_store_count(store, 0, &count));
+    CHECK_EQ(count, wanted);
+}
+
+/* Runs with the failure at call n; false when there were not so many calls. */
+static bool run_with_failure(const char *directory, long n, hsm_err want)
+{
+    HSM_AUTO(hsm_store_drop) hsm_store *store = NULL;
+    uint64_t ids[KEYS];
+    uint64_t id = 0;
+
+    disk_reset();
+    if (!CHECK_OK(open_store(directory, &store)))
+        return false;
+    disk.calls = 0;
+    disk.fails_at = n;
+    const hsm_err err = insert_all(store, ids);
+    const bool was_hit = disk.calls >= n;
+    disk_reset();
+    /* A failure at housekeeping is nobody's answer. */
+    CHECK_THAT(err == want || err == HSM_OK);
+    check_kept(store, ids);
+    CHECK_OK(store_env_try_insert(store, 0, 100, true, &id));
+    hsm_store_close(store);
+    store = NULL;
+    if (CHECK_OK(open_store(directory, &store))) {
+        HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+        if (CHECK_OK(hsm_store_get(store, 0, id, &object)))
+            CHECK_THAT(store_env_is_whole(store, object, 100));
+        for (uint32_t i = 0; i < KEYS; i++) {
+            HSM_AUTO(hsm_object_drop) hsm_object *kept = NULL;
+            if (ids[i] != 0 && CHECK_OK(hsm_store_get(store, 0, ids[i], &kept)))
+                CHECK_THAT(store_env_is_whole(store, kept, i));
+        }
+    }
+    return was_hit;
+}
+
+static const struct {
+    const char *label;
+    int error;
+    bool is_short;
+    long fails_for;
+    hsm_err want;
+} failures[] = {
+    { "one write has no room", ENOSPC, false, 1, HSM_E_STORE_FULL },
+    { "the disk stays full", ENOSPC, true, 1000000, HSM_E_STORE_FULL },
+    { "the quota is used up", EDQUOT, false, 1, HSM_E_STORE_FULL },
+    { "one write is half done", EIO, true, 1, HSM_E_STORE_IO },
+    { "the disk is gone", EIO, false, 1000000, HSM_E_STORE_IO },
+};
+
+static void every_failure_is_survived(void)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(failures); i++) {
+        long n = 1;
+        bool was_hit = true;
+
+        CASE(failures[i].label);
+        disk.error = failures[i].error;
+        disk.is_short = failures[i].is_short;
+        disk.fails_for = failures[i].fails_for;
+        for (; was_hit && n < 400; n += n < 40 ? 1 : 5) {
+            char name[64];
+            (void)snprintf(name, sizeof name, "f%zu-%ld", i, n);
+            was_hit = run_with_failure(scratch_path(name), n, failures[i].want);
+        }
+        CHECK_THAT(n > 50 && !was_hit); /* it did fail, often, and came to the end */
+    }
+}
+
+/* The store can't even be made; later it can. */
+static void a_store_is_made_when_there_is_room(void)
+{
+    HSM_AUTO(hsm_store_drop) hsm_store *store = NULL;
+    const char *directory = scratch_path("made");
+    bool was_hit = true;
+
+    for (long n = 1; was_hit; n++) {
+        disk_reset();
+        disk.error = ENOSPC;
+        disk.fails_at = n;
+        disk.fails_for = 1000000;
+        const hsm_err err = open_store(directory, &store);
+        was_hit = disk.calls >= n;
+        disk_reset();
+        CHECK_THAT(err == HSM_E_STORE_FULL || !was_hit);
+        CHECK_THAT((err == HSM_OK) == (store != NULL));
+        if (err != HSM_OK)
+            was_hit = true;
+        hsm_store_drop(&store);
+        REQUIRE_THAT(n < 200);
+    }
+    REQUIRE_OK(open_store(directory, &store));
+}
+
+static const check_test tests[] = {
+    CHECK_TEST(every_failure_is_survived),
+    CHECK_TEST(a_store_is_made_when_there_is_room),
+};
+CHECK_MAIN(tests)
