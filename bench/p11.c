@@ -238,29 +238,16 @@ static CK_RV one_session(loop *l)
     return rv != CKR_OK ? rv : l->state->f->C_CloseSession(session);
 }
 
-static double repeat(loop *l, double seconds)
+static bool one_of(void *arg)
 {
     static CK_RV (*const one[])(loop * l) = {
         [BENCH_SIGN] = one_sign,          [BENCH_VERIFY] = one_verify,
         [BENCH_ENCRYPT] = one_encrypt,    [BENCH_DIGEST] = one_digest,
         [BENCH_GENERATE_PAIR] = one_pair, [BENCH_SESSION] = one_session,
     };
-    const double start = bench_now();
-    double elapsed = 0;
-    unsigned long done = 0;
+    loop *l = arg;
 
-    while (elapsed < seconds) {
-        for (int i = 0; i < 16; i++, done++) {
-            const CK_RV rv = one[l->row->kind](l);
-
-            if (rv != CKR_OK) {
-                (void)fprintf(stderr, "bench: %s: 0x%lx\n", l->row->name, (unsigned long)rv);
-                return -1;
-            }
-        }
-        elapsed = bench_now() - start;
-    }
-    return (double)done / elapsed;
+    return is_ok(l->row->name, one[l->row->kind](l));
 }
 
 static bool prepare(loop *l)
@@ -292,7 +279,7 @@ double bench_p11_run(void *opened, const bench_row *row, double seconds)
                CKR_OK)
         open++;
     if (held != NULL && open == row->sessions_open && prepare(&l))
-        rate = repeat(&l, seconds);
+        rate = bench_repeat(one_of, &l, bench_cpu, seconds);
     while (open > 0)
         (void)state->f->C_CloseSession(held[--open]);
     free(held);
@@ -310,7 +297,7 @@ static void *work(void *arg)
 {
     worker *w = arg;
 
-    w->rate = repeat(&w->l, w->seconds);
+    w->rate = bench_repeat(one_of, &w->l, bench_now, w->seconds);
     return NULL;
 }
 

@@ -54,6 +54,13 @@ typedef struct bench_contestant {
 
 /* Monotonic seconds. */
 double bench_now(void);
+/* Seconds of processor time of this thread: what an operation costs, also on a machine with other
+ * work to do. */
+double bench_cpu(void);
+
+/* Calls `one` in batches that grow until reading the clock costs nothing beside them; operations
+ * per second of `clock`, or -1 when `one` fails. */
+double bench_repeat(bool (*one)(void *arg), void *arg, double (*clock)(void), double seconds);
 
 /* Raw OpenSSL with contexts kept between operations. NULL on failure. */
 void *bench_raw_open(void);
