@@ -128,7 +128,7 @@ static bool make_keys(p11 *state)
     return make_secret(state, BENCH_KEY_AES_256) && make_secret(state, BENCH_KEY_HMAC);
 }
 
-void *bench_p11_open(const char *module_path)
+static p11 *load(const char *module_path)
 {
     CK_RV (*get_list)(CK_FUNCTION_LIST * *list) = NULL;
     CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
@@ -142,12 +142,33 @@ void *bench_p11_open(const char *module_path)
     }
     *(void **)&get_list = dlsym(module, "C_GetFunctionList");
     if (get_list == NULL || get_list(&state->f) != CKR_OK ||
-        !is_ok("C_Initialize", state->f->C_Initialize(&args)) || !make_token(state) ||
-        !make_keys(state)) {
+        !is_ok("C_Initialize", state->f->C_Initialize(&args))) {
         free(state);
         return NULL;
     }
     return state;
+}
+
+void *bench_p11_open(const char *module_path)
+{
+    p11 *state = load(module_path);
+
+    if (state != NULL && make_token(state) && make_keys(state))
+        return state;
+    free(state);
+    return NULL;
+}
+
+void *bench_p11_open_again(const char *module_path)
+{
+    const CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+    p11 *state = load(module_path);
+
+    if (state != NULL &&
+        is_ok("C_OpenSession", state->f->C_OpenSession(0, flags, NULL, NULL, &state->session)))
+        return state;
+    free(state);
+    return NULL;
 }
 
 void bench_p11_close(void *opened)
