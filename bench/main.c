@@ -23,6 +23,7 @@ typedef struct bench {
     const char *only;
     bool is_json;
     bool with_threads;
+    bool without_raw;
     unsigned long fill;
     unsigned long search;
     double machine; /* raw P-256 signatures here, as a share of the reference */
@@ -48,7 +49,9 @@ static void measure(const bench *b, const bench_row *row, score *out_scores)
 
     for (int round = 0; round < b->rounds; round++) {
         for (size_t i = 0; i < b->contestants; i++)
-            rates[i][round] = b->contestant[i].run(b->contestant[i].state, row, b->seconds);
+            rates[i][round] = i == 0 && b->without_raw
+                                  ? -1
+                                  : b->contestant[i].run(b->contestant[i].state, row, b->seconds);
     }
     for (size_t i = 0; i < b->contestants; i++) {
         qsort(rates[i], (size_t)b->rounds, sizeof rates[i][0], by_rate);
@@ -106,7 +109,7 @@ static void run_rows(bench *b)
 {
     score scores[MODULES_MAX + 1];
 
-    for (size_t i = 0; i < bench_row_count; i++) {
+    for (size_t i = 0; !b->without_raw && i < bench_row_count; i++) {
         const bench_row *row = &bench_rows[i];
 
         if (row->kind == BENCH_SIGN && row->key == BENCH_KEY_P256)
@@ -172,6 +175,8 @@ static int parse(bench *b, int argc, char **argv)
 
         if (strcmp(argv[i], "--json") == 0)
             b->is_json = true;
+        else if (strcmp(argv[i], "--no-raw") == 0)
+            b->without_raw = true;
         else if (strcmp(argv[i], "--threads") == 0)
             b->with_threads = true;
         else if (strcmp(argv[i], "--seconds") == 0 && has_value)
@@ -190,7 +195,7 @@ static int parse(bench *b, int argc, char **argv)
     if (b->contestants < 2 || b->rounds < 1 || b->rounds > ROUNDS_MAX || b->seconds <= 0) {
         (void)fprintf(stderr,
                       "usage: bench [--json] [--seconds S] [--rounds 1-%d] [--row TEXT] "
-                      "[--threads] [--fill OBJECTS | --search OBJECTS] NAME=MODULE...\n",
+                      "[--threads] [--no-raw] [--fill OBJECTS | --search OBJECTS] NAME=MODULE...\n",
                       ROUNDS_MAX);
         return 2;
     }
