@@ -3,6 +3,7 @@
 #include "crypto/mech.h"
 
 #include "crypto/internal.h"
+#include "crypto/mech_pqc.h"
 
 #define EN_DE_CRYPT (HSM_OP_ENCRYPT | HSM_OP_DECRYPT)
 #define SIGN_VERIFY (HSM_OP_SIGN | HSM_OP_VERIFY)
@@ -132,6 +133,10 @@ static const hsm_mech mechs[] = {
     },
     PSS_ROW(RSA_PKCS_PSS, NONE, false, HSM_APPROVED),
     PSS_ROW(SHA1_RSA_PKCS_PSS, SHA1, true, HSM_APPROVED_LEGACY),
+    ML_KEM_KEY_PAIR_GEN_ROW,
+    ML_KEM_ROW,
+    ML_DSA_ROWS,
+    SLH_DSA_ROWS,
     RSA_HASHED_ROW(SHA256_RSA_PKCS, SHA256, HSM_APPROVED),
     RSA_HASHED_ROW(SHA384_RSA_PKCS, SHA384, HSM_APPROVED),
     RSA_HASHED_ROW(SHA512_RSA_PKCS, SHA512, HSM_APPROVED),
@@ -309,6 +314,7 @@ hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech, hs
     const hsm_op_set of_old_data =
         HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP;
 
+    HSM_CHECK(crypto->options.may_use_pqc || !hsm_pqc_is_type(mech->key_type), HSM_E_MECHANISM);
     HSM_CHECK(crypto->options.may_sign_sha1 || !is_sha1_signing(mech, op), HSM_E_MECHANISM);
     if (!crypto->options.is_approved_only || mech->approval == HSM_APPROVED)
         return HSM_OK;
