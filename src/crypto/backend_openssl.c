@@ -209,6 +209,8 @@ const hsm_backend hsm_backend_openssl = {
     },
     .key_ops = hsm_ossl_key_ops,
     .derive = hsm_ossl_derive,
+    .encapsulate = hsm_ossl_encapsulate,
+    .decapsulate = hsm_ossl_decapsulate,
     .spki = hsm_ossl_spki,
     .pkcs8_encode = hsm_ossl_pkcs8_encode,
     .pkcs8_decode = hsm_ossl_pkcs8_decode,

@@ -65,6 +65,8 @@ const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
 
 hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                         hsm_key *base, size_t out_len, hsm_secret **out_value);
+hsm_err hsm_ossl_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value);
+hsm_err hsm_ossl_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_secret **out_value);
 hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der);
 hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der);
 hsm_err hsm_ossl_pkcs8_decode(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,

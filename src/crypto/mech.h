@@ -157,7 +157,7 @@ typedef struct hsm_mech_params {
     hsm_bytes context;
     CK_ULONG kdf; /* ECDH: CKD_... */
     hsm_bytes shared_data;
-    hsm_bytes public_data;
+    hsm_bytes public_data; /* empty for encapsulation */
     CK_ULONG hedge; /* ML-DSA, SLH-DSA: CKH_..., as given (context above) */
 } hsm_mech_params;
 

@@ -223,7 +223,7 @@ static hsm_err read_ecdh1(const hsm_mech *mech, hsm_bytes param, hsm_mech_params
 
     (void)mech;
     HSM_TRY(copy_struct(param, &ecdh, sizeof ecdh));
-    HSM_CHECK(is_kdf(ecdh.kdf) && ecdh.ulPublicDataLen >= 1, HSM_E_MECHANISM_PARAM);
+    HSM_CHECK(is_kdf(ecdh.kdf), HSM_E_MECHANISM_PARAM);
     HSM_CHECK(ecdh.kdf != CKD_NULL || ecdh.ulSharedDataLen == 0, HSM_E_MECHANISM_PARAM);
     HSM_TRY(
         nested(ecdh.pSharedData, ecdh.ulSharedDataLen, ECDH_SHARED_MAX_BYTES, &out->shared_data));
