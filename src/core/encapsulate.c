@@ -112,7 +112,7 @@ static hsm_err finish_draft(hsm_core *core, hsm_draft *draft, const hsm_secret *
     HSM_TRY(hsm_draft_put(draft, CKA_VALUE, hsm_secret_view(value)));
     HSM_TRY(hsm_core_draft_parts(draft, &parts));
     HSM_TRY(hsm_key_create(core->crypto, &parts, &key)); /* the length fits the key type */
-    HSM_TRY(hsm_core_put_derived(core, draft));
+    HSM_TRY(hsm_core_put_derived(core, draft, key));
     return hsm_core_put_provenance(draft, &provenance);
 }
 

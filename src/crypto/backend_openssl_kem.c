@@ -100,22 +100,19 @@ static hsm_err make_ephemeral(const hsm_kem_use *use, hsm_key **out_key)
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
 
     HSM_TRY(hsm_ossl_ec_key.generate(use->key->crypto, &request, &bundle));
-    return hsm_key_create(use->key->crypto, &bundle.parts, out_key);
+    *out_key = HSM_MOVE(bundle.key);
+    return HSM_OK;
 }
 
 static hsm_err encapsulate_ecdh(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value)
 {
     const hsm_curve *curve = use->key->curve;
     HSM_AUTO(hsm_key_drop) hsm_key *ephemeral = NULL;
-    uint8_t own[HSM_EC_POINT_MAX_BYTES];
-    uint8_t peer[HSM_EC_POINT_MAX_BYTES];
 
     HSM_CHECK(curve != NULL && curve->key_type != CKK_EC_EDWARDS, HSM_E_KEY_TYPE);
-    HSM_TRY(hsm_ossl_pkey_point(use->key->native, curve, peer));
     HSM_TRY(make_ephemeral(use, &ephemeral));
-    HSM_TRY(hsm_ossl_pkey_point(ephemeral->native, curve, own));
-    HSM_TRY(agree(use, ephemeral, hsm_bytes_of(peer, curve->point_bytes), out_value));
-    memcpy(ciphertext, own, curve->point_bytes);
+    HSM_TRY(agree(use, ephemeral, hsm_bytes_of(use->key->point, curve->point_bytes), out_value));
+    memcpy(ciphertext, ephemeral->point, curve->point_bytes);
     return HSM_OK;
 }
 

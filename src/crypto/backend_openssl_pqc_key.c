@@ -203,13 +203,22 @@ static hsm_err generate_pkey(hsm_crypto *crypto, const hsm_pqc_set *set, EVP_PKE
 static hsm_err pqc_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bundle *out)
 {
     HSM_AUTO(hsm_ossl_pkey_drop) EVP_PKEY *pkey = NULL;
+    HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
     const hsm_pqc_set *set = NULL;
 
     HSM_TRY(hsm_pqc_find(request->key_type, request->parameter_set, &set));
     HSM_TRY(generate_pkey(crypto, set, &pkey));
     if (crypto->options.is_approved_only) /* FIPS 140-3, 10.3.5 */
         HSM_TRY(pair_check(crypto, pkey, HSM_E_SELF_TEST));
-    return pack(pkey, set, CKO_PRIVATE_KEY, out);
+    HSM_TRY(pack(pkey, set, CKO_PRIVATE_KEY, &bundle));
+
+    HSM_TRY(hsm_key_adopt(crypto, request->key_type, pkey, &bundle.key));
+    pkey = NULL;
+    bundle.key->set = set;
+    bundle.key->bits = set->public_bytes * 8;
+    *out = bundle;
+    bundle = (hsm_key_bundle){ 0 };
+    return HSM_OK;
 }
 
 const hsm_key_ops hsm_ossl_pqc_key = {
