@@ -60,6 +60,7 @@ extern const hsm_family hsm_ossl_pqc_sign;
 /* Key tables: backend_openssl_rsa_key.c, backend_openssl_ec_key.c (EC, Edwards, Montgomery). */
 extern const hsm_key_ops hsm_ossl_rsa_key;
 extern const hsm_key_ops hsm_ossl_ec_key;
+extern const hsm_key_ops hsm_ossl_composite_key; /* backend_openssl_composite.c */
 extern const hsm_key_ops hsm_ossl_pqc_key; /* backend_openssl_pqc_key.c */
 const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
 

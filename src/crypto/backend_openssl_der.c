@@ -77,9 +77,9 @@ hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der)
     uint8_t scratch[HSM_RSA_MAX_BYTES]; /* public numbers */
     hsm_der_writer writer = hsm_der_writer_of(room, sizeof room);
 
-    HSM_CHECK(key->native != NULL, HSM_E_KEY_TYPE);
     if (key->set != NULL)
         return hsm_ossl_pqc_spki(key, out_der);
+    HSM_CHECK(key->native != NULL, HSM_E_KEY_TYPE);
     if (key->curve == NULL) {
         HSM_TRY(put_rsa_numbers(&writer, key, RSA_PUBLIC_COUNT, scratch));
         hsm_der_wrap(&writer, HSM_DER_SEQUENCE, 0);
@@ -164,9 +164,9 @@ hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *whole = NULL;
 
-    HSM_CHECK(key->native != NULL && key->key_class == CKO_PRIVATE_KEY, HSM_E_KEY_NOT_WRAPPABLE);
     if (key->set != NULL)
         return hsm_ossl_pqc_pkcs8_encode(key, out_der);
+    HSM_CHECK(key->native != NULL && key->key_class == CKO_PRIVATE_KEY, HSM_E_KEY_NOT_WRAPPABLE);
     /* n, d, p, q and the three CRT numbers: less than six times the modulus */
     const size_t parts_len = key->curve == NULL ? 6 * (size_t)((key->bits + 7) / 8)
                                                 : HSM_EC_POINT_MAX_BYTES + HSM_EC_VALUE_MAX_BYTES;

@@ -135,12 +135,16 @@ static hsm_err decapsulate_ecdh(const hsm_kem_use *use, hsm_bytes ciphertext,
 
 hsm_err hsm_ossl_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value)
 {
+    if (use->mech->alg == HSM_ALG_COMP_KEM)
+        return hsm_ossl_composite_encapsulate(use, ciphertext, out_value);
     return use->mech->alg == HSM_ALG_ECDH ? encapsulate_ecdh(use, ciphertext, out_value)
                                           : encapsulate(use, ciphertext, out_value);
 }
 
 hsm_err hsm_ossl_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_secret **out_value)
 {
+    if (use->mech->alg == HSM_ALG_COMP_KEM)
+        return hsm_ossl_composite_decapsulate(use, ciphertext, out_value);
     return use->mech->alg == HSM_ALG_ECDH ? decapsulate_ecdh(use, ciphertext, out_value)
                                           : decapsulate(use, ciphertext, out_value);
 }

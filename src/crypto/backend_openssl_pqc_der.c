@@ -12,7 +12,7 @@ static void put_algorithm(hsm_der_writer *writer, const hsm_pqc_set *set)
 {
     const size_t mark = hsm_der_written(writer);
 
-    hsm_der_put(writer, hsm_bytes_of(set->oid, sizeof set->oid));
+    hsm_der_put(writer, hsm_bytes_of(set->oid, set->oid_len));
     hsm_der_wrap(writer, HSM_DER_SEQUENCE, mark);
 }
 
@@ -23,7 +23,7 @@ hsm_err hsm_ossl_pqc_spki(const hsm_key *key, hsm_buf *out_der)
     uint8_t room[HSM_PQC_PUBLIC_MAX_BYTES + FRAME_MAX_BYTES];
     hsm_der_writer writer = hsm_der_writer_of(room, sizeof room);
 
-    HSM_TRY(hsm_ossl_pqc_read(key->native, OSSL_PKEY_PARAM_PUB_KEY, public, set->public_bytes));
+    HSM_TRY(hsm_ossl_pqc_public(key, public));
     hsm_der_put(&writer, hsm_bytes_of(public, set->public_bytes));
     hsm_der_wrap_bits(&writer, 0);
     put_algorithm(&writer, set);
@@ -49,13 +49,17 @@ static hsm_err put_part(hsm_der_writer *writer, const hsm_key *key, const char *
     return HSM_OK;
 }
 
-/* CHOICE { seed [0], expandedKey OCTET STRING, both SEQUENCE { seed, expandedKey } }; SLH-DSA: the
- * key itself. */
+/* CHOICE { seed [0], expandedKey OCTET STRING, both SEQUENCE { seed, expandedKey } }; SLH-DSA and
+ * composites: the key itself. */
 static hsm_err put_private(hsm_der_writer *writer, const hsm_key *key)
 {
     const hsm_pqc_set *set = key->set;
     const uint8_t tag = set->seed_bytes == 0 ? 0 : HSM_DER_OCTET_STRING;
 
+    if (set->composite != NULL) {
+        hsm_der_put(writer, hsm_secret_view(key->value));
+        return HSM_OK;
+    }
     HSM_TRY(put_part(writer, key, OSSL_PKEY_PARAM_PRIV_KEY, set->private_bytes, tag));
     if (!hsm_ossl_pqc_has_seed(key->native, set))
         return HSM_OK;

@@ -274,6 +274,7 @@ static const hsm_mech mechs[] = {
     HMAC_KEY_GEN_ROW(SHA512_KEY_GEN, SHA512_HMAC),
     HMAC_KEY_GEN_ROW(SHA512_224_KEY_GEN, SHA512_224_HMAC),
     HMAC_KEY_GEN_ROW(SHA512_256_KEY_GEN, SHA512_256_HMAC),
+    COMP_KEM_ROWS,
 };
 
 const hsm_mech *hsm_mech_table(size_t *out_count)

@@ -64,6 +64,7 @@ typedef enum hsm_alg {
     HSM_ALG_ML_DSA,
     HSM_ALG_SLH_DSA,
     HSM_ALG_ML_KEM,
+    HSM_ALG_COMP_KEM,
     HSM_ALG_KEYGEN, /* key and key pair generation: the key type decides */
     HSM_ALG_COUNT,
 } hsm_alg;

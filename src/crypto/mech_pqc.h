@@ -29,6 +29,20 @@
                             .params = HSM_PARAM_NONE,                                              \
     }
 
+/* Not approved: no validated module has the combiner. */
+#define COMP_KEM_ROW(NAME)                                                                        \
+    .id = CKM_##NAME, .name = #NAME,                                                              \
+    .source = "draft-ietf-lamps-pq-composite-kem; docs/hybrid.md",                                \
+    .key_type = CKK_CRATON_COMP_KEM, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 1216 * 8, \
+    .key_max_bits = 1665 * 8, .is_size_in_bytes = true, .params = HSM_PARAM_NONE
+#define COMP_KEM_ROWS                                                                  \
+    { COMP_KEM_ROW(CRATON_COMP_KEM_KEY_PAIR_GEN), .ops = HSM_OP_GENERATE_PAIR,         \
+      .alg = HSM_ALG_KEYGEN },                                                         \
+    {                                                                                  \
+        COMP_KEM_ROW(CRATON_COMP_KEM), .ops = HSM_OP_ENCAPSULATE | HSM_OP_DECAPSULATE, \
+                                       .alg = HSM_ALG_COMP_KEM                         \
+    }
+
 #define ML_DSA_HASH_ROW(HASH)                                                       \
     {                                                                               \
         ML_DSA_KEY(HASH_ML_DSA_##HASH), PQC_SIGN(ML_DSA, SIGN_CONTEXT, HASH, true), \

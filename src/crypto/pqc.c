@@ -13,21 +13,36 @@
     {                                                                                   \
         .name = "ML-DSA-" #set, .key_type = CKK_ML_DSA, .id = CKP_ML_DSA_##set,         \
         .public_bytes = (public_len), .private_bytes = (private_len), .seed_bytes = 32, \
-        .result_bytes = (signature_len), .oid = OID(3, number),                         \
+        .result_bytes = (signature_len), .oid_len = 11, .oid = OID(3, number),          \
     }
 /* FIPS 203, table 3; the seed is d, then z */
 #define ML_KEM(set, number, public_len, private_len, ciphertext_len)                    \
     {                                                                                   \
         .name = "ML-KEM-" #set, .key_type = CKK_ML_KEM, .id = CKP_ML_KEM_##set,         \
         .public_bytes = (public_len), .private_bytes = (private_len), .seed_bytes = 64, \
-        .result_bytes = (ciphertext_len), .oid = OID(4, number),                        \
+        .result_bytes = (ciphertext_len), .oid_len = 11, .oid = OID(4, number),         \
     }
 /* FIPS 205, table 2; n is the security parameter in bytes */
 #define SLH_DSA(text, set, number, n, signature_len)                                        \
     {                                                                                       \
         .name = "SLH-DSA-" text, .key_type = CKK_SLH_DSA, .id = CKP_SLH_DSA_##set,          \
         .public_bytes = 2 * (n), .private_bytes = 4 * (n), .result_bytes = (signature_len), \
-        .oid = OID(3, number),                                                              \
+        .oid_len = 11, .oid = OID(3, number),                                               \
+    }
+
+/* draft-ietf-lamps-pq-composite-kem, 6: id-MLKEM768-X25519-SHA3-256 and the two with ECDH. Private
+ * keys are the seed and the other half's key: 32 bytes, or an ECPrivateKey with the curve's name. */
+static const hsm_composite mlkem768_x25519 = { CKP_ML_KEM_768, CKK_EC_MONTGOMERY, "curve25519",
+                                               "\\.//^\\" };
+static const hsm_composite mlkem768_p256 = { CKP_ML_KEM_768, CKK_EC, "secp256r1", "MLKEM768-P256" };
+static const hsm_composite mlkem1024_p384 = { CKP_ML_KEM_1024, CKK_EC, "secp384r1",
+                                              "MLKEM1024-P384" };
+#define COMPOSITE(text, set, half, public_len, private_len, ciphertext_len, number)     \
+    {                                                                                   \
+        .name = text, .key_type = CKK_CRATON_COMP_KEM, .id = CKP_CRATON_COMP_KEM_##set, \
+        .public_bytes = (public_len), .private_bytes = (private_len),                   \
+        .result_bytes = (ciphertext_len), .composite = &(half), .oid_len = 10,          \
+        .oid = { 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x06, (number) },      \
     }
 
 static const hsm_pqc_set sets[] = {
@@ -49,6 +64,12 @@ static const hsm_pqc_set sets[] = {
     SLH_DSA("SHAKE-192f", SHAKE_192F, 29, 24, 35664),
     SLH_DSA("SHAKE-256s", SHAKE_256S, 30, 32, 29792),
     SLH_DSA("SHAKE-256f", SHAKE_256F, 31, 32, 49856),
+    COMPOSITE("MLKEM768-X25519-SHA3-256", MLKEM768_X25519, mlkem768_x25519, 1184 + 32, 64 + 32,
+              1088 + 32, 58),
+    COMPOSITE("MLKEM768-ECDH-P256-SHA3-256", MLKEM768_ECDH_P256, mlkem768_p256, 1184 + 65, 64 + 51,
+              1088 + 65, 59),
+    COMPOSITE("MLKEM1024-ECDH-P384-SHA3-256", MLKEM1024_ECDH_P384, mlkem1024_p384, 1568 + 97,
+              64 + 64, 1568 + 97, 63),
 };
 
 const hsm_pqc_set *hsm_pqc_table(size_t *out_count)
@@ -71,7 +92,7 @@ hsm_err hsm_pqc_find(CK_KEY_TYPE key_type, CK_ULONG id, const hsm_pqc_set **out_
 const hsm_pqc_set *hsm_pqc_find_oid(hsm_bytes oid)
 {
     for (size_t i = 0; i < HSM_ARRAY_LEN(sets); i++) {
-        if (hsm_bytes_equal(hsm_bytes_of(sets[i].oid, sizeof sets[i].oid), oid))
+        if (hsm_bytes_equal(hsm_bytes_of(sets[i].oid, sets[i].oid_len), oid))
             return &sets[i];
     }
     return NULL;
@@ -79,5 +100,6 @@ const hsm_pqc_set *hsm_pqc_find_oid(hsm_bytes oid)
 
 bool hsm_pqc_is_type(CK_KEY_TYPE key_type)
 {
-    return key_type == CKK_ML_DSA || key_type == CKK_ML_KEM || key_type == CKK_SLH_DSA;
+    return key_type == CKK_ML_DSA || key_type == CKK_ML_KEM || key_type == CKK_SLH_DSA ||
+           key_type == CKK_CRATON_COMP_KEM;
 }

@@ -16,6 +16,14 @@
 
 #define HSM_PQC_OID_BYTES 11u
 
+/* The second half of a composite KEM (draft-ietf-lamps-pq-composite-kem). */
+typedef struct hsm_composite {
+    CK_ULONG kem_set;       /* of the ML-KEM half, as in CKA_PARAMETER_SET */
+    CK_KEY_TYPE curve_type; /* CKK_EC, CKK_EC_MONTGOMERY */
+    const char *curve;      /* its name as in CKA_EC_PARAMS (hsm_curve.alias) */
+    const char *label;      /* goes into the secret */
+} hsm_composite;
+
 /* One row: everything that is fixed by the set. Lengths in bytes. */
 typedef struct hsm_pqc_set {
     const char *name; /* the standards', and OpenSSL's: "ML-DSA-65" */
@@ -25,6 +33,8 @@ typedef struct hsm_pqc_set {
     uint32_t private_bytes;         /* expanded private key, decapsulation key */
     uint32_t seed_bytes;            /* 0: the key has no seed apart from its value (SLH-DSA) */
     uint32_t result_bytes;          /* signature, or ML-KEM's ciphertext */
+    const hsm_composite *composite; /* NULL: one algorithm */
+    uint8_t oid_len;
     uint8_t oid[HSM_PQC_OID_BYTES]; /* DER with tag and length; RFC 9881, RFC 9909, RFC 9935 */
 } hsm_pqc_set;
 

@@ -51,8 +51,8 @@ static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
         usage == CKA_ENCRYPT || usage == CKA_DECRYPT || usage == CKA_WRAP || usage == CKA_UNWRAP;
 
     if (usage == CKA_ENCAPSULATE || usage == CKA_DECAPSULATE)
-        return key_type == CKK_ML_KEM;
-    if (key_type == CKK_EC_MONTGOMERY || key_type == CKK_ML_KEM)
+        return key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM;
+    if (key_type == CKK_EC_MONTGOMERY || key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM)
         return !is_signing; /* key agreement only */
     if (key_type == CKK_RSA || key_type == CKK_AES)
         return true;

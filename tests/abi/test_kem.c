@@ -1,4 +1,5 @@
 /* C_EncapsulateKey and C_DecapsulateKey: ML-KEM, RSA, elliptic curves. */
+#include "pkcs11/pkcs11_craton.h"
 #include "support.h"
 
 static pair generate_ml_kem(CK_SESSION_HANDLE session)
@@ -214,10 +215,32 @@ static void rsa_and_curves_make_keys(void)
     check_kem(fix.session, &by_ecdh, &x, &aes, 32);
 }
 
+static void hybrids_make_keys(void)
+{
+    static const CK_ULONG sets[] = { CKP_CRATON_COMP_KEM_MLKEM768_X25519,
+                                     CKP_CRATON_COMP_KEM_MLKEM768_ECDH_P256,
+                                     CKP_CRATON_COMP_KEM_MLKEM1024_ECDH_P384 };
+    FIXTURE(fix);
+    REQUIRE_THAT(p11_3 != NULL);
+    CK_MECHANISM generation = { CKM_CRATON_COMP_KEM_KEY_PAIR_GEN, NULL, 0 };
+    CK_MECHANISM mechanism = { CKM_CRATON_COMP_KEM, NULL, 0 };
+    attrs aes = { .count = 0 };
+
+    put_secret(&aes, CKK_AES, 32);
+    for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+        attrs tmpl = { .count = 0 };
+        pair keys;
+
+        put_ulong(&tmpl, CKA_PARAMETER_SET, sets[i]);
+        REQUIRE_OK(p11->C_GenerateKeyPair(fix.session, &generation, tmpl.at, tmpl.count, NULL, 0,
+                                          &keys.public_key, &keys.private_key));
+        check_kem(fix.session, &mechanism, &keys, &aes, 32);
+    }
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(ml_kem_makes_keys),
-    CHECK_TEST(usage_attributes_are_asked),
-    CHECK_TEST(templates_of_the_keys_hold),
-    CHECK_TEST(rsa_and_curves_make_keys),
+    CHECK_TEST(ml_kem_makes_keys),          CHECK_TEST(usage_attributes_are_asked),
+    CHECK_TEST(templates_of_the_keys_hold), CHECK_TEST(rsa_and_curves_make_keys),
+    CHECK_TEST(hybrids_make_keys),
 };
 CHECK_MAIN(tests)

@@ -1,4 +1,5 @@
 /* ML-DSA, SLH-DSA and ML-KEM keys; signatures. Encapsulation is in test_kem.c. */
+#include "pkcs11/pkcs11_craton.h"
 #include "support.h"
 
 static CK_ULONG get_ulong(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_ATTRIBUTE_TYPE type)
@@ -59,7 +60,18 @@ static pair generate_set(CK_SESSION_HANDLE session, const set_case *set, bool is
     return keys;
 }
 
-static const set_case *const all_sets[] = { &ml_dsa_44, &ml_dsa_87, &slh_dsa, &ml_kem_768 };
+static const set_case hybrid = { "X25519 and ML-KEM-768",
+                                 CKM_CRATON_COMP_KEM_KEY_PAIR_GEN,
+                                 CKM_CRATON_COMP_KEM,
+                                 CKK_CRATON_COMP_KEM,
+                                 CKP_CRATON_COMP_KEM_MLKEM768_X25519,
+                                 1216,
+                                 96,
+                                 0,
+                                 1120 };
+
+static const set_case *const all_sets[] = { &ml_dsa_44, &ml_dsa_87, &slh_dsa, &ml_kem_768,
+                                            &hybrid };
 
 static void generated_pairs_have_the_attributes(void)
 {
@@ -69,7 +81,7 @@ static void generated_pairs_have_the_attributes(void)
 
     for (size_t i = 0; i < ARRAY_LEN(all_sets); i++) {
         const set_case *set = all_sets[i];
-        const bool is_kem = set->key_type == CKK_ML_KEM;
+        const bool is_kem = set->key_type == CKK_ML_KEM || set->key_type == CKK_CRATON_COMP_KEM;
 
         CASE(set->label);
         const pair keys = generate_set(fix.session, set, true);

@@ -65,6 +65,8 @@ static inline void check_sha256(hsm_crypto *crypto, hsm_bytes data, const char *
 
 static inline CK_MECHANISM_TYPE pqc_keygen_mech(const hsm_pqc_set *set)
 {
+    if (set->key_type == CKK_CRATON_COMP_KEM)
+        return CKM_CRATON_COMP_KEM_KEY_PAIR_GEN;
     return set->key_type == CKK_ML_DSA   ? CKM_ML_DSA_KEY_PAIR_GEN
            : set->key_type == CKK_ML_KEM ? CKM_ML_KEM_KEY_PAIR_GEN
                                          : CKM_SLH_DSA_KEY_PAIR_GEN;
