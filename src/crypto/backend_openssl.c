@@ -173,8 +173,7 @@ const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type)
         { CKK_RSA, &hsm_ossl_rsa_key },       { CKK_EC, &hsm_ossl_ec_key },
         { CKK_EC_EDWARDS, &hsm_ossl_ec_key }, { CKK_EC_MONTGOMERY, &hsm_ossl_ec_key },
         { CKK_ML_DSA, &hsm_ossl_pqc_key },    { CKK_ML_KEM, &hsm_ossl_pqc_key },
-        { CKK_SLH_DSA, &hsm_ossl_pqc_key },
-        { CKK_CRATON_COMP_KEM, &hsm_ossl_composite_key },
+        { CKK_SLH_DSA, &hsm_ossl_pqc_key },   { CKK_CRATON_COMP_KEM, &hsm_ossl_composite_key },
     };
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(types); i++) {

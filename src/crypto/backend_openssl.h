@@ -61,7 +61,7 @@ extern const hsm_family hsm_ossl_pqc_sign;
 extern const hsm_key_ops hsm_ossl_rsa_key;
 extern const hsm_key_ops hsm_ossl_ec_key;
 extern const hsm_key_ops hsm_ossl_composite_key; /* backend_openssl_composite.c */
-extern const hsm_key_ops hsm_ossl_pqc_key; /* backend_openssl_pqc_key.c */
+extern const hsm_key_ops hsm_ossl_pqc_key;       /* backend_openssl_pqc_key.c */
 const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
 
 hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,

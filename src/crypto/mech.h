@@ -159,7 +159,7 @@ typedef struct hsm_mech_params {
     CK_ULONG kdf; /* ECDH: CKD_... */
     hsm_bytes shared_data;
     hsm_bytes public_data; /* empty for encapsulation */
-    CK_ULONG hedge; /* ML-DSA, SLH-DSA: CKH_..., as given (context above) */
+    CK_ULONG hedge;        /* ML-DSA, SLH-DSA: CKH_..., as given (context above) */
 } hsm_mech_params;
 
 /* Reads and checks the parameter of `mechanism` by the row's shape. Unaligned pointers are fine.
