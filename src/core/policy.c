@@ -43,7 +43,7 @@ static bool has_date(const hsm_attr *attr)
 static hsm_err check_dates(const hsm_object *object, hsm_op op)
 {
     const hsm_op_set only_old_data =
-        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP;
+        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP | HSM_OP_DECAPSULATE;
     char today[9];
 
     if (!object->has_dates)

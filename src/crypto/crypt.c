@@ -31,6 +31,10 @@ static const struct {
     [HSM_ALG_ECDSA] = { HSM_FAMILY_ECDSA, false },
     [HSM_ALG_EDDSA] = { HSM_FAMILY_EDDSA, false },
     [HSM_ALG_ECDH] = { HSM_FAMILY_COUNT, false },
+    [HSM_ALG_ML_DSA] = { HSM_FAMILY_PQC_SIGN, false },
+    [HSM_ALG_SLH_DSA] = { HSM_FAMILY_PQC_SIGN, false },
+    [HSM_ALG_ML_KEM] = { HSM_FAMILY_COUNT, false },
+    [HSM_ALG_COMP_KEM] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_KEYGEN] = { HSM_FAMILY_COUNT, false },
 };
 
