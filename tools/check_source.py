@@ -15,6 +15,8 @@ LINES_MAX = 600
 # Calls that src/ never makes, and what to use instead.
 BANNED = {
     "memcmp": "hsm_ct_equal for secrets, hsm_bytes_equal for public data",
+    "strdup": "hsm_text_dup (a host may bring a malloc of its own)",
+    "strndup": "hsm_text_dup (a host may bring a malloc of its own)",
     "strcpy": "a bounded copy", "strcat": "a bounded copy", "sprintf": "snprintf",
     "vsprintf": "vsnprintf", "strtok": "the codec or a loop", "gets": "a bounded read",
     "alloca": "a fixed array or the heap", "abort": "an error", "exit": "an error",

@@ -122,13 +122,14 @@ analyze_one() { # analyze_one FLAG... FILE
 }
 
 check_tidy() {
-    # Those that are built: without its command line a file cannot be read.
+    # Those that are built: without its command line a file cannot be read. One at a time: version 14
+    # takes the va_list of a second file for an unset one.
     python3 -c 'import json, os, sys
 for entry in json.load(open(sys.argv[1])):
     name = os.path.relpath(os.path.join(entry["directory"], entry["file"]))
     if name.startswith("src/"):
         sys.stdout.write(name + "\0")' "$build/compile_commands.json" | sort -zu |
-        xargs -0 -r -n 2 -P "$jobs" clang-tidy --quiet -p "$build" >"$work/tidy" 2>"$work/tidy.err"
+        xargs -0 -r -n 1 -P "$jobs" clang-tidy --quiet -p "$build" >"$work/tidy" 2>"$work/tidy.err"
     local status=${PIPESTATUS[2]}
     grep -v -E '^[0-9]+ warnings? (generated|treated)' "$work/tidy"
     [ "$status" = 0 ] || grep -v -E 'warnings? generated|Suppressed|Use -header-filter|Use -system-headers' "$work/tidy.err" | tail -n 20
@@ -147,7 +148,7 @@ main() {
     [ $# -gt 0 ] || set -- "${checks[@]}"
     prepare
     echo "== lint: clang, warnings as errors"
-    if ! { CC=clang tools/setup.sh "$build" && ninja -C "$build"; } >"$work/log" 2>&1; then
+    if ! { CC=clang tools/setup.sh "$build" && ninja -k 0 -C "$build"; } >"$work/log" 2>&1; then
         grep -E 'error|ERROR|warning|FAILED' "$work/log"
         failed+=(clang)
     fi

@@ -18,8 +18,7 @@ run() { # run BUILD-DIRECTORY LOG-NAME [MESON-TEST-ARGUMENT...]
     local build=$1 log=$1/meson-logs/testlog-$2.json
     rm -f "$log"
     "${launcher[@]}" meson test -C "$build" --no-rebuild --print-errorlogs --logbase "testlog-$2" "${@:3}"
-    [ -f "$log" ] || echo "no test of the kind '$2' is there yet"
-    [ ! -f "$log" ] || logs+=("$log")
+    logs+=("$log")
 }
 
 suites() { # suites NAME...: as arguments of meson test
@@ -61,7 +60,7 @@ run_kind() {
         ;;
     *)
         prepare build
-        run build "$1" "${chosen[@]}"
+        run build "$1" --timeout-multiplier 3 "${chosen[@]}" # of a machine that has other work too
         [ "$1" != kat ] || grep -h '^# ' build/meson-logs/testlog-kat.txt # what ran, by mechanism
         ;;
     esac

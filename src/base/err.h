@@ -27,7 +27,9 @@
 #define HSM_GRPC_DATA_LOSS 15
 #define HSM_GRPC_UNAUTHENTICATED 16
 
-/* X(name, text, CK_RV, gRPC status, exit code) */
+/* X(name, text, CK_RV, gRPC status, exit code). clang-format would move every line's end with the
+ * longest row. */
+/* clang-format off */
 #define HSM_ERR_LIST(X)                                                                           \
     X(ARG, "bad argument", CKR_ARGUMENTS_BAD, INVALID_ARGUMENT, USAGE)                            \
     X(SLOT, "no such slot", CKR_SLOT_ID_INVALID, NOT_FOUND, NOT_FOUND)                            \
@@ -161,6 +163,7 @@
     X(SELF_TEST, "a self-test failed", CKR_GENERAL_ERROR, INTERNAL, INTERNAL)                     \
     X(CRYPTO, "the cryptographic library failed", CKR_FUNCTION_FAILED, INTERNAL, INTERNAL)        \
     X(INTERNAL, "internal error", CKR_GENERAL_ERROR, INTERNAL, INTERNAL)
+/* clang-format on */
 
 typedef enum hsm_err {
     HSM_OK = 0,

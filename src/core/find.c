@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "core/internal.h"
 
 /* Keeps the search's template beyond the call. */
@@ -109,8 +110,11 @@ static hsm_err verify_candidate(hsm_core *core, hsm_session *session, uint64_t i
     return hsm_core_handle_of(core, object, out_handle);
 }
 
-static bool is_passed_over(hsm_err err)
+static bool is_passed_over(uint64_t id, hsm_err err)
 {
+    if (err == HSM_E_STORE_CORRUPT) /* the search itself succeeds: nobody else tells */
+        hsm_log(HSM_LOG_ERROR, "object %016llx: %s; searches pass over it", (unsigned long long)id,
+                hsm_err_text(err));
     return err == HSM_E_STORE_NOT_FOUND || err == HSM_E_NOT_LOGGED_IN ||
            err == HSM_E_STORE_CORRUPT || err == HSM_E_OBJECT_HANDLE;
 }
@@ -130,7 +134,7 @@ hsm_err hsm_core_find(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE *ha
         const hsm_err err = verify_candidate(core, session, id, &handles[found]);
         if (err == HSM_OK)
             found++;
-        else if (!is_passed_over(err))
+        else if (!is_passed_over(id, err))
             return err;
         search->next++;
     }

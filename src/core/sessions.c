@@ -13,6 +13,7 @@ hsm_err hsm_core_open_session(hsm_core *core, CK_SLOT_ID slot_id, CK_FLAGS flags
     const hsm_token *token = core->slots[slot].token;
     const bool is_rw = (flags & CKF_RW_SESSION) != 0;
     HSM_TRY(hsm_token_check_initialized(core->slots[slot].token));
+    HSM_CHECK(!is_rw || !hsm_store_is_read_only(core->store), HSM_E_TOKEN_WRITE_PROTECTED);
     HSM_TRY(hsm_session_open(core->sessions, slot, is_rw,
                              hsm_token_login_state(token) == HSM_LOGIN_SO, out_handle));
     /* The SO may have logged in since: that login counts the sessions once more afterwards, and a

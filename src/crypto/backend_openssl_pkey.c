@@ -145,11 +145,6 @@ hsm_err hsm_ossl_cause_of(int lib, int reason, hsm_err meaning, hsm_err otherwis
     return cause;
 }
 
-hsm_err hsm_ossl_cause(hsm_err otherwise)
-{
-    return hsm_ossl_cause_of(ERR_LIB_NONE, 0, otherwise, otherwise);
-}
-
 void hsm_ossl_native_number(uint8_t *dst, size_t dst_len, hsm_bytes number)
 {
     const size_t pad = dst_len - number.len;
@@ -287,7 +282,8 @@ hsm_err hsm_ossl_packer_put(hsm_ossl_packer *packer, hsm_part part, hsm_bytes va
 
 void hsm_ossl_packer_finish(hsm_ossl_packer *packer, hsm_key_bundle *out)
 {
-    *out = (hsm_key_bundle){ .parts = packer->parts, .storage = HSM_MOVE(packer->storage) };
+    *out = (hsm_key_bundle){ .parts = packer->parts, .storage = packer->storage };
+    packer->storage = NULL;
 }
 
 /* Signs a fixed message and verifies it. algorithm NULL: the key type's primitive, on a hash. */

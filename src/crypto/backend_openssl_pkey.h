@@ -49,11 +49,15 @@ EVP_SIGNATURE *hsm_ossl_eddsa_signature(const hsm_crypto *crypto, hsm_eddsa_vari
 EVP_PKEY_CTX *hsm_ossl_keygen_take(const hsm_crypto *crypto, const hsm_curve *curve);
 void hsm_ossl_keygen_give(const hsm_crypto *crypto, const hsm_curve *curve, EVP_PKEY_CTX *ctx);
 
-/* The cause of an OpenSSL failure: HSM_E_NO_MEMORY or HSM_E_RANDOM if its error queue says so, else
- * `otherwise`. Empties the queue. */
-hsm_err hsm_ossl_cause(hsm_err otherwise);
-/* The same, and `meaning` if the queue has this library's reason. */
+/* The cause of an OpenSSL failure: HSM_E_NO_MEMORY or HSM_E_RANDOM if its error queue says so,
+ * `meaning` if the queue has this library's reason, else `otherwise`. Empties the queue. */
 hsm_err hsm_ossl_cause_of(int lib, int reason, hsm_err meaning, hsm_err otherwise);
+/* The same without a reason to look for. Inline: analysers see that it is never HSM_OK. */
+static inline hsm_err hsm_ossl_cause(hsm_err otherwise)
+{
+    const hsm_err cause = hsm_ossl_cause_of(0, 0, otherwise, otherwise);
+    return cause == HSM_OK ? otherwise : cause;
+}
 /* HSM_OK when ret is 1, else the cause. */
 HSM_MUST_USE static inline hsm_err hsm_ossl_done(int ret, hsm_err otherwise)
 {

@@ -24,12 +24,12 @@ struct hsm_key {
     CK_OBJECT_CLASS key_class;
     CK_KEY_TYPE key_type;
     uint32_t bits;
-    const hsm_curve *curve; /* EC, Edwards, Montgomery */
+    const hsm_curve *curve;                /* EC, Edwards, Montgomery */
     uint8_t point[HSM_EC_POINT_MAX_BYTES]; /* with a curve: the raw public point, point_bytes */
-    const hsm_pqc_set *set; /* ML-DSA, ML-KEM, SLH-DSA, composite */
+    const hsm_pqc_set *set;                /* ML-DSA, ML-KEM, SLH-DSA, composite */
     struct hsm_key *half[2]; /* composite: the ML-KEM key and the curve's; native is NULL */
-    hsm_secret *value;      /* secret keys: the bytes; composite private keys: all of it */
-    void *native;           /* asymmetric keys: the backend's (EVP_PKEY) */
+    hsm_secret *value;       /* secret keys: the bytes; composite private keys: all of it */
+    void *native;            /* asymmetric keys: the backend's (EVP_PKEY) */
 };
 
 /* Parameters an operation keeps after begin. */

@@ -274,9 +274,9 @@ static void token_apply(memory *mem, const hsm_batch *batch, stage *staged)
         token->epoch++;
     }
     hsm_buf_clear(&token->record);
-    token->record = (hsm_buf){ .data = HSM_MOVE(staged->token),
-                               .len = batch->token->record.len,
-                               .cap = batch->token->record.len + 1 };
+    token->record.data = HSM_MOVE(staged->token);
+    token->record.len = batch->token->record.len;
+    token->record.cap = batch->token->record.len + 1;
     token->version = batch->token->expected + 1;
     mem->has_token[batch->slot] = true;
 }

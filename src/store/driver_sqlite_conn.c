@@ -114,7 +114,7 @@ hsm_err hsm_conn_err(const hsm_conn *conn, int rc)
     case SQLITE_AUTH:
         return HSM_E_STORE_PERMISSION;
     default: /* SQLITE_IOERR, SQLITE_CANTOPEN, ... */
-        return cause == ENOSPC || cause == EDQUOT ? HSM_E_STORE_FULL : HSM_E_STORE_IO;
+        return hsm_file_err(cause) == HSM_E_STORE_FULL ? HSM_E_STORE_FULL : HSM_E_STORE_IO;
     }
 }
 

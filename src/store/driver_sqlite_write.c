@@ -19,11 +19,13 @@ static hsm_err open_writer(hsm_sqlite *sqlite)
 {
     if (sqlite->writer != NULL)
         return HSM_OK;
+    HSM_AUTO(hsm_conn_drop) hsm_conn *conn = NULL;
     HSM_CHECK(!sqlite->is_read_only, HSM_E_STORE_READ_ONLY);
-    HSM_TRY(hsm_conn_open(sqlite, &sqlite->writer));
+    HSM_TRY(hsm_conn_open(sqlite, &conn));
     /* The index's pages are hit at random; each that is not cached is read before it is written. */
-    HSM_TRY(hsm_conn_exec(sqlite->writer, "PRAGMA cache_size = -8000"));
-    (void)sqlite3_wal_hook(sqlite->writer->db, note_pages, sqlite);
+    HSM_TRY(hsm_conn_exec(conn, "PRAGMA cache_size = -8000"));
+    (void)sqlite3_wal_hook(conn->db, note_pages, sqlite);
+    sqlite->writer = HSM_MOVE(conn);
     return HSM_OK;
 }
 

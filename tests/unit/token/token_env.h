@@ -11,16 +11,16 @@
 
 /* Calls of the token layer that can be watched. */
 typedef enum env_point {
-    ENV_READ,   /* hsm_store_token_read */
-    ENV_WRITE,  /* hsm_store_token_write */
-    ENV_RESET,  /* hsm_store_token_reset */
-    ENV_ATTACH, /* hsm_store_attach */
-    ENV_UNLOCK, /* hsm_store_unlock */
-    ENV_DEVICE, /* hsm_store_device_secret */
-    ENV_PBKDF2, /* hsm_crypto_pbkdf2 */
+    ENV_READ,    /* hsm_store_token_read */
+    ENV_WRITE,   /* hsm_store_token_write */
+    ENV_RESET,   /* hsm_store_token_reset */
+    ENV_ATTACH,  /* hsm_store_attach */
+    ENV_UNLOCK,  /* hsm_store_unlock */
+    ENV_DEVICE,  /* hsm_store_device_secret */
+    ENV_PBKDF2,  /* hsm_crypto_pbkdf2 */
     ENV_COMPARE, /* hsm_ct_equal: the PIN is looked at; can't fail */
-    ENV_RANDOM, /* hsm_crypto_random */
-    ENV_SECRET, /* hsm_secret_create */
+    ENV_RANDOM,  /* hsm_crypto_random */
+    ENV_SECRET,  /* hsm_secret_create */
     ENV_POINT_COUNT,
 } env_point;
 
