@@ -15,6 +15,8 @@ typedef enum hsm_family_id {
     HSM_FAMILY_CIPHER,  /* ECB, CBC, CBC-PAD, CTR */
     HSM_FAMILY_AEAD,    /* GCM; later CCM and ChaCha20-Poly1305 */
     HSM_FAMILY_KEYWRAP, /* KW, KWP */
+    HSM_FAMILY_WHOLE,   /* CTS, XTS, CCM: the whole message at once */
+    HSM_FAMILY_GMAC,
     HSM_FAMILY_RSA,
     HSM_FAMILY_ECDSA,
     HSM_FAMILY_EDDSA,

@@ -52,6 +52,8 @@ extern const hsm_family hsm_ossl_cmac;
 extern const hsm_family hsm_ossl_cipher;
 extern const hsm_family hsm_ossl_aead;
 extern const hsm_family hsm_ossl_keywrap;
+extern const hsm_family hsm_ossl_whole;
+extern const hsm_family hsm_ossl_gmac;
 extern const hsm_family hsm_ossl_rsa;
 extern const hsm_family hsm_ossl_ecdsa;
 extern const hsm_family hsm_ossl_eddsa;

@@ -24,6 +24,17 @@ static const struct {
     [HSM_ALG_AES_GCM] = { HSM_FAMILY_AEAD, false },
     [HSM_ALG_AES_KW] = { HSM_FAMILY_KEYWRAP, false },
     [HSM_ALG_AES_KWP] = { HSM_FAMILY_KEYWRAP, true },
+    [HSM_ALG_AES_KW_PKCS7] = { HSM_FAMILY_KEYWRAP, true },
+    [HSM_ALG_AES_CTS] = { HSM_FAMILY_WHOLE, false },
+    [HSM_ALG_AES_XTS] = { HSM_FAMILY_WHOLE, false },
+    [HSM_ALG_AES_OFB] = { HSM_FAMILY_CIPHER, false },
+    [HSM_ALG_AES_CFB1] = { HSM_FAMILY_CIPHER, false },
+    [HSM_ALG_AES_CFB8] = { HSM_FAMILY_CIPHER, false },
+    [HSM_ALG_AES_CFB128] = { HSM_FAMILY_CIPHER, false },
+    [HSM_ALG_AES_CCM] = { HSM_FAMILY_WHOLE, false },
+    [HSM_ALG_AES_GMAC] = { HSM_FAMILY_GMAC, false },
+    [HSM_ALG_CHACHA20] = { HSM_FAMILY_CIPHER, false },
+    [HSM_ALG_CHACHA20_POLY1305] = { HSM_FAMILY_AEAD, false },
     [HSM_ALG_RSA_PKCS] = { HSM_FAMILY_RSA, true },
     [HSM_ALG_RSA_PSS] = { HSM_FAMILY_RSA, false },
     [HSM_ALG_RSA_OAEP] = { HSM_FAMILY_RSA, true },
@@ -66,6 +77,7 @@ static hsm_err keep_params(hsm_crypt *crypt, const hsm_mech_params *params)
     HSM_CHECK(params->iv.len <= sizeof kept->iv, HSM_E_MECHANISM_PARAM);
     kept->tag_bits = params->tag_bits;
     kept->counter_bits = params->counter_bits;
+    kept->data_len = params->data_len;
     kept->mac_len = params->mac_len;
     kept->salt_len = params->salt_len;
     kept->hash = params->hash;

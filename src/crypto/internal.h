@@ -33,6 +33,7 @@ struct hsm_key {
 typedef struct hsm_crypt_kept {
     uint32_t tag_bits;
     uint32_t counter_bits;
+    uint64_t data_len;
     uint32_t mac_len; /* of the MAC or digest */
     uint32_t salt_len;
     hsm_hash hash;

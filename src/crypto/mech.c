@@ -85,6 +85,17 @@
                   .is_multi_part = IS_MULTI_PART, .alg = HSM_ALG_##ALG,    \
                   .params = HSM_PARAM_##PARAMS, .approval = HSM_APPROVED,  \
     }
+#define XTS_KEY                                                                      \
+    .key_type = CKK_AES_XTS, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 256, \
+    .key_max_bits = 512, .is_size_in_bytes = true
+#define CHACHA20_KEY                                                                  \
+    .key_type = CKK_CHACHA20, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 256, \
+    .key_max_bits = 256, .is_size_in_bytes = true
+#define SECRET_KEY_GEN_ROW(NAME, KEY, SOURCE, APPROVAL)                                 \
+    {                                                                                   \
+        ID(NAME), .source = SOURCE, .ops = HSM_OP_GENERATE, KEY, .alg = HSM_ALG_KEYGEN, \
+                  .params = HSM_PARAM_NONE, .approval = APPROVAL,                       \
+    }
 #define CMAC_ROW(NAME, PARAMS)                                                                 \
     {                                                                                          \
         ID(NAME), .source = "SP 800-38B; PKCS#11 v3.2, AES CMAC", .ops = SIGN_VERIFY, AES_KEY, \
@@ -236,6 +247,17 @@ static const hsm_mech mechs[] = {
         .extra_flags = ECX_FLAGS,
     },
     {
+        ID(AES_XTS),
+        .source = "SP 800-38E; IEEE 1619; PKCS#11 v3.2, AES XTS",
+        .ops = EN_DE_CRYPT,
+        XTS_KEY,
+        .is_multi_part = true,
+        .alg = HSM_ALG_AES_XTS,
+        .params = HSM_PARAM_IV16,
+        .approval = HSM_APPROVED,
+    },
+    SECRET_KEY_GEN_ROW(AES_XTS_KEY_GEN, XTS_KEY, "SP 800-38E; PKCS#11 v3.2, AES XTS", HSM_APPROVED),
+    {
         ID(AES_KEY_GEN),
         .source = "FIPS 197; SP 800-133; PKCS#11 v3.2, AES",
         .ops = HSM_OP_GENERATE,
@@ -251,8 +273,38 @@ static const hsm_mech mechs[] = {
     AES_CIPHER_ROW(AES_CTR, AES_CTR, CTR, true, "SP 800-38A, 6.5; PKCS#11 v3.2, AES with counter"),
     AES_CIPHER_ROW(AES_GCM, AES_GCM, GCM, true,
                    "SP 800-38D; PKCS#11 v3.2, Additional AES mechanisms"),
+    AES_CIPHER_ROW(AES_CCM, AES_CCM, CCM, true,
+                   "SP 800-38C; PKCS#11 v3.2, Additional AES mechanisms"),
+    AES_CIPHER_ROW(AES_CTS, AES_CTS, IV16, true,
+                   "SP 800-38A addendum, CBC-CS1; PKCS#11 v3.2, AES CBC with ciphertext stealing"),
     CMAC_ROW(AES_CMAC, NONE),
     CMAC_ROW(AES_CMAC_GENERAL, MAC_LEN),
+    {
+        ID(AES_GMAC),
+        .source = "SP 800-38D; PKCS#11 v3.2, Additional AES mechanisms",
+        .ops = SIGN_VERIFY,
+        AES_KEY,
+        .is_multi_part = true,
+        .alg = HSM_ALG_AES_GMAC,
+        .params = HSM_PARAM_GCM,
+        .approval = HSM_APPROVED,
+    },
+    SECRET_KEY_GEN_ROW(CHACHA20_KEY_GEN, CHACHA20_KEY, "RFC 8439; PKCS#11 v3.2, ChaCha20",
+                       HSM_NOT_APPROVED),
+    {
+        ID(CHACHA20),
+        .source = "RFC 8439, 2.4; PKCS#11 v3.2, ChaCha20",
+        .ops = EN_DE_CRYPT | UN_WRAP,
+        CHACHA20_KEY,
+        .is_multi_part = true,
+        .alg = HSM_ALG_CHACHA20,
+        .params = HSM_PARAM_CHACHA20,
+        .approval = HSM_NOT_APPROVED,
+    },
+    AES_CIPHER_ROW(AES_OFB, AES_OFB, IV16, true, "SP 800-38A, 6.4; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CFB8, AES_CFB8, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CFB128, AES_CFB128, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CFB1, AES_CFB1, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_KEY_WRAP, AES_KW, KW_IV, false,
                    "SP 800-38F, 6.2; RFC 3394; PKCS#11 v3.2, AES key wrap"),
     /* Deprecated because its older descriptions allowed two paddings; RFC 5649 is the one that
@@ -261,6 +313,8 @@ static const hsm_mech mechs[] = {
                    "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
     AES_CIPHER_ROW(AES_KEY_WRAP_KWP, AES_KWP, KW_IV, false,
                    "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
+    AES_CIPHER_ROW(AES_KEY_WRAP_PKCS7, AES_KW_PKCS7, KW_IV, false,
+                   "SP 800-38F, 6.2; RFC 5652, 6.3; PKCS#11 v3.2, AES key wrap"),
     HMAC_KEY_GEN_ROW(SHA_1_KEY_GEN, SHA_1_HMAC),
     HMAC_KEY_GEN_ROW(SHA224_KEY_GEN, SHA224_HMAC),
     HMAC_KEY_GEN_ROW(SHA256_KEY_GEN, SHA256_HMAC),
@@ -268,6 +322,16 @@ static const hsm_mech mechs[] = {
     HMAC_KEY_GEN_ROW(SHA512_KEY_GEN, SHA512_HMAC),
     HMAC_KEY_GEN_ROW(SHA512_224_KEY_GEN, SHA512_224_HMAC),
     HMAC_KEY_GEN_ROW(SHA512_256_KEY_GEN, SHA512_256_HMAC),
+    {
+        ID(CHACHA20_POLY1305),
+        .source = "RFC 8439, 2.8; PKCS#11 v3.2, ChaCha20/Poly1305",
+        .ops = EN_DE_CRYPT | UN_WRAP,
+        CHACHA20_KEY,
+        .is_multi_part = true,
+        .alg = HSM_ALG_CHACHA20_POLY1305,
+        .params = HSM_PARAM_CHACHA20_POLY1305,
+        .approval = HSM_NOT_APPROVED,
+    },
 };
 
 const hsm_mech *hsm_mech_table(size_t *out_count)

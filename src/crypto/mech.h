@@ -47,6 +47,17 @@ typedef enum hsm_alg {
     HSM_ALG_AES_GCM,
     HSM_ALG_AES_KW,
     HSM_ALG_AES_KWP,
+    HSM_ALG_AES_KW_PKCS7,
+    HSM_ALG_AES_CTS,
+    HSM_ALG_AES_XTS,
+    HSM_ALG_AES_OFB,
+    HSM_ALG_AES_CFB1,
+    HSM_ALG_AES_CFB8,
+    HSM_ALG_AES_CFB128,
+    HSM_ALG_AES_CCM,
+    HSM_ALG_AES_GMAC,
+    HSM_ALG_CHACHA20,
+    HSM_ALG_CHACHA20_POLY1305,
     HSM_ALG_RSA_PKCS,
     HSM_ALG_RSA_PSS,
     HSM_ALG_RSA_OAEP,
@@ -70,6 +81,10 @@ typedef enum hsm_param_shape {
     HSM_PARAM_OAEP,    /* CK_RSA_PKCS_OAEP_PARAMS */
     HSM_PARAM_EDDSA,   /* absent, or CK_EDDSA_PARAMS */
     HSM_PARAM_ECDH1,   /* CK_ECDH1_DERIVE_PARAMS */
+
+    HSM_PARAM_CCM,               /* CK_CCM_PARAMS or CK_CCM_WRAP_PARAMS */
+    HSM_PARAM_CHACHA20,          /* CK_CHACHA20_PARAMS */
+    HSM_PARAM_CHACHA20_POLY1305, /* CK_SALSA20_CHACHA20_POLY1305_PARAMS */
 } hsm_param_shape;
 
 typedef enum hsm_approval {
@@ -132,8 +147,9 @@ uint32_t hsm_mech_key_min_bits(const struct hsm_crypto *crypto, const hsm_mech *
 typedef struct hsm_mech_params {
     hsm_bytes iv;
     hsm_bytes aad;
-    uint32_t tag_bits;     /* GCM: 32 .. 128 */
-    uint32_t counter_bits; /* CTR: 1 .. 128 */
+    uint32_t tag_bits;     /* GCM, CCM, ChaCha20-Poly1305: 32 .. 128 */
+    uint32_t counter_bits; /* CTR: 1 .. 128; ChaCha20: 32 or 64 */
+    uint64_t data_len;     /* CCM: bytes of the text as announced */
     uint32_t mac_len;      /* general MACs: bytes wanted */
     hsm_hash hash;         /* PSS, OAEP; else the row's */
     hsm_hash mgf_hash;

@@ -140,6 +140,68 @@ static hsm_err read_gcm(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *
     return HSM_OK;
 }
 
+/* The form for wrapping, where the nonce may be left to the token. */
+static hsm_err read_ccm_layout(hsm_bytes param, CK_CCM_PARAMS *out)
+{
+    CK_CCM_WRAP_PARAMS wrap;
+
+    if (param.len == sizeof *out)
+        return copy_struct(param, out, sizeof *out);
+    HSM_TRY(copy_struct(param, &wrap, sizeof wrap));
+    HSM_CHECK(wrap.nonceGenerator == CKG_NO_GENERATE, HSM_E_MECHANISM_PARAM);
+    *out = (CK_CCM_PARAMS){ wrap.ulDataLen, wrap.pNonce,   wrap.ulNonceLen,
+                            wrap.pAAD,      wrap.ulAADLen, wrap.ulMACLen };
+    return HSM_OK;
+}
+
+/* The lengths of SP 800-38C, A.1. */
+static hsm_err read_ccm(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_CCM_PARAMS ccm;
+
+    (void)mech;
+    HSM_TRY(read_ccm_layout(param, &ccm));
+    HSM_CHECK(ccm.ulNonceLen >= 7 && ccm.ulMACLen >= 4 && ccm.ulMACLen <= AES_BLOCK_BYTES &&
+                  ccm.ulMACLen % 2 == 0,
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(nested(ccm.pNonce, ccm.ulNonceLen, 13, &out->iv));
+    HSM_TRY(nested(ccm.pAAD, ccm.ulAADLen, AAD_MAX_BYTES, &out->aad));
+    out->tag_bits = (uint32_t)ccm.ulMACLen * 8;
+    out->data_len = ccm.ulDataLen;
+    return HSM_OK;
+}
+
+/* Counter and nonce lie side by side in the cipher's state, 128 bits together (RFC 8439, 2.3; the
+ * original has 64 of each). The nonce is given as iv, the counter as context. */
+static hsm_err read_chacha20(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_CHACHA20_PARAMS chacha;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &chacha, sizeof chacha));
+    HSM_CHECK((chacha.blockCounterBits == 32 && chacha.ulNonceBits == 96) ||
+                  (chacha.blockCounterBits == 64 && chacha.ulNonceBits == 64),
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(nested(chacha.pBlockCounter, chacha.blockCounterBits / 8, 8, &out->context));
+    HSM_TRY(nested(chacha.pNonce, chacha.ulNonceBits / 8, 12, &out->iv));
+    out->counter_bits = (uint32_t)chacha.blockCounterBits;
+    return HSM_OK;
+}
+
+/* The nonce's length is in bits; clients that write 12 mean bytes, and there are no other 12. */
+static hsm_err read_chacha20_poly1305(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS chacha;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &chacha, sizeof chacha));
+    HSM_CHECK(chacha.ulNonceLen == 96 || chacha.ulNonceLen == 12, HSM_E_MECHANISM_PARAM);
+    HSM_TRY(nested(chacha.pNonce, 12, 12, &out->iv));
+    HSM_TRY(nested(chacha.pAAD, chacha.ulAADLen, AAD_MAX_BYTES, &out->aad));
+    out->tag_bits = 128;
+    return HSM_OK;
+}
+
 static hsm_err read_kw_iv(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
 {
     const size_t len = mech->alg == HSM_ALG_AES_KWP ? KWP_IV_BYTES : KW_IV_BYTES;
@@ -232,11 +294,19 @@ static hsm_err read_ecdh1(const hsm_mech *mech, hsm_bytes param, hsm_mech_params
 }
 
 static const reader readers[] = {
-    [HSM_PARAM_NONE] = read_none,   [HSM_PARAM_IV16] = read_iv16,
-    [HSM_PARAM_CTR] = read_ctr,     [HSM_PARAM_GCM] = read_gcm,
-    [HSM_PARAM_KW_IV] = read_kw_iv, [HSM_PARAM_MAC_LEN] = read_mac_len,
-    [HSM_PARAM_PSS] = read_pss,     [HSM_PARAM_OAEP] = read_oaep,
-    [HSM_PARAM_EDDSA] = read_eddsa, [HSM_PARAM_ECDH1] = read_ecdh1,
+    [HSM_PARAM_NONE] = read_none,
+    [HSM_PARAM_IV16] = read_iv16,
+    [HSM_PARAM_CTR] = read_ctr,
+    [HSM_PARAM_GCM] = read_gcm,
+    [HSM_PARAM_KW_IV] = read_kw_iv,
+    [HSM_PARAM_MAC_LEN] = read_mac_len,
+    [HSM_PARAM_PSS] = read_pss,
+    [HSM_PARAM_OAEP] = read_oaep,
+    [HSM_PARAM_CCM] = read_ccm,
+    [HSM_PARAM_CHACHA20] = read_chacha20,
+    [HSM_PARAM_CHACHA20_POLY1305] = read_chacha20_poly1305,
+    [HSM_PARAM_EDDSA] = read_eddsa,
+    [HSM_PARAM_ECDH1] = read_ecdh1,
 };
 
 hsm_err hsm_mech_params_read(const hsm_mech *mech, const CK_MECHANISM *mechanism,
