@@ -184,6 +184,8 @@ typedef struct hsm_derive_request {
     const CK_MECHANISM *mechanism;
     CK_OBJECT_HANDLE base_key;
     const hsm_template *tmpl;
+    bool has_no_handle; /* the caller gave no place for it: for mechanisms that return all of
+                           theirs in the parameter */
 } hsm_derive_request;
 HSM_MUST_USE hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session,
                                          const hsm_derive_request *request,

@@ -5,6 +5,7 @@
 
 #include "crypto/crypt.h"
 #include "crypto/crypto.h"
+#include "crypto/kdf.h"
 #include "crypto/key.h"
 
 /* Algorithms that share context objects and code. */
@@ -60,6 +61,10 @@ typedef struct hsm_backend {
     const hsm_key_ops *(*key_ops)(CK_KEY_TYPE key_type);
     hsm_err (*derive)(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                       hsm_key *base, size_t out_len, hsm_secret **out_value);
+    /* Derives secret keys; see kdf.h. */
+    hsm_err (*kdf)(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf, hsm_bytes base,
+                   hsm_secret *out);
+    hsm_err (*pbkdf2)(hsm_crypto *crypto, const hsm_mech_params *params, hsm_secret *out);
     hsm_err (*spki)(hsm_key *key, hsm_buf *out_der);
     hsm_err (*pkcs8_encode)(hsm_key *key, hsm_secret **out_der);
     hsm_err (*pkcs8_decode)(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "crypto/backend_openssl_kdf.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_random.h"
 #include "os/fork.h"
@@ -72,8 +73,9 @@ static hsm_err fetch_others(hsm_ossl *ossl)
     ossl->hkdf = EVP_KDF_fetch(ossl->libctx, "HKDF", NULL);
     ossl->pbkdf2 = EVP_KDF_fetch(ossl->libctx, "PBKDF2", NULL);
     ossl->x963 = EVP_KDF_fetch(ossl->libctx, "X963KDF", NULL);
+    ossl->tls1_prf = EVP_KDF_fetch(ossl->libctx, "TLS1-PRF", NULL);
     HSM_CHECK(ossl->hmac != NULL && ossl->cmac != NULL && ossl->hkdf != NULL &&
-                  ossl->pbkdf2 != NULL && ossl->x963 != NULL,
+                  ossl->pbkdf2 != NULL && ossl->x963 != NULL && ossl->tls1_prf != NULL,
               hsm_ossl_cause(HSM_E_CRYPTO));
     return HSM_OK;
 }
@@ -155,6 +157,7 @@ static void free_native(hsm_ossl *ossl)
     EVP_KDF_free(ossl->hkdf);
     EVP_KDF_free(ossl->pbkdf2);
     EVP_KDF_free(ossl->x963);
+    EVP_KDF_free(ossl->tls1_prf);
     if (ossl->provider != NULL)
         (void)OSSL_PROVIDER_unload(ossl->provider);
     hsm_ossl_random_close(ossl);
@@ -222,6 +225,8 @@ const hsm_backend hsm_backend_openssl = {
     },
     .key_ops = hsm_ossl_key_ops,
     .derive = hsm_ossl_derive,
+    .kdf = hsm_ossl_kdf,
+    .pbkdf2 = hsm_ossl_pbkdf2,
     .spki = hsm_ossl_spki,
     .pkcs8_encode = hsm_ossl_pkcs8_encode,
     .pkcs8_decode = hsm_ossl_pkcs8_decode,

@@ -144,6 +144,11 @@ uint32_t hsm_key_bits(const hsm_key *key)
     return key->bits;
 }
 
+hsm_bytes hsm_key_value(const hsm_key *key)
+{
+    return hsm_secret_view(key->value);
+}
+
 CK_KEY_TYPE hsm_key_type(const hsm_key *key)
 {
     return key->key_type;
@@ -208,7 +213,10 @@ static hsm_err generate_secret(hsm_crypto *crypto, const hsm_keygen *request,
     HSM_CHECK(request->bits > 0 && request->bits % 8 == 0, HSM_E_KEY_SIZE);
     HSM_TRY(check_secret(request->key_type, len));
     HSM_TRY(hsm_secret_create(len, &value));
-    HSM_TRY(crypto->backend->random_secret(crypto, hsm_secret_data(value), len));
+    if (request->mech->alg == HSM_ALG_PBKDF2)
+        HSM_TRY(crypto->backend->pbkdf2(crypto, request->params, value));
+    else
+        HSM_TRY(crypto->backend->random_secret(crypto, hsm_secret_data(value), len));
     bundle_secret(out_bundle, request->key_type, HSM_MOVE(value));
     return HSM_OK;
 }

@@ -103,6 +103,47 @@
                   .approval = HSM_APPROVED,                                                    \
     }
 
+#define DERIVE_ROW(NAME, ALG, HASH, SOURCE, APPROVAL)                                       \
+    {                                                                                       \
+        ID(NAME), .source = SOURCE, .ops = HSM_OP_DERIVE, .key_type = HSM_KEY_TYPE_NONE,    \
+                  .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE, .is_size_in_bytes = true, \
+                  .alg = HSM_ALG_##ALG, .hash = HSM_HASH_##HASH, .params = HSM_PARAM_KDF,   \
+                  .approval = APPROVAL,                                                     \
+    }
+#define HASH_DERIVE_ROW(NAME, HASH) \
+    DERIVE_ROW(NAME##_KEY_DERIVATION, HASH_DERIVE, HASH, HASH_DERIVE_SOURCE, HSM_NOT_APPROVED)
+#define HASH_DERIVE_SOURCE "FIPS 180-4; FIPS 202; PKCS#11 v3.2, Hash-based key derivations"
+#define SIMPLE_SOURCE "PKCS#11 v3.2, Miscellaneous simple key derivation mechanisms"
+#define TLS_SOURCE "RFC 5246; RFC 5705; RFC 7627; PKCS#11 v3.2, TLS 1.2"
+#define KBKDF_SOURCE "SP 800-108; PKCS#11 v3.2, SP800-108 key derivation"
+#define TLS_MASTER_ROW(NAME, ALG, MIN_BITS, MAX_BITS)                                         \
+    {                                                                                         \
+        ID(NAME), .source = TLS_SOURCE, .ops = HSM_OP_DERIVE, .key_type = CKK_GENERIC_SECRET, \
+                  .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = MIN_BITS,                \
+                  .key_max_bits = MAX_BITS, .is_size_in_bytes = true, .alg = HSM_ALG_##ALG,   \
+                  .params = HSM_PARAM_KDF, .approval = HSM_APPROVED,                          \
+    }
+#define SHAKE_DERIVE_ROW(NAME, LEN)                                                               \
+    {                                                                                             \
+        ID(NAME), .source = HASH_DERIVE_SOURCE, .ops = HSM_OP_DERIVE,                             \
+                  .key_type = HSM_KEY_TYPE_NONE, .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE,  \
+                  .is_size_in_bytes = true, .alg = HSM_ALG_SHAKE_DERIVE, .params = HSM_PARAM_KDF, \
+                  .result_len = LEN, .approval = HSM_NOT_APPROVED,                                \
+    }
+#define ENCRYPT_DATA_ROW(NAME, ALG)                                                             \
+    {                                                                                           \
+        ID(NAME), .source = "PKCS#11 v3.2, Key derivation by data encryption",                  \
+                  .ops = HSM_OP_DERIVE, AES_KEY, .alg = HSM_ALG_##ALG, .params = HSM_PARAM_KDF, \
+                  .approval = HSM_NOT_APPROVED,                                                 \
+    }
+#define HKDF_ROW(NAME, MAKES_DATA)                                                               \
+    {                                                                                            \
+        ID(NAME), .source = "RFC 5869; SP 800-56C; PKCS#11 v3.2, HKDF", .ops = HSM_OP_DERIVE,    \
+                  .key_type = HSM_KEY_TYPE_NONE, .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE, \
+                  .is_size_in_bytes = true, .alg = HSM_ALG_HKDF, .params = HSM_PARAM_KDF,        \
+                  .makes_data = MAKES_DATA, .approval = HSM_APPROVED,                            \
+    }
+
 static const hsm_mech mechs[] = {
     {
         ID(RSA_PKCS_KEY_PAIR_GEN),
@@ -152,7 +193,11 @@ static const hsm_mech mechs[] = {
     RSA_HASHED_ROW(SHA224_RSA_PKCS, SHA224, HSM_APPROVED),
     PSS_ROW(SHA224_RSA_PKCS_PSS, SHA224, true, HSM_APPROVED),
     HASH_ROWS(SHA512_224, SHA512_224, SHA2_SOURCE),
+    HASH_DERIVE_ROW(SHA512_224, SHA512_224),
     HASH_ROWS(SHA512_256, SHA512_256, SHA2_SOURCE),
+    HASH_DERIVE_ROW(SHA512_256, SHA512_256),
+    TLS_MASTER_ROW(TLS12_EXTENDED_MASTER_KEY_DERIVE, TLS12_EXTENDED, 384, 384),
+    TLS_MASTER_ROW(TLS12_EXTENDED_MASTER_KEY_DERIVE_DH, TLS12_EXTENDED, 8, 16384),
     RSA_HASHED_ROW(SHA3_256_RSA_PKCS, SHA3_256, HSM_APPROVED),
     RSA_HASHED_ROW(SHA3_384_RSA_PKCS, SHA3_384, HSM_APPROVED),
     RSA_HASHED_ROW(SHA3_512_RSA_PKCS, SHA3_512, HSM_APPROVED),
@@ -185,6 +230,43 @@ static const hsm_mech mechs[] = {
         .params = HSM_PARAM_NONE,
         .approval = HSM_APPROVED,
     },
+    DERIVE_ROW(CONCATENATE_BASE_AND_KEY, CONCAT_BASE_KEY, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    DERIVE_ROW(CONCATENATE_BASE_AND_DATA, CONCAT_BASE_DATA, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    DERIVE_ROW(CONCATENATE_DATA_AND_BASE, CONCAT_DATA_BASE, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    DERIVE_ROW(XOR_BASE_AND_DATA, XOR_BASE_DATA, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    DERIVE_ROW(EXTRACT_KEY_FROM_KEY, EXTRACT, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    HASH_DERIVE_ROW(SHA1, SHA1),
+    HASH_DERIVE_ROW(SHA256, SHA256),
+    HASH_DERIVE_ROW(SHA384, SHA384),
+    HASH_DERIVE_ROW(SHA512, SHA512),
+    HASH_DERIVE_ROW(SHA224, SHA224),
+    HASH_DERIVE_ROW(SHA3_256, SHA3_256),
+    HASH_DERIVE_ROW(SHA3_224, SHA3_224),
+    HASH_DERIVE_ROW(SHA3_384, SHA3_384),
+    HASH_DERIVE_ROW(SHA3_512, SHA3_512),
+    SHAKE_DERIVE_ROW(SHAKE_128_KEY_DERIVATION, 32),
+    SHAKE_DERIVE_ROW(SHAKE_256_KEY_DERIVATION, 64),
+    DERIVE_ROW(SP800_108_COUNTER_KDF, KBKDF_COUNTER, NONE, KBKDF_SOURCE, HSM_APPROVED),
+    DERIVE_ROW(SP800_108_FEEDBACK_KDF, KBKDF_FEEDBACK, NONE, KBKDF_SOURCE, HSM_APPROVED),
+    DERIVE_ROW(SP800_108_DOUBLE_PIPELINE_KDF, KBKDF_PIPELINE, NONE, KBKDF_SOURCE, HSM_APPROVED),
+    {
+        ID(PKCS5_PBKD2),
+        .source = "RFC 8018, 5.2; SP 800-132; PKCS#11 v3.2, Password-based encryption",
+        .ops = HSM_OP_GENERATE,
+        .key_type = HSM_KEY_TYPE_NONE,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        SECRET_SIZE,
+        .is_size_in_bytes = true,
+        .alg = HSM_ALG_PBKDF2,
+        .params = HSM_PARAM_PBKDF2,
+        .approval = HSM_APPROVED,
+    },
+    TLS_MASTER_ROW(TLS12_KDF, TLS12_EXPORTER, 8, 16384),
+    TLS_MASTER_ROW(TLS12_MASTER_KEY_DERIVE, TLS12_MASTER, 384, 384),
+    TLS_MASTER_ROW(TLS12_KEY_AND_MAC_DERIVE, TLS12_KEYS, 384, 384),
+    TLS_MASTER_ROW(TLS12_MASTER_KEY_DERIVE_DH, TLS12_MASTER, 8, 16384),
+    TLS_MASTER_ROW(TLS12_KEY_SAFE_DERIVE, TLS12_SAFE_KEYS, 384, 384),
+    TLS_MASTER_ROW(TLS_KDF, TLS12_EXPORTER, 8, 16384),
     {
         ID(EC_KEY_PAIR_GEN),
         .source = "FIPS 186-5, A.2; PKCS#11 v3.2, 6.3",
@@ -289,6 +371,8 @@ static const hsm_mech mechs[] = {
         .params = HSM_PARAM_GCM,
         .approval = HSM_APPROVED,
     },
+    ENCRYPT_DATA_ROW(AES_ECB_ENCRYPT_DATA, ENCRYPT_DATA_ECB),
+    ENCRYPT_DATA_ROW(AES_CBC_ENCRYPT_DATA, ENCRYPT_DATA_CBC),
     SECRET_KEY_GEN_ROW(CHACHA20_KEY_GEN, CHACHA20_KEY, "RFC 8439; PKCS#11 v3.2, ChaCha20",
                        HSM_NOT_APPROVED),
     {
@@ -331,6 +415,21 @@ static const hsm_mech mechs[] = {
         .alg = HSM_ALG_CHACHA20_POLY1305,
         .params = HSM_PARAM_CHACHA20_POLY1305,
         .approval = HSM_NOT_APPROVED,
+    },
+    HKDF_ROW(HKDF_DERIVE, false),
+    HKDF_ROW(HKDF_DATA, true),
+    HMAC_KEY_GEN_ROW(HKDF_KEY_GEN, HKDF),
+    {
+        ID(PUB_KEY_FROM_PRIV_KEY),
+        .source = SIMPLE_SOURCE,
+        .ops = HSM_OP_DERIVE,
+        .key_type = HSM_KEY_TYPE_NONE,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        .key_min_bits = 128,
+        .key_max_bits = 16384,
+        .alg = HSM_ALG_PUBLIC_FROM_PRIVATE,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_APPROVED,
     },
 };
 

@@ -65,6 +65,26 @@ typedef enum hsm_alg {
     HSM_ALG_ECDSA,
     HSM_ALG_EDDSA,
     HSM_ALG_ECDH,
+    HSM_ALG_CONCAT_BASE_KEY, /* key derivation (kdf.h) */
+    HSM_ALG_CONCAT_BASE_DATA,
+    HSM_ALG_CONCAT_DATA_BASE,
+    HSM_ALG_XOR_BASE_DATA,
+    HSM_ALG_EXTRACT,
+    HSM_ALG_HASH_DERIVE,
+    HSM_ALG_SHAKE_DERIVE,
+    HSM_ALG_ENCRYPT_DATA_ECB,
+    HSM_ALG_ENCRYPT_DATA_CBC,
+    HSM_ALG_HKDF,
+    HSM_ALG_KBKDF_COUNTER,
+    HSM_ALG_KBKDF_FEEDBACK,
+    HSM_ALG_KBKDF_PIPELINE,
+    HSM_ALG_TLS12_MASTER,
+    HSM_ALG_TLS12_EXTENDED,
+    HSM_ALG_TLS12_KEYS,
+    HSM_ALG_TLS12_SAFE_KEYS,
+    HSM_ALG_TLS12_EXPORTER,
+    HSM_ALG_PUBLIC_FROM_PRIVATE,
+    HSM_ALG_PBKDF2,
     HSM_ALG_KEYGEN, /* key and key pair generation: the key type decides */
     HSM_ALG_COUNT,
 } hsm_alg;
@@ -85,6 +105,8 @@ typedef enum hsm_param_shape {
     HSM_PARAM_CCM,               /* CK_CCM_PARAMS or CK_CCM_WRAP_PARAMS */
     HSM_PARAM_CHACHA20,          /* CK_CHACHA20_PARAMS */
     HSM_PARAM_CHACHA20_POLY1305, /* CK_SALSA20_CHACHA20_POLY1305_PARAMS */
+    HSM_PARAM_KDF,               /* of a derivation: hsm_kdf_read() looks at it */
+    HSM_PARAM_PBKDF2,            /* CK_PKCS5_PBKD2_PARAMS2 */
 } hsm_param_shape;
 
 typedef enum hsm_approval {
@@ -114,6 +136,8 @@ typedef struct hsm_mech {
     hsm_hash hash;
     hsm_param_shape params;
     hsm_approval approval;
+    uint32_t result_len;  /* bytes, where the algorithm leaves it open (SHAKE) */
+    bool makes_data;      /* a derivation whose result is a data object */
     CK_FLAGS extra_flags; /* CKF_EC_... of C_GetMechanismInfo */
 } hsm_mech;
 
@@ -161,6 +185,9 @@ typedef struct hsm_mech_params {
     CK_ULONG kdf; /* ECDH: CKD_... */
     hsm_bytes shared_data;
     hsm_bytes public_data;
+    hsm_bytes raw;       /* derivation: the parameter itself */
+    hsm_bytes password;  /* PBKDF2; the salt is iv */
+    uint32_t iterations; /* PBKDF2 */
 } hsm_mech_params;
 
 /* Reads and checks the parameter of `mechanism` by the row's shape. Unaligned pointers are fine.

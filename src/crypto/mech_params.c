@@ -11,6 +11,8 @@
 #define ECDH_SHARED_MAX_BYTES 4096u
 #define ECDH_PUBLIC_MAX_BYTES 256u /* a point, raw or in DER */
 #define AES_BLOCK_BYTES 16u
+#define PASSWORD_MAX_BYTES 4096u /* and of the salt */
+#define PBKDF2_ITERATIONS_MAX 100000000u
 #define KW_IV_BYTES 8u
 #define KWP_IV_BYTES 4u
 
@@ -293,6 +295,56 @@ static hsm_err read_ecdh1(const hsm_mech *mech, hsm_bytes param, hsm_mech_params
     return HSM_OK;
 }
 
+/* Read where the derivation runs (mech_kdf.c). */
+static hsm_err read_kdf(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    (void)mech;
+    out->raw = param;
+    return HSM_OK;
+}
+
+static hsm_err find_pbkdf2_hash(CK_ULONG prf, hsm_hash *out_hash)
+{
+    static const struct {
+        CK_ULONG prf;
+        hsm_hash hash;
+    } prfs[] = {
+        { CKP_PKCS5_PBKD2_HMAC_SHA1, HSM_HASH_SHA1 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA224, HSM_HASH_SHA224 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA256, HSM_HASH_SHA256 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA384, HSM_HASH_SHA384 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA512, HSM_HASH_SHA512 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA512_224, HSM_HASH_SHA512_224 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA512_256, HSM_HASH_SHA512_256 },
+    };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(prfs); i++) {
+        if (prfs[i].prf == prf) {
+            *out_hash = prfs[i].hash;
+            return HSM_OK;
+        }
+    }
+    return HSM_E_MECHANISM_PARAM;
+}
+
+static hsm_err read_pbkdf2(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_PKCS5_PBKD2_PARAMS2 pbkdf2;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &pbkdf2, sizeof pbkdf2));
+    HSM_CHECK(pbkdf2.saltSource == CKZ_SALT_SPECIFIED && pbkdf2.ulSaltSourceDataLen >= 1 &&
+                  pbkdf2.iterations >= 1 && pbkdf2.iterations <= PBKDF2_ITERATIONS_MAX &&
+                  pbkdf2.pPrfData == NULL && pbkdf2.ulPrfDataLen == 0,
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(find_pbkdf2_hash(pbkdf2.prf, &out->hash));
+    HSM_TRY(
+        nested(pbkdf2.pSaltSourceData, pbkdf2.ulSaltSourceDataLen, PASSWORD_MAX_BYTES, &out->iv));
+    HSM_TRY(nested(pbkdf2.pPassword, pbkdf2.ulPasswordLen, PASSWORD_MAX_BYTES, &out->password));
+    out->iterations = (uint32_t)pbkdf2.iterations;
+    return HSM_OK;
+}
+
 static const reader readers[] = {
     [HSM_PARAM_NONE] = read_none,
     [HSM_PARAM_IV16] = read_iv16,
@@ -302,6 +354,8 @@ static const reader readers[] = {
     [HSM_PARAM_MAC_LEN] = read_mac_len,
     [HSM_PARAM_PSS] = read_pss,
     [HSM_PARAM_OAEP] = read_oaep,
+    [HSM_PARAM_KDF] = read_kdf,
+    [HSM_PARAM_PBKDF2] = read_pbkdf2,
     [HSM_PARAM_CCM] = read_ccm,
     [HSM_PARAM_CHACHA20] = read_chacha20,
     [HSM_PARAM_CHACHA20_POLY1305] = read_chacha20_poly1305,
