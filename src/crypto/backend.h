@@ -18,6 +18,7 @@ typedef enum hsm_family_id {
     HSM_FAMILY_KEYWRAP, /* KW, KWP */
     HSM_FAMILY_WHOLE,   /* CTS, XTS, CCM: the whole message at once */
     HSM_FAMILY_GMAC,
+    HSM_FAMILY_HYBRID, /* AES-KWP under a key that RSA or ECDH carries */
     HSM_FAMILY_RSA,
     HSM_FAMILY_ECDSA,
     HSM_FAMILY_EDDSA,

@@ -12,6 +12,7 @@
 #include "crypto/backend_openssl_kdf.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_random.h"
+#include "crypto/hybrid_wrap.h"
 #include "os/fork.h"
 
 /* What closed backends leave for the next open. A library context must not be freed while a thread
@@ -219,6 +220,7 @@ const hsm_backend hsm_backend_openssl = {
         [HSM_FAMILY_KEYWRAP] = &hsm_ossl_keywrap,
         [HSM_FAMILY_WHOLE] = &hsm_ossl_whole,
         [HSM_FAMILY_GMAC] = &hsm_ossl_gmac,
+        [HSM_FAMILY_HYBRID] = &hsm_hybrid_wrap,
         [HSM_FAMILY_RSA] = &hsm_ossl_rsa,
         [HSM_FAMILY_ECDSA] = &hsm_ossl_ecdsa,
         [HSM_FAMILY_EDDSA] = &hsm_ossl_eddsa,

@@ -62,6 +62,8 @@ static const struct {
     [HSM_ALG_TLS12_EXPORTER] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_PUBLIC_FROM_PRIVATE] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_PBKDF2] = { HSM_FAMILY_COUNT, false },
+    [HSM_ALG_RSA_AES_WRAP] = { HSM_FAMILY_HYBRID, true },
+    [HSM_ALG_ECDH_AES_WRAP] = { HSM_FAMILY_HYBRID, true },
     [HSM_ALG_KEYGEN] = { HSM_FAMILY_COUNT, false },
 };
 
@@ -100,6 +102,7 @@ static hsm_err keep_params(hsm_crypt *crypt, const hsm_mech_params *params)
     kept->data_len = params->data_len;
     kept->mac_len = params->mac_len;
     kept->salt_len = params->salt_len;
+    kept->aes_bits = params->aes_bits;
     kept->hash = params->hash;
     kept->mgf_hash = params->mgf_hash;
     kept->iv_len = params->iv.len;

@@ -23,10 +23,10 @@ struct hsm_key {
     CK_OBJECT_CLASS key_class;
     CK_KEY_TYPE key_type;
     uint32_t bits;
-    const hsm_curve *curve; /* EC, Edwards, Montgomery */
+    const hsm_curve *curve;                /* EC, Edwards, Montgomery */
     uint8_t point[HSM_EC_POINT_MAX_BYTES]; /* with a curve: the raw public point, point_bytes */
-    hsm_secret *value;      /* secret keys: the bytes */
-    void *native;           /* asymmetric keys: the backend's (EVP_PKEY) */
+    hsm_secret *value;                     /* secret keys: the bytes */
+    void *native;                          /* asymmetric keys: the backend's (EVP_PKEY) */
 };
 
 /* Parameters an operation keeps after begin. */
@@ -36,6 +36,7 @@ typedef struct hsm_crypt_kept {
     uint64_t data_len;
     uint32_t mac_len; /* of the MAC or digest */
     uint32_t salt_len;
+    uint32_t aes_bits;
     hsm_hash hash;
     hsm_hash mgf_hash;
     size_t iv_len;

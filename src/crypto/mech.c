@@ -17,7 +17,7 @@
 /* Down to 1024: whether less than 2048 is taken is decided when the key is parsed. */
 #define RSA_KEY                                                                   \
     .key_type = CKK_RSA, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 1024, \
-    .key_max_bits = 8192
+    .key_max_bits = 16384
 #define EC_KEY                                                                  \
     .key_type = CKK_EC, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 224, \
     .key_max_bits = 521, .extra_flags = EC_FLAGS
@@ -78,6 +78,14 @@
                   .key_type = CKK_EC, .key_type_alt = CKK_EC_MONTGOMERY, .key_min_bits = 224, \
                   .key_max_bits = 521, .alg = HSM_ALG_ECDH, .params = HSM_PARAM_ECDH1,        \
                   .approval = HSM_APPROVED, .extra_flags = EC_FLAGS,                          \
+    }
+#define ECDH_WRAP_ROW(NAME, KEY, ALT, MIN_BITS, MAX_BITS, FLAGS)                        \
+    {                                                                                   \
+        ID(NAME), .source = "SP 800-56A; RFC 5649; PKCS#11 v3.2, 6.3", .ops = UN_WRAP,  \
+                  .key_type = CKK_##KEY, .key_type_alt = ALT, .key_min_bits = MIN_BITS, \
+                  .key_max_bits = MAX_BITS, .alg = HSM_ALG_ECDH_AES_WRAP,               \
+                  .params = HSM_PARAM_ECDH_AES_WRAP, .approval = HSM_APPROVED,          \
+                  .extra_flags = FLAGS,                                                 \
     }
 #define AES_CIPHER_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE)           \
     {                                                                      \
@@ -288,6 +296,16 @@ static const hsm_mech mechs[] = {
     ECDSA_ROW(ECDSA_SHA3_512, SHA3_512, true, HSM_APPROVED),
     ECDH_ROW(ECDH1_DERIVE),
     ECDH_ROW(ECDH1_COFACTOR_DERIVE),
+    ECDH_WRAP_ROW(ECDH_AES_KEY_WRAP, EC, CKK_EC_MONTGOMERY, 224, 521, EC_FLAGS),
+    {
+        ID(RSA_AES_KEY_WRAP),
+        .source = "RFC 8017, 7.1; RFC 5649; PKCS#11 v3.2, 6.1",
+        .ops = UN_WRAP,
+        RSA_KEY,
+        .alg = HSM_ALG_RSA_AES_WRAP,
+        .params = HSM_PARAM_RSA_AES_WRAP,
+        .approval = HSM_APPROVED,
+    },
     {
         ID(EC_EDWARDS_KEY_PAIR_GEN),
         .source = "RFC 8032; FIPS 186-5, A.2; PKCS#11 v3.2, 6.3",
@@ -419,6 +437,8 @@ static const hsm_mech mechs[] = {
     HKDF_ROW(HKDF_DERIVE, false),
     HKDF_ROW(HKDF_DATA, true),
     HMAC_KEY_GEN_ROW(HKDF_KEY_GEN, HKDF),
+    ECDH_WRAP_ROW(ECDH_X_AES_KEY_WRAP, EC_MONTGOMERY, HSM_KEY_TYPE_NONE, 255, 448, ECX_FLAGS),
+    ECDH_WRAP_ROW(ECDH_COF_AES_KEY_WRAP, EC, HSM_KEY_TYPE_NONE, 224, 521, EC_FLAGS),
     {
         ID(PUB_KEY_FROM_PRIV_KEY),
         .source = SIMPLE_SOURCE,
@@ -451,6 +471,15 @@ const hsm_mech *hsm_mech_find(CK_MECHANISM_TYPE id)
         left -= half;
     }
     return low->id == id ? low : NULL;
+}
+
+const hsm_mech *hsm_mech_by_alg(hsm_alg alg)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(mechs); i++) {
+        if (mechs[i].alg == alg)
+            return &mechs[i];
+    }
+    return NULL;
 }
 
 uint32_t hsm_mech_key_min_bits(const struct hsm_crypto *crypto, const hsm_mech *mech)

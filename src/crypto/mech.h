@@ -85,6 +85,8 @@ typedef enum hsm_alg {
     HSM_ALG_TLS12_EXPORTER,
     HSM_ALG_PUBLIC_FROM_PRIVATE,
     HSM_ALG_PBKDF2,
+    HSM_ALG_RSA_AES_WRAP,
+    HSM_ALG_ECDH_AES_WRAP,
     HSM_ALG_KEYGEN, /* key and key pair generation: the key type decides */
     HSM_ALG_COUNT,
 } hsm_alg;
@@ -107,6 +109,8 @@ typedef enum hsm_param_shape {
     HSM_PARAM_CHACHA20_POLY1305, /* CK_SALSA20_CHACHA20_POLY1305_PARAMS */
     HSM_PARAM_KDF,               /* of a derivation: hsm_kdf_read() looks at it */
     HSM_PARAM_PBKDF2,            /* CK_PKCS5_PBKD2_PARAMS2 */
+    HSM_PARAM_RSA_AES_WRAP,      /* CK_RSA_AES_KEY_WRAP_PARAMS */
+    HSM_PARAM_ECDH_AES_WRAP,     /* CK_ECDH_AES_KEY_WRAP_PARAMS */
 } hsm_param_shape;
 
 typedef enum hsm_approval {
@@ -145,6 +149,8 @@ typedef struct hsm_mech {
 const hsm_mech *hsm_mech_table(size_t *out_count);
 /* The row of id, or NULL. O(log n) or better, no allocation, no lock. */
 const hsm_mech *hsm_mech_find(CK_MECHANISM_TYPE id);
+/* The first row of an algorithm that has one: for mechanisms made of others. */
+const hsm_mech *hsm_mech_by_alg(hsm_alg alg);
 
 struct hsm_crypto;
 /* Whether the rules in force (approved mode, PQC off, SHA-1 signing) leave the row usable for `op`.
@@ -185,6 +191,7 @@ typedef struct hsm_mech_params {
     CK_ULONG kdf; /* ECDH: CKD_... */
     hsm_bytes shared_data;
     hsm_bytes public_data;
+    uint32_t aes_bits;   /* of the temporary key under an asymmetric one */
     hsm_bytes raw;       /* derivation: the parameter itself */
     hsm_bytes password;  /* PBKDF2; the salt is iv */
     uint32_t iterations; /* PBKDF2 */

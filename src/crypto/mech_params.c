@@ -6,7 +6,7 @@
 #define GCM_IV_MAX_BYTES 128u /* the backend's; SP 800-38D allows more, nobody uses it */
 #define AAD_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define OAEP_LABEL_MAX_BYTES 4096u
-#define PSS_SALT_MAX_BYTES 1024u     /* the longest modulus */
+#define PSS_SALT_MAX_BYTES 2048u     /* the longest modulus */
 #define EDDSA_CONTEXT_MAX_BYTES 255u /* RFC 8032, 5.1 */
 #define ECDH_SHARED_MAX_BYTES 4096u
 #define ECDH_PUBLIC_MAX_BYTES 256u /* a point, raw or in DER */
@@ -295,6 +295,37 @@ static hsm_err read_ecdh1(const hsm_mech *mech, hsm_bytes param, hsm_mech_params
     return HSM_OK;
 }
 
+static hsm_err read_aes_bits(CK_ULONG bits, hsm_mech_params *out)
+{
+    HSM_CHECK(bits == 128 || bits == 192 || bits == 256, HSM_E_MECHANISM_PARAM);
+    out->aes_bits = (uint32_t)bits;
+    return HSM_OK;
+}
+
+static hsm_err read_rsa_aes_wrap(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_RSA_AES_KEY_WRAP_PARAMS wrap;
+
+    HSM_TRY(copy_struct(param, &wrap, sizeof wrap));
+    HSM_CHECK(wrap.pOAEPParams != NULL, HSM_E_MECHANISM_PARAM);
+    HSM_TRY(read_aes_bits(wrap.ulAESKeyBits, out));
+    return read_oaep(mech, hsm_bytes_of(wrap.pOAEPParams, sizeof(CK_RSA_PKCS_OAEP_PARAMS)), out);
+}
+
+static hsm_err read_ecdh_aes_wrap(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_ECDH_AES_KEY_WRAP_PARAMS wrap;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &wrap, sizeof wrap));
+    HSM_CHECK(is_kdf(wrap.kdf) && (wrap.kdf != CKD_NULL || wrap.ulSharedDataLen == 0),
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(
+        nested(wrap.pSharedData, wrap.ulSharedDataLen, ECDH_SHARED_MAX_BYTES, &out->shared_data));
+    out->kdf = wrap.kdf;
+    return read_aes_bits(wrap.ulAESKeyBits, out);
+}
+
 /* Read where the derivation runs (mech_kdf.c). */
 static hsm_err read_kdf(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
 {
@@ -354,6 +385,8 @@ static const reader readers[] = {
     [HSM_PARAM_MAC_LEN] = read_mac_len,
     [HSM_PARAM_PSS] = read_pss,
     [HSM_PARAM_OAEP] = read_oaep,
+    [HSM_PARAM_RSA_AES_WRAP] = read_rsa_aes_wrap,
+    [HSM_PARAM_ECDH_AES_WRAP] = read_ecdh_aes_wrap,
     [HSM_PARAM_KDF] = read_kdf,
     [HSM_PARAM_PBKDF2] = read_pbkdf2,
     [HSM_PARAM_CCM] = read_ccm,
