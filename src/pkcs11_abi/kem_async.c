@@ -1,4 +1,4 @@
-/* Encapsulation, authenticated wrapping, signatures given first, and asynchronous functions
+/* Encapsulation, authenticated wrapping and asynchronous functions
  * (PKCS#11 v3.2, 5.15, 5.18 and 5.21): not offered by this token.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11_abi/abi.h"
@@ -19,27 +19,6 @@ CK_RV C_DecapsulateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
                        CK_OBJECT_HANDLE hPrivateKey, CK_ATTRIBUTE_PTR pTemplate,
                        CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen,
                        CK_OBJECT_HANDLE_PTR phKey)
-{
-    return abi_unserved();
-}
-
-CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
-                            CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen)
-{
-    return abi_unserved();
-}
-
-CK_RV C_VerifySignature(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen)
-{
-    return abi_unserved();
-}
-
-CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen)
-{
-    return abi_unserved();
-}
-
-CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE hSession)
 {
     return abi_unserved();
 }
