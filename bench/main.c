@@ -1,7 +1,8 @@
 /* make bench: ours against raw OpenSSL and another module, interleaved in one run.
  *
  *   bench [--json] [--seconds S] [--rounds N] [--row TEXT] [--threads] NAME=MODULE...
- *   bench --scale OBJECTS NAME=MODULE
+ *   bench --fill OBJECTS NAME=MODULE
+ *   bench --search OBJECTS NAME=MODULE      (in a new process, after --fill)
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
@@ -22,7 +23,9 @@ typedef struct bench {
     const char *only;
     bool is_json;
     bool with_threads;
-    unsigned long scale;
+    bool without_raw;
+    unsigned long fill;
+    unsigned long search;
     double machine; /* raw P-256 signatures here, as a share of the reference */
 } bench;
 
@@ -46,7 +49,9 @@ static void measure(const bench *b, const bench_row *row, score *out_scores)
 
     for (int round = 0; round < b->rounds; round++) {
         for (size_t i = 0; i < b->contestants; i++)
-            rates[i][round] = b->contestant[i].run(b->contestant[i].state, row, b->seconds);
+            rates[i][round] = i == 0 && b->without_raw
+                                  ? -1
+                                  : b->contestant[i].run(b->contestant[i].state, row, b->seconds);
     }
     for (size_t i = 0; i < b->contestants; i++) {
         qsort(rates[i], (size_t)b->rounds, sizeof rates[i][0], by_rate);
@@ -104,7 +109,7 @@ static void run_rows(bench *b)
 {
     score scores[MODULES_MAX + 1];
 
-    for (size_t i = 0; i < bench_row_count; i++) {
+    for (size_t i = 0; !b->without_raw && i < bench_row_count; i++) {
         const bench_row *row = &bench_rows[i];
 
         if (row->kind == BENCH_SIGN && row->key == BENCH_KEY_P256)
@@ -156,6 +161,8 @@ static int add_module(bench *b, char *spec)
         return 2;
     }
     *path++ = '\0';
+    if (b->search > 0)
+        exit(bench_search(path, spec, b->search));
     b->contestant[b->contestants] =
         (bench_contestant){ .name = spec, .run = bench_p11_run, .state = bench_p11_open(path) };
     return b->contestant[b->contestants++].state == NULL ? 1 : 0;
@@ -168,6 +175,8 @@ static int parse(bench *b, int argc, char **argv)
 
         if (strcmp(argv[i], "--json") == 0)
             b->is_json = true;
+        else if (strcmp(argv[i], "--no-raw") == 0)
+            b->without_raw = true;
         else if (strcmp(argv[i], "--threads") == 0)
             b->with_threads = true;
         else if (strcmp(argv[i], "--seconds") == 0 && has_value)
@@ -176,15 +185,17 @@ static int parse(bench *b, int argc, char **argv)
             b->rounds = (int)strtol(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--row") == 0 && has_value)
             b->only = argv[++i];
-        else if (strcmp(argv[i], "--scale") == 0 && has_value)
-            b->scale = strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--fill") == 0 && has_value)
+            b->fill = strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--search") == 0 && has_value)
+            b->search = strtoul(argv[++i], NULL, 10);
         else if (add_module(b, argv[i]) != 0)
             return 1;
     }
     if (b->contestants < 2 || b->rounds < 1 || b->rounds > ROUNDS_MAX || b->seconds <= 0) {
         (void)fprintf(stderr,
                       "usage: bench [--json] [--seconds S] [--rounds 1-%d] [--row TEXT] "
-                      "[--threads] [--scale OBJECTS] NAME=MODULE...\n",
+                      "[--threads] [--no-raw] [--fill OBJECTS | --search OBJECTS] NAME=MODULE...\n",
                       ROUNDS_MAX);
         return 2;
     }
@@ -200,8 +211,8 @@ int main(int argc, char **argv)
         (bench_contestant){ .name = "openssl", .run = bench_raw_run, .state = bench_raw_open() };
     if (parse(&b, argc, argv) != 0)
         return 2;
-    if (b.scale > 0)
-        status = bench_scale(b.contestant[1].state, b.contestant[1].name, b.scale);
+    if (b.fill > 0)
+        status = bench_fill(b.contestant[1].state, b.contestant[1].name, b.fill);
     else if (b.with_threads)
         run_threads(&b);
     else

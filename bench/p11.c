@@ -128,7 +128,7 @@ static bool make_keys(p11 *state)
     return make_secret(state, BENCH_KEY_AES_256) && make_secret(state, BENCH_KEY_HMAC);
 }
 
-void *bench_p11_open(const char *module_path)
+static p11 *load(const char *module_path)
 {
     CK_RV (*get_list)(CK_FUNCTION_LIST * *list) = NULL;
     CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
@@ -142,12 +142,33 @@ void *bench_p11_open(const char *module_path)
     }
     *(void **)&get_list = dlsym(module, "C_GetFunctionList");
     if (get_list == NULL || get_list(&state->f) != CKR_OK ||
-        !is_ok("C_Initialize", state->f->C_Initialize(&args)) || !make_token(state) ||
-        !make_keys(state)) {
+        !is_ok("C_Initialize", state->f->C_Initialize(&args))) {
         free(state);
         return NULL;
     }
     return state;
+}
+
+void *bench_p11_open(const char *module_path)
+{
+    p11 *state = load(module_path);
+
+    if (state != NULL && make_token(state) && make_keys(state))
+        return state;
+    free(state);
+    return NULL;
+}
+
+void *bench_p11_open_again(const char *module_path)
+{
+    const CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+    p11 *state = load(module_path);
+
+    if (state != NULL &&
+        is_ok("C_OpenSession", state->f->C_OpenSession(0, flags, NULL, NULL, &state->session)))
+        return state;
+    free(state);
+    return NULL;
 }
 
 void bench_p11_close(void *opened)
@@ -238,29 +259,16 @@ static CK_RV one_session(loop *l)
     return rv != CKR_OK ? rv : l->state->f->C_CloseSession(session);
 }
 
-static double repeat(loop *l, double seconds)
+static bool one_of(void *arg)
 {
     static CK_RV (*const one[])(loop * l) = {
         [BENCH_SIGN] = one_sign,          [BENCH_VERIFY] = one_verify,
         [BENCH_ENCRYPT] = one_encrypt,    [BENCH_DIGEST] = one_digest,
         [BENCH_GENERATE_PAIR] = one_pair, [BENCH_SESSION] = one_session,
     };
-    const double start = bench_now();
-    double elapsed = 0;
-    unsigned long done = 0;
+    loop *l = arg;
 
-    while (elapsed < seconds) {
-        for (int i = 0; i < 16; i++, done++) {
-            const CK_RV rv = one[l->row->kind](l);
-
-            if (rv != CKR_OK) {
-                (void)fprintf(stderr, "bench: %s: 0x%lx\n", l->row->name, (unsigned long)rv);
-                return -1;
-            }
-        }
-        elapsed = bench_now() - start;
-    }
-    return (double)done / elapsed;
+    return is_ok(l->row->name, one[l->row->kind](l));
 }
 
 static bool prepare(loop *l)
@@ -292,7 +300,7 @@ double bench_p11_run(void *opened, const bench_row *row, double seconds)
                CKR_OK)
         open++;
     if (held != NULL && open == row->sessions_open && prepare(&l))
-        rate = repeat(&l, seconds);
+        rate = bench_repeat(one_of, &l, bench_cpu, seconds);
     while (open > 0)
         (void)state->f->C_CloseSession(held[--open]);
     free(held);
@@ -310,7 +318,7 @@ static void *work(void *arg)
 {
     worker *w = arg;
 
-    w->rate = repeat(&w->l, w->seconds);
+    w->rate = bench_repeat(one_of, &w->l, bench_now, w->seconds);
     return NULL;
 }
 

@@ -58,10 +58,41 @@ const bench_row bench_rows[] = {
 };
 const size_t bench_row_count = sizeof bench_rows / sizeof bench_rows[0];
 
-double bench_now(void)
+static double seconds_of(clockid_t id)
 {
     struct timespec now;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(id, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+double bench_now(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double bench_cpu(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double bench_repeat(bool (*one)(void *arg), void *arg, double (*clock)(void), double seconds)
+{
+    const double batch_seconds = 0.001;
+    const double start = clock();
+    unsigned long batch = 1;
+    unsigned long done = 0;
+    double elapsed = 0;
+
+    while (elapsed < seconds) {
+        for (unsigned long i = 0; i < batch; i++) {
+            if (!one(arg))
+                return -1;
+        }
+        done += batch;
+        elapsed = clock() - start;
+        if (elapsed / (double)done * (double)batch < batch_seconds)
+            batch *= 2;
+    }
+    return (double)done / elapsed;
 }

@@ -54,6 +54,13 @@ typedef struct bench_contestant {
 
 /* Monotonic seconds. */
 double bench_now(void);
+/* Seconds of processor time of this thread: what an operation costs, also on a machine with other
+ * work to do. */
+double bench_cpu(void);
+
+/* Calls `one` in batches that grow until reading the clock costs nothing beside them; operations
+ * per second of `clock`, or -1 when `one` fails. */
+double bench_repeat(bool (*one)(void *arg), void *arg, double (*clock)(void), double seconds);
 
 /* Raw OpenSSL with contexts kept between operations. NULL on failure. */
 void *bench_raw_open(void);
@@ -63,6 +70,8 @@ double bench_raw_run(void *state, const bench_row *row, double seconds);
 /* A PKCS#11 module with a fresh token and token keys. The module reads its configuration from the
  * environment, which the caller has set. NULL on failure, with a line on standard error. */
 void *bench_p11_open(const char *module_path);
+/* The same with the token that is there; no keys of its own. */
+void *bench_p11_open_again(const char *module_path);
 void bench_p11_close(void *state);
 double bench_p11_run(void *state, const bench_row *row, double seconds);
 /* The same row on `threads` threads, each with a session of its own, all with the same key. */
@@ -71,7 +80,9 @@ double bench_p11_run_threads(void *state, const bench_row *row, double seconds, 
 CK_FUNCTION_LIST *bench_p11_functions(void *state);
 CK_SESSION_HANDLE bench_p11_session(void *state);
 
-/* Find, durable creation, start-up and memory, as JSON lines. Returns 0 if all went well. */
-int bench_scale(void *state, const char *name, unsigned long objects);
+/* Makes `objects` keys, durably, and says how fast; as JSON. Returns 0 if all went well. */
+int bench_fill(void *state, const char *name, unsigned long objects);
+/* In a process that made none of them: start-up, login, searches and memory. */
+int bench_search(const char *module_path, const char *name, unsigned long objects);
 
 #endif

@@ -170,47 +170,9 @@ static double find_median(void *state, unsigned long objects, bool by_label, uns
     return median;
 }
 
-/* Initialising again and logging in, then the first search. */
-static int open_again(void *state, const char *name)
-{
-    CK_FUNCTION_LIST *f = bench_p11_functions(state);
-    CK_SESSION_INFO info;
-    CK_SESSION_HANDLE session = 0;
-    CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
-    CK_UTF8CHAR pin[] = "1234-abcd";
-    CK_OBJECT_HANDLE found = 0;
-    CK_ULONG count = 0;
-    unsigned long number = 4242;
-    CK_ATTRIBUTE attr = { CKA_ID, &number, sizeof number };
-
-    if (f->C_GetSessionInfo(bench_p11_session(state), &info) != CKR_OK ||
-        f->C_Finalize(NULL) != CKR_OK)
-        return 1;
-    const double start = bench_now();
-    const CK_RV rv = f->C_Initialize(&args);
-    const double initialised = bench_now();
-    if (rv != CKR_OK || f->C_OpenSession(info.slotID, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL,
-                                         NULL, &session) != CKR_OK)
-        return 1;
-    const double before_login = bench_now();
-    if (f->C_Login(session, CKU_USER, pin, sizeof pin - 1) != CKR_OK)
-        return 1;
-    const double logged_in = bench_now();
-    if (f->C_FindObjectsInit(session, &attr, 1) != CKR_OK ||
-        f->C_FindObjects(session, &found, 1, &count) != CKR_OK ||
-        f->C_FindObjectsFinal(session) != CKR_OK)
-        return 1;
-    (void)printf("{\"module\": \"%s\", \"initialize_ms\": %.2f, \"login_ms\": %.2f, "
-                 "\"first_find_ms\": %.3f, \"found\": %lu}\n",
-                 name, (initialised - start) * 1e3, (logged_in - before_login) * 1e3,
-                 (bench_now() - logged_in) * 1e3, (unsigned long)count);
-    return count == 1 ? 0 : 1;
-}
-
-int bench_scale(void *state, const char *name, unsigned long objects)
+int bench_fill(void *state, const char *name, unsigned long objects)
 {
     unsigned long next = 1;
-    const long idle = rss_kib("VmRSS:");
     const double disk = disk_rate();
     const double one = create_rate(state, &next, 2000, 1);
     const double eight = create_rate(state, &next, 16000, 8);
@@ -221,15 +183,41 @@ int bench_scale(void *state, const char *name, unsigned long objects)
         "{\"module\": \"%s\", \"disk_syncs_per_s\": %.0f, \"create_1_thread_per_s\": %.0f, "
         "\"create_8_threads_per_s\": %.0f, \"ratio_1\": %.2f, \"ratio_8\": %.2f}\n",
         name, disk, one, eight, one / disk, eight / disk);
-    if (objects > next && create_rate(state, &next, objects - next, 8) < 0)
+    return objects > next && create_rate(state, &next, objects + 8 - next, 8) < 0;
+}
+
+/* Milliseconds of a step, and the time after it. */
+static double lap(double *at)
+{
+    const double before = *at;
+
+    *at = bench_now();
+    return (*at - before) * 1e3;
+}
+
+int bench_search(const char *module_path, const char *name, unsigned long objects)
+{
+    CK_UTF8CHAR pin[] = "1234-abcd";
+    unsigned long number = objects / 2;
+    CK_ATTRIBUTE attr = { CKA_ID, &number, sizeof number };
+    double at = bench_now();
+    void *state = bench_p11_open_again(module_path);
+    const double initialize_ms = lap(&at);
+
+    if (state == NULL || bench_p11_functions(state)->C_Login(bench_p11_session(state), CKU_USER,
+                                                             pin, sizeof pin - 1) != CKR_OK)
         return 1;
-    const double by_id = find_median(state, next - 1, false, 1000);
-    const double by_label = find_median(state, next - 1, true, 1000);
-    (void)printf("{\"module\": \"%s\", \"objects\": %lu, \"find_by_id_us\": %.1f, "
-                 "\"find_by_label_us\": %.1f, \"rss_idle_kib\": %ld, \"rss_now_kib\": %ld, "
-                 "\"rss_peak_kib\": %ld}\n",
-                 name, next - 1, by_id * 1e6, by_label * 1e6, idle, rss_kib("VmRSS:"),
-                 rss_kib("VmHWM:"));
-    (void)fflush(stdout);
-    return by_id < 0 || by_label < 0 ? 1 : open_again(state, name);
+    const double login_ms = lap(&at);
+    const long idle_kib = rss_kib("VmRSS:");
+    const double first = find_once(state, &attr);
+    const double by_id = find_median(state, objects, false, 1000);
+    const double by_label = find_median(state, objects, true, 1000);
+    (void)printf("{\"module\": \"%s\", \"objects\": %lu, \"initialize_ms\": %.2f, "
+                 "\"login_ms\": %.2f, \"first_find_ms\": %.3f, \"find_by_id_us\": %.1f, "
+                 "\"find_by_label_us\": %.1f, \"rss_logged_in_kib\": %ld, "
+                 "\"rss_after_1000_kib\": %ld, \"rss_peak_kib\": %ld}\n",
+                 name, objects, initialize_ms, login_ms, first * 1e3, by_id * 1e6, by_label * 1e6,
+                 idle_kib, rss_kib("VmRSS:"), rss_kib("VmHWM:"));
+    bench_p11_close(state);
+    return first < 0 || by_id < 0 || by_label < 0;
 }

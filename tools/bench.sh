@@ -37,4 +37,5 @@ fresh() {
 fresh
 "$build/bench/bench" --threads --rounds 3 "ours=$build/libcraton_hsm.so"
 fresh
-"$build/bench/bench" --scale "$objects" "ours=$build/libcraton_hsm.so"
+"$build/bench/bench" --fill "$objects" "ours=$build/libcraton_hsm.so"
+"$build/bench/bench" --search "$objects" "ours=$build/libcraton_hsm.so"

@@ -62,6 +62,7 @@ run_kind() {
     *)
         prepare build
         run build "$1" "${chosen[@]}"
+        [ "$1" != kat ] || grep -h '^# ' build/meson-logs/testlog-kat.txt # what ran, by mechanism
         ;;
     esac
 }

@@ -3,6 +3,7 @@
 #ifndef HSM_BASE_CK_H
 #define HSM_BASE_CK_H
 
+#include "pkcs11/pkcs11_craton.h"
 #include "pkcs11/pkcs11_types.h"
 
 #endif

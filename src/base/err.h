@@ -109,6 +109,8 @@
     X(DOMAIN_PARAMS, "domain parameters not valid", CKR_DOMAIN_PARAMS_INVALID, INVALID_ARGUMENT,  \
       DATA)                                                                                       \
     X(CURVE, "curve not supported", CKR_CURVE_NOT_SUPPORTED, INVALID_ARGUMENT, USAGE)             \
+    X(PARAMETER_SET, "parameter set not supported", CKR_PARAMETER_SET_NOT_SUPPORTED,              \
+      INVALID_ARGUMENT, USAGE)                                                                    \
     X(PUBLIC_KEY, "public key not valid", CKR_PUBLIC_KEY_INVALID, INVALID_ARGUMENT, DATA)         \
     X(OPERATION_ACTIVE, "an operation is already open", CKR_OPERATION_ACTIVE,                     \
       FAILED_PRECONDITION, STATE)                                                                 \

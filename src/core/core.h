@@ -202,4 +202,23 @@ HSM_MUST_USE hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session,
                                          const hsm_derive_request *request,
                                          CK_OBJECT_HANDLE *out_key);
 
+/* --- Encapsulation (encapsulate.c) --------------------------------------------------------------- */
+
+typedef struct hsm_kem_request {
+    const CK_MECHANISM *mechanism;
+    CK_OBJECT_HANDLE key; /* public to encapsulate, private to decapsulate */
+    const hsm_template *tmpl;
+} hsm_kem_request;
+/* Makes a secret key object and the ciphertext that carries it (PKCS#11 v3.2, 5.18.8). With
+ * ciphertext->data NULL, or too small a room, only ciphertext->len is set and no key is made.
+ * errors  HSM_E_BUFFER_TOO_SMALL, HSM_E_KEY_HANDLE, HSM_E_KEY_SIZE, those of using a key and of
+ *         templates */
+HSM_MUST_USE hsm_err hsm_core_encapsulate_key(hsm_core *core, hsm_session *session,
+                                              const hsm_kem_request *request, hsm_out *ciphertext,
+                                              CK_OBJECT_HANDLE *out_key);
+/* errors  HSM_E_UNWRAPPING_KEY_..., HSM_E_WRAPPED_KEY, HSM_E_WRAPPED_KEY_LEN, those of templates */
+HSM_MUST_USE hsm_err hsm_core_decapsulate_key(hsm_core *core, hsm_session *session,
+                                              const hsm_kem_request *request, hsm_bytes ciphertext,
+                                              CK_OBJECT_HANDLE *out_key);
+
 #endif

@@ -108,7 +108,8 @@ HSM_MUST_USE hsm_err hsm_core_put_provenance(hsm_draft *draft, const hsm_provena
 typedef struct hsm_key_use {
     const CK_MECHANISM *mechanism;
     hsm_op op;
-    hsm_object *object; /* NULL for digests */
+    hsm_object *object;   /* NULL for digests */
+    const hsm_mech *hint; /* a row that may be the mechanism's, or NULL */
 } hsm_key_use;
 
 /* Checks usage flag, mechanism row, key type, allowed mechanisms, dates and the rules in force, and

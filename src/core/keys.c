@@ -94,6 +94,9 @@ static hsm_err read_pair_request(const hsm_mech *mech, const hsm_draft *public_d
         HSM_CHECK(bits <= RSA_BITS_MAX, HSM_E_KEY_SIZE);
         request.bits = (uint32_t)bits;
         (void)hsm_draft_get(public_draft, CKA_PUBLIC_EXPONENT, &request.public_exponent);
+    } else if (hsm_draft_kind(public_draft) == HSM_KIND_PQC_PUBLIC) {
+        request.parameter_set =
+            hsm_draft_ulong(public_draft, CKA_PARAMETER_SET, CK_UNAVAILABLE_INFORMATION);
     } else {
         HSM_CHECK(hsm_draft_get(public_draft, CKA_EC_PARAMS, &request.ec_params),
                   HSM_E_TEMPLATE_INCOMPLETE);

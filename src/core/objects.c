@@ -125,7 +125,8 @@ hsm_err hsm_core_create_object(hsm_core *core, hsm_session *session, const hsm_t
                                CK_OBJECT_HANDLE *out_handle)
 {
     const hsm_kind_set keys = HSM_KIND_RSA_PUBLIC | HSM_KIND_RSA_PRIVATE | HSM_KIND_EC_PUBLIC |
-                              HSM_KIND_EC_PRIVATE | HSM_KIND_SECRET;
+                              HSM_KIND_EC_PRIVATE | HSM_KIND_SECRET | HSM_KIND_PQC_PUBLIC |
+                              HSM_KIND_LATTICE_PRIVATE | HSM_KIND_SLH_PRIVATE;
     const hsm_template implied = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
 

@@ -61,13 +61,15 @@ hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
 
     const hsm_mech *mech = NULL;
     hsm_key *parsed = NULL;
-    hsm_mech_params params;
+    HSM_UNINITIALIZED hsm_mech_params params; /* filled by hsm_core_admit() */
     const hsm_key_use use = {
         .mechanism = mechanism,
         .op = op,
         .object = op == HSM_OP_DIGEST ? NULL : operation->object,
+        .hint = operation->mech,
     };
     HSM_TRY(hsm_core_admit(core, &use, &mech, &params, &parsed));
+    operation->mech = mech;
     HSM_TRY(hsm_operation_prepare(operation, core->crypto));
     HSM_TRY(hsm_crypt_begin(operation->crypt, op, mech, &params, parsed));
 

@@ -8,9 +8,11 @@
 /* Whether the key's own list of mechanisms, if it has one, names `id` (PKCS#11 v3.2, 4.9). */
 static bool key_lists(const hsm_object *object, CK_MECHANISM_TYPE id)
 {
-    const hsm_attr *list = hsm_object_attr(object, CKA_ALLOWED_MECHANISMS);
+    if (!object->has_allowed_mechanisms)
+        return true;
 
-    if (!object->has_allowed_mechanisms || list == NULL)
+    const hsm_attr *list = hsm_object_attr(object, CKA_ALLOWED_MECHANISMS);
+    if (list == NULL)
         return true;
     for (size_t at = 0; at + sizeof id <= list->value.len; at += sizeof id) {
         CK_MECHANISM_TYPE one;
@@ -41,13 +43,14 @@ static bool has_date(const hsm_attr *attr)
 static hsm_err check_dates(const hsm_object *object, hsm_op op)
 {
     const hsm_op_set only_old_data =
-        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP;
-    const hsm_attr *start = hsm_object_attr(object, CKA_START_DATE);
-    const hsm_attr *end = hsm_object_attr(object, CKA_END_DATE);
+        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP | HSM_OP_DECAPSULATE;
     char today[9];
 
     if (!object->has_dates)
         return HSM_OK;
+
+    const hsm_attr *start = hsm_object_attr(object, CKA_START_DATE);
+    const hsm_attr *end = hsm_object_attr(object, CKA_END_DATE);
     today_digits(today);
     HSM_CHECK(!has_date(start) || strncmp(today, (const char *)start->value.data, 8) >= 0,
               HSM_E_KEY_FUNCTION);
@@ -58,32 +61,38 @@ static hsm_err check_dates(const hsm_object *object, hsm_op op)
     return HSM_OK;
 }
 
-static hsm_err check_key(hsm_core *core, const hsm_key_use *use, const hsm_mech **out_mech,
+static hsm_err check_key(hsm_core *core, const hsm_key_use *use, const hsm_mech *mech,
                          hsm_key **out_key)
 {
     hsm_key *key = NULL;
 
     HSM_CHECK((use->object->usages & use->op) != 0, HSM_E_KEY_FUNCTION);
-    HSM_CHECK(key_lists(use->object, use->mechanism->mechanism), HSM_E_MECHANISM);
+    HSM_CHECK(key_lists(use->object, mech->id), HSM_E_MECHANISM);
     HSM_TRY(check_dates(use->object, use->op));
     HSM_TRY(hsm_core_key(core, use->object, &key));
-    HSM_TRY(hsm_mech_admit(use->mechanism->mechanism, use->op, use->object->key_type,
-                           hsm_key_bits(key), out_mech));
+    HSM_TRY(hsm_mech_fit(mech, use->op, use->object->key_type, hsm_key_bits(key)));
     *out_key = key;
     return HSM_OK;
+}
+
+static const hsm_mech *row_of(const hsm_key_use *use)
+{
+    if (use->hint != NULL && use->hint->id == use->mechanism->mechanism)
+        return use->hint;
+    return hsm_mech_find(use->mechanism->mechanism);
 }
 
 hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use, const hsm_mech **out_mech,
                        hsm_mech_params *out_params, hsm_key **out_key)
 {
-    const hsm_mech *mech = hsm_mech_find(use->mechanism->mechanism);
+    const hsm_mech *mech = row_of(use);
     hsm_key *key = NULL;
 
     /* The mechanism first: a key that can't be used with it is the second question. */
     HSM_CHECK(mech != NULL && (mech->ops & use->op) != 0, HSM_E_MECHANISM);
     HSM_TRY(hsm_mech_allow(core->crypto, mech, use->op));
     if (use->object != NULL)
-        HSM_TRY(check_key(core, use, &mech, &key));
+        HSM_TRY(check_key(core, use, mech, &key));
     HSM_TRY(hsm_mech_params_read(mech, use->mechanism, out_params));
     *out_mech = mech;
     *out_key = key;

@@ -191,7 +191,7 @@ hsm_err hsm_core_mechanism_info(hsm_core *core, CK_SLOT_ID slot, CK_MECHANISM_TY
 
     const CK_ULONG unit = mech->is_size_in_bytes ? 8 : 1;
     *out_info = (CK_MECHANISM_INFO){
-        .ulMinKeySize = mech->key_min_bits / unit,
+        .ulMinKeySize = hsm_mech_key_min_bits(core->crypto, mech) / unit,
         .ulMaxKeySize = mech->key_max_bits / unit,
         .flags = mech->extra_flags,
     };

@@ -6,6 +6,7 @@
 #include "crypto/crypt.h"
 #include "crypto/crypto.h"
 #include "crypto/kdf.h"
+#include "crypto/kem.h"
 #include "crypto/key.h"
 
 /* Algorithms that share context objects and code. */
@@ -22,6 +23,7 @@ typedef enum hsm_family_id {
     HSM_FAMILY_RSA,
     HSM_FAMILY_ECDSA,
     HSM_FAMILY_EDDSA,
+    HSM_FAMILY_PQC_SIGN, /* ML-DSA, SLH-DSA */
     HSM_FAMILY_COUNT,
 } hsm_family_id;
 
@@ -66,6 +68,9 @@ typedef struct hsm_backend {
     hsm_err (*kdf)(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf, hsm_bytes base,
                    hsm_secret *out);
     hsm_err (*pbkdf2)(hsm_crypto *crypto, const hsm_mech_params *params, hsm_secret *out);
+    /* All but RSA with a padding, which is encryption (kem.c); lengths of ciphertexts are right. */
+    hsm_err (*encapsulate)(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value);
+    hsm_err (*decapsulate)(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_secret **out_value);
     hsm_err (*spki)(hsm_key *key, hsm_buf *out_der);
     hsm_err (*pkcs8_encode)(hsm_key *key, hsm_secret **out_der);
     hsm_err (*pkcs8_decode)(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,

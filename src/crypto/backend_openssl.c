@@ -186,10 +186,10 @@ const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type)
         CK_KEY_TYPE key_type;
         const hsm_key_ops *ops;
     } types[] = {
-        { CKK_RSA, &hsm_ossl_rsa_key },
-        { CKK_EC, &hsm_ossl_ec_key },
-        { CKK_EC_EDWARDS, &hsm_ossl_ec_key },
-        { CKK_EC_MONTGOMERY, &hsm_ossl_ec_key },
+        { CKK_RSA, &hsm_ossl_rsa_key },       { CKK_EC, &hsm_ossl_ec_key },
+        { CKK_EC_EDWARDS, &hsm_ossl_ec_key }, { CKK_EC_MONTGOMERY, &hsm_ossl_ec_key },
+        { CKK_ML_DSA, &hsm_ossl_pqc_key },    { CKK_ML_KEM, &hsm_ossl_pqc_key },
+        { CKK_SLH_DSA, &hsm_ossl_pqc_key },   { CKK_CRATON_COMP_KEM, &hsm_ossl_composite_key },
     };
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(types); i++) {
@@ -224,11 +224,14 @@ const hsm_backend hsm_backend_openssl = {
         [HSM_FAMILY_RSA] = &hsm_ossl_rsa,
         [HSM_FAMILY_ECDSA] = &hsm_ossl_ecdsa,
         [HSM_FAMILY_EDDSA] = &hsm_ossl_eddsa,
+        [HSM_FAMILY_PQC_SIGN] = &hsm_ossl_pqc_sign,
     },
     .key_ops = hsm_ossl_key_ops,
     .derive = hsm_ossl_derive,
     .kdf = hsm_ossl_kdf,
     .pbkdf2 = hsm_ossl_pbkdf2,
+    .encapsulate = hsm_ossl_encapsulate,
+    .decapsulate = hsm_ossl_decapsulate,
     .spki = hsm_ossl_spki,
     .pkcs8_encode = hsm_ossl_pkcs8_encode,
     .pkcs8_decode = hsm_ossl_pkcs8_decode,

@@ -58,15 +58,20 @@ extern const hsm_family hsm_ossl_gmac;
 extern const hsm_family hsm_ossl_rsa;
 extern const hsm_family hsm_ossl_ecdsa;
 extern const hsm_family hsm_ossl_eddsa;
+extern const hsm_family hsm_ossl_pqc_sign;
 
 /* Key tables: backend_openssl_rsa_key.c, backend_openssl_ec_key.c (EC, Edwards, Montgomery). */
 extern const hsm_key_ops hsm_ossl_rsa_key;
 extern const hsm_key_ops hsm_ossl_ec_key;
+extern const hsm_key_ops hsm_ossl_composite_key; /* backend_openssl_composite.c */
+extern const hsm_key_ops hsm_ossl_pqc_key;       /* backend_openssl_pqc_key.c */
 const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
 
 hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                         hsm_key *base, size_t out_len, hsm_secret **out_value);
 hsm_err hsm_ossl_pbkdf2(hsm_crypto *crypto, const hsm_mech_params *params, hsm_secret *out);
+hsm_err hsm_ossl_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value);
+hsm_err hsm_ossl_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_secret **out_value);
 hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der);
 hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der);
 hsm_err hsm_ossl_pkcs8_decode(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,

@@ -3,6 +3,7 @@
  * strict form is taken.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_pkey.h"
+#include "crypto/backend_openssl_pqc.h"
 #include "crypto/der.h"
 
 /* rsaEncryption, RFC 8017, A.1 */
@@ -76,6 +77,8 @@ hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der)
     uint8_t scratch[HSM_RSA_MAX_BYTES]; /* public numbers */
     hsm_der_writer writer = hsm_der_writer_of(room, sizeof room);
 
+    if (key->set != NULL)
+        return hsm_ossl_pqc_spki(key, out_der);
     HSM_CHECK(key->native != NULL, HSM_E_KEY_TYPE);
     if (key->curve == NULL) {
         HSM_TRY(put_rsa_numbers(&writer, key, RSA_PUBLIC_COUNT, scratch));
@@ -161,6 +164,8 @@ hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *whole = NULL;
 
+    if (key->set != NULL)
+        return hsm_ossl_pqc_pkcs8_encode(key, out_der);
     HSM_CHECK(key->native != NULL && key->key_class == CKO_PRIVATE_KEY, HSM_E_KEY_NOT_WRAPPABLE);
     /* n, d, p, q and the three CRT numbers: less than six times the modulus */
     const size_t parts_len = key->curve == NULL ? 6 * (size_t)((key->bits + 7) / 8)
@@ -182,9 +187,10 @@ hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der)
 /* What a PrivateKeyInfo says before the key itself is read. */
 typedef struct private_info {
     CK_KEY_TYPE key_type;
-    const hsm_curve *curve; /* NULL: RSA */
-    hsm_bytes private_key;  /* content of the OCTET STRING */
-    hsm_bytes public_key;   /* version 2, [1]; empty if there is none */
+    const hsm_curve *curve; /* neither this nor set: RSA */
+    const hsm_pqc_set *set;
+    hsm_bytes private_key; /* content of the OCTET STRING */
+    hsm_bytes public_key;  /* version 2, [1]; empty if there is none */
 } private_info;
 
 /* id-ecPublicKey says the curve in its parameters; RFC 8410's OIDs are the curve. */
@@ -207,6 +213,11 @@ static hsm_err read_algorithm(hsm_bytes sequence, private_info *info)
         return hsm_curve_find(named, CKK_EC, &info->curve);
     }
     HSM_TRY(hsm_reader_end(&reader, HSM_E_WRAPPED_KEY));
+    info->set = hsm_pqc_find_oid(oid);
+    if (info->set != NULL) {
+        info->key_type = info->set->key_type;
+        return HSM_OK;
+    }
     HSM_CHECK(hsm_curve_find(oid, HSM_KEY_TYPE_NONE, &info->curve) == HSM_OK &&
                   info->curve->key_type != CKK_EC,
               HSM_E_KEY_TYPE);
@@ -305,6 +316,10 @@ static hsm_err check_point(hsm_crypto *crypto, const hsm_curve *curve, hsm_key_p
 
 static hsm_err read_parts(hsm_crypto *crypto, const private_info *info, hsm_key_parts *parts)
 {
+    if (info->set != NULL) {
+        parts->part[HSM_PART_PUBLIC] = info->public_key;
+        return hsm_ossl_pqc_read_private(info->set, info->private_key, parts);
+    }
     if (info->curve == NULL)
         return read_rsa(info->private_key, parts);
 

@@ -64,6 +64,10 @@ static const struct {
     [HSM_ALG_PBKDF2] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_RSA_AES_WRAP] = { HSM_FAMILY_HYBRID, true },
     [HSM_ALG_ECDH_AES_WRAP] = { HSM_FAMILY_HYBRID, true },
+    [HSM_ALG_ML_DSA] = { HSM_FAMILY_PQC_SIGN, false },
+    [HSM_ALG_SLH_DSA] = { HSM_FAMILY_PQC_SIGN, false },
+    [HSM_ALG_ML_KEM] = { HSM_FAMILY_COUNT, false },
+    [HSM_ALG_COMP_KEM] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_KEYGEN] = { HSM_FAMILY_COUNT, false },
 };
 

@@ -16,6 +16,7 @@ enum {
     HSM_DER_PRINTABLE_STRING = 0x13,
     HSM_DER_SEQUENCE = 0x30,
     HSM_DER_CONTEXT_0 = 0xa0,           /* [0], constructed */
+    HSM_DER_CONTEXT_0_PRIMITIVE = 0x80, /* [0] IMPLICIT of a primitive type */
     HSM_DER_CONTEXT_1 = 0xa1,           /* [1], constructed */
     HSM_DER_CONTEXT_1_PRIMITIVE = 0x81, /* [1] IMPLICIT of a primitive type */
 };

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "crypto/backend.h"
+#include "crypto/pqc.h"
 
 struct hsm_crypto {
     hsm_crypto_options options;
@@ -25,8 +26,10 @@ struct hsm_key {
     uint32_t bits;
     const hsm_curve *curve;                /* EC, Edwards, Montgomery */
     uint8_t point[HSM_EC_POINT_MAX_BYTES]; /* with a curve: the raw public point, point_bytes */
-    hsm_secret *value;                     /* secret keys: the bytes */
-    void *native;                          /* asymmetric keys: the backend's (EVP_PKEY) */
+    const hsm_pqc_set *set;                /* ML-DSA, ML-KEM, SLH-DSA, composite */
+    struct hsm_key *half[2]; /* composite: the ML-KEM key and the curve's; native is NULL */
+    hsm_secret *value;       /* secret keys: the bytes; composite private keys: all of it */
+    void *native;            /* asymmetric keys: the backend's (EVP_PKEY) */
 };
 
 /* Parameters an operation keeps after begin. */

@@ -124,6 +124,8 @@ void hsm_key_destroy(hsm_key *key)
         return;
     if (key->native != NULL)
         key->crypto->backend->key_drop(key->native);
+    hsm_key_destroy(key->half[0]);
+    hsm_key_destroy(key->half[1]);
     hsm_secret_destroy(key->value);
     free(key);
 }

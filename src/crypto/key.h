@@ -20,6 +20,9 @@ typedef enum hsm_part {
     HSM_PART_EXPONENT_1,
     HSM_PART_EXPONENT_2,
     HSM_PART_COEFFICIENT,
+    HSM_PART_PARAMETER_SET, /* ML-DSA, ML-KEM, SLH-DSA: a CK_ULONG, as CKA_PARAMETER_SET */
+    HSM_PART_PUBLIC,        /* their public key, also beside a private one */
+    HSM_PART_SEED,          /* ML-DSA, ML-KEM: what the private key is expanded from */
     HSM_PART_COUNT,
 } hsm_part;
 
@@ -45,7 +48,7 @@ void hsm_key_bundle_clear(hsm_key_bundle *bundle);
  *
  * errors  HSM_E_KEY_TYPE (unknown type), HSM_E_TEMPLATE_INCOMPLETE (a needed part is missing),
  *         HSM_E_ATTRIBUTE_VALUE (a part is not valid: point not on the curve, even modulus ...),
- *         HSM_E_CURVE, HSM_E_DOMAIN_PARAMS, HSM_E_KEY_SIZE, HSM_E_NO_MEMORY
+ *         HSM_E_CURVE, HSM_E_DOMAIN_PARAMS, HSM_E_PARAMETER_SET, HSM_E_KEY_SIZE, HSM_E_NO_MEMORY
  */
 HSM_MUST_USE hsm_err hsm_key_create(hsm_crypto *crypto, const hsm_key_parts *parts,
                                     hsm_key **out_key);
@@ -106,11 +109,12 @@ typedef struct hsm_keygen {
     hsm_bytes public_exponent; /* RSA; empty means 65537 */
     hsm_bytes ec_params;
     const hsm_mech_params *params; /* of the mechanism; NULL: it has none */
+    CK_ULONG parameter_set;        /* ML-DSA, ML-KEM, SLH-DSA */
 } hsm_keygen;
 
 /* Makes a key: a secret key's VALUE, or all parts of a pair (private bundle with public parts in
  * it). errors  HSM_E_KEY_SIZE, HSM_E_CURVE, HSM_E_DOMAIN_PARAMS, HSM_E_ATTRIBUTE_VALUE (bad public
- * exponent), HSM_E_RANDOM, HSM_E_SELF_TEST (the pair does not fit together) */
+ * exponent), HSM_E_PARAMETER_SET, HSM_E_RANDOM, HSM_E_SELF_TEST (the pair does not fit together) */
 HSM_MUST_USE hsm_err hsm_keygen_run(hsm_crypto *crypto, const hsm_keygen *request,
                                     hsm_key_bundle *out_bundle);
 

@@ -3,11 +3,13 @@
 #include "crypto/mech.h"
 
 #include "crypto/internal.h"
+#include "crypto/mech_pqc.h"
 
 #define EN_DE_CRYPT (HSM_OP_ENCRYPT | HSM_OP_DECRYPT)
 #define SIGN_VERIFY (HSM_OP_SIGN | HSM_OP_VERIFY)
 #define RECOVER (HSM_OP_SIGN_RECOVER | HSM_OP_VERIFY_RECOVER)
 #define UN_WRAP (HSM_OP_WRAP | HSM_OP_UNWRAP)
+#define KEM (HSM_OP_ENCAPSULATE | HSM_OP_DECAPSULATE)
 
 #define EC_FLAGS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME | CKF_EC_UNCOMPRESS)
 #define ECX_FLAGS (CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME)
@@ -72,12 +74,12 @@
                   .is_multi_part = IS_MULTI_PART, .alg = HSM_ALG_ECDSA, .hash = HSM_HASH_##HASH, \
                   .params = HSM_PARAM_NONE, .approval = APPROVAL,                                \
     }
-#define ECDH_ROW(NAME)                                                                        \
-    {                                                                                         \
-        ID(NAME), .source = "SP 800-56A; RFC 7748; PKCS#11 v3.2, 6.3", .ops = HSM_OP_DERIVE,  \
-                  .key_type = CKK_EC, .key_type_alt = CKK_EC_MONTGOMERY, .key_min_bits = 224, \
-                  .key_max_bits = 521, .alg = HSM_ALG_ECDH, .params = HSM_PARAM_ECDH1,        \
-                  .approval = HSM_APPROVED, .extra_flags = EC_FLAGS,                          \
+#define ECDH_ROW(NAME)                                                                             \
+    {                                                                                              \
+        ID(NAME), .source = "SP 800-56A; RFC 7748; PKCS#11 v3.2, 6.3", .ops = HSM_OP_DERIVE | KEM, \
+                  .key_type = CKK_EC, .key_type_alt = CKK_EC_MONTGOMERY, .key_min_bits = 224,      \
+                  .key_max_bits = 521, .alg = HSM_ALG_ECDH, .params = HSM_PARAM_ECDH1,             \
+                  .approval = HSM_APPROVED, .extra_flags = EC_FLAGS,                               \
     }
 #define ECDH_WRAP_ROW(NAME, KEY, ALT, MIN_BITS, MAX_BITS, FLAGS)                        \
     {                                                                                   \
@@ -165,7 +167,7 @@ static const hsm_mech mechs[] = {
     {
         ID(RSA_PKCS),
         .source = "RFC 8017, 7.2 and 8.2; PKCS#11 v3.2, 6.1",
-        .ops = EN_DE_CRYPT | SIGN_VERIFY | RECOVER | UN_WRAP,
+        .ops = EN_DE_CRYPT | SIGN_VERIFY | RECOVER | UN_WRAP | KEM,
         RSA_KEY,
         .alg = HSM_ALG_RSA_PKCS,
         .params = HSM_PARAM_NONE,
@@ -173,8 +175,8 @@ static const hsm_mech mechs[] = {
     },
     {
         ID(RSA_X_509),
-        .source = "RFC 8017, 5; PKCS#11 v3.2, 6.1",
-        .ops = EN_DE_CRYPT | SIGN_VERIFY | RECOVER | UN_WRAP,
+        .source = "RFC 8017, 5; SP 800-56B, 7.2.1; PKCS#11 v3.2, 6.1",
+        .ops = EN_DE_CRYPT | SIGN_VERIFY | RECOVER | UN_WRAP | KEM,
         RSA_KEY,
         .alg = HSM_ALG_RSA_X509,
         .params = HSM_PARAM_NONE,
@@ -184,7 +186,7 @@ static const hsm_mech mechs[] = {
     {
         ID(RSA_PKCS_OAEP),
         .source = "RFC 8017, 7.1; SP 800-56B; PKCS#11 v3.2, 6.1",
-        .ops = EN_DE_CRYPT | UN_WRAP,
+        .ops = EN_DE_CRYPT | UN_WRAP | KEM,
         RSA_KEY,
         .alg = HSM_ALG_RSA_OAEP,
         .params = HSM_PARAM_OAEP,
@@ -192,6 +194,10 @@ static const hsm_mech mechs[] = {
     },
     PSS_ROW(RSA_PKCS_PSS, NONE, false, HSM_APPROVED),
     PSS_ROW(SHA1_RSA_PKCS_PSS, SHA1, true, HSM_APPROVED_LEGACY),
+    ML_KEM_KEY_PAIR_GEN_ROW,
+    ML_KEM_ROW,
+    ML_DSA_ROWS,
+    SLH_DSA_ROWS,
     RSA_HASHED_ROW(SHA256_RSA_PKCS, SHA256, HSM_APPROVED),
     RSA_HASHED_ROW(SHA384_RSA_PKCS, SHA384, HSM_APPROVED),
     RSA_HASHED_ROW(SHA512_RSA_PKCS, SHA512, HSM_APPROVED),
@@ -451,6 +457,7 @@ static const hsm_mech mechs[] = {
         .params = HSM_PARAM_NONE,
         .approval = HSM_APPROVED,
     },
+    COMP_KEM_ROWS,
 };
 
 const hsm_mech *hsm_mech_table(size_t *out_count)
@@ -499,8 +506,9 @@ static bool is_sha1_signing(const hsm_mech *mech, hsm_op op)
 hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech, hsm_op op)
 {
     const hsm_op_set of_old_data =
-        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP;
+        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP | HSM_OP_DECAPSULATE;
 
+    HSM_CHECK(crypto->options.may_use_pqc || !hsm_pqc_is_type(mech->key_type), HSM_E_MECHANISM);
     HSM_CHECK(crypto->options.may_sign_sha1 || !is_sha1_signing(mech, op), HSM_E_MECHANISM);
     if (!crypto->options.is_approved_only || mech->approval == HSM_APPROVED)
         return HSM_OK;

@@ -21,6 +21,8 @@ typedef enum hsm_hash {
     HSM_HASH_SHA3_256,
     HSM_HASH_SHA3_384,
     HSM_HASH_SHA3_512,
+    HSM_HASH_SHAKE128, /* 256 bits of output; only inside HashML-DSA and HashSLH-DSA */
+    HSM_HASH_SHAKE256, /* 512 bits of output; the same */
     HSM_HASH_COUNT,
 } hsm_hash;
 
@@ -29,11 +31,16 @@ typedef struct hsm_hash_info {
     const char *name; /* "SHA2-256" */
     uint32_t len;     /* bytes of the digest */
     uint32_t block_len;
-    CK_MECHANISM_TYPE digest_mech; /* CKM_SHA256, in OAEP and PSS parameters */
+    CK_MECHANISM_TYPE digest_mech; /* CKM_SHA256, in OAEP and PSS parameters; or none */
     CK_ULONG mgf;                  /* CKG_MGF1_SHA256 */
     CK_ULONG kdf;                  /* CKD_SHA256_KDF, X9.63 */
 } hsm_hash_info;
 const hsm_hash_info *hsm_hash_get(hsm_hash hash); /* NULL for HSM_HASH_NONE */
+/* Whether the output's length must be asked for: SHAKE. */
+static inline bool hsm_hash_is_xof(hsm_hash hash)
+{
+    return hash == HSM_HASH_SHAKE128 || hash == HSM_HASH_SHAKE256;
+}
 
 /* What computes it. One value is one code path of a backend; rows differ in hash and parameters. */
 typedef enum hsm_alg {
@@ -87,6 +94,10 @@ typedef enum hsm_alg {
     HSM_ALG_PBKDF2,
     HSM_ALG_RSA_AES_WRAP,
     HSM_ALG_ECDH_AES_WRAP,
+    HSM_ALG_ML_DSA,
+    HSM_ALG_SLH_DSA,
+    HSM_ALG_ML_KEM,
+    HSM_ALG_COMP_KEM,
     HSM_ALG_KEYGEN, /* key and key pair generation: the key type decides */
     HSM_ALG_COUNT,
 } hsm_alg;
@@ -111,6 +122,8 @@ typedef enum hsm_param_shape {
     HSM_PARAM_PBKDF2,            /* CK_PKCS5_PBKD2_PARAMS2 */
     HSM_PARAM_RSA_AES_WRAP,      /* CK_RSA_AES_KEY_WRAP_PARAMS */
     HSM_PARAM_ECDH_AES_WRAP,     /* CK_ECDH_AES_KEY_WRAP_PARAMS */
+    HSM_PARAM_SIGN_CONTEXT,      /* absent, or CK_SIGN_ADDITIONAL_CONTEXT */
+    HSM_PARAM_HASH_SIGN_CONTEXT, /* CK_HASH_SIGN_ADDITIONAL_CONTEXT */
 } hsm_param_shape;
 
 typedef enum hsm_approval {
@@ -181,7 +194,7 @@ typedef struct hsm_mech_params {
     uint32_t counter_bits; /* CTR: 1 .. 128; ChaCha20: 32 or 64 */
     uint64_t data_len;     /* CCM: bytes of the text as announced */
     uint32_t mac_len;      /* general MACs: bytes wanted */
-    hsm_hash hash;         /* PSS, OAEP; else the row's */
+    hsm_hash hash;         /* PSS, OAEP, HashML-DSA, HashSLH-DSA; else the row's */
     hsm_hash mgf_hash;
     uint32_t salt_len; /* PSS, bytes */
     hsm_bytes label;   /* OAEP */
@@ -190,11 +203,12 @@ typedef struct hsm_mech_params {
     hsm_bytes context;
     CK_ULONG kdf; /* ECDH: CKD_... */
     hsm_bytes shared_data;
-    hsm_bytes public_data;
-    uint32_t aes_bits;   /* of the temporary key under an asymmetric one */
-    hsm_bytes raw;       /* derivation: the parameter itself */
-    hsm_bytes password;  /* PBKDF2; the salt is iv */
-    uint32_t iterations; /* PBKDF2 */
+    hsm_bytes public_data; /* empty for encapsulation */
+    CK_ULONG hedge;        /* ML-DSA, SLH-DSA: CKH_..., as given (context above) */
+    uint32_t aes_bits;     /* of the temporary key under an asymmetric one */
+    hsm_bytes raw;         /* derivation: the parameter itself */
+    hsm_bytes password;    /* PBKDF2; the salt is iv */
+    uint32_t iterations;   /* PBKDF2 */
 } hsm_mech_params;
 
 /* Reads and checks the parameter of `mechanism` by the row's shape. Unaligned pointers are fine.

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/mech.h"
 
+#define NO_DIGEST CK_UNAVAILABLE_INFORMATION
 #define NO_MGF CK_UNAVAILABLE_INFORMATION
 #define NO_KDF CK_UNAVAILABLE_INFORMATION
 
@@ -19,6 +20,9 @@ static const hsm_hash_info hashes[HSM_HASH_COUNT] = {
                             CKD_SHA3_256_KDF },
     [HSM_HASH_SHA3_384] = { "SHA3-384", 48, 104, CKM_SHA3_384, CKG_MGF1_SHA3_384,
                             CKD_SHA3_384_KDF },
+    /* Their output here is twice the security strength (FIPS 204, 5.4; FIPS 205, 10.2.2). */
+    [HSM_HASH_SHAKE128] = { "SHAKE128", 32, 168, NO_DIGEST, NO_MGF, NO_KDF },
+    [HSM_HASH_SHAKE256] = { "SHAKE256", 64, 136, NO_DIGEST, NO_MGF, NO_KDF },
     [HSM_HASH_SHA3_512] = { "SHA3-512", 64, 72, CKM_SHA3_512, CKG_MGF1_SHA3_512, CKD_SHA3_512_KDF },
 };
 

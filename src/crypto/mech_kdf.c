@@ -27,6 +27,7 @@ static hsm_err nested(const void *data, CK_ULONG len, size_t max_len, hsm_bytes 
 
 static hsm_err find_hash(CK_MECHANISM_TYPE id, hsm_hash *out_hash)
 {
+    HSM_CHECK(id != CK_UNAVAILABLE_INFORMATION, HSM_E_MECHANISM_PARAM); /* some have none */
     for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
         if (hsm_hash_get(hash)->digest_mech == id) {
             *out_hash = hash;

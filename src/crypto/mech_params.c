@@ -8,6 +8,7 @@
 #define OAEP_LABEL_MAX_BYTES 4096u
 #define PSS_SALT_MAX_BYTES 2048u     /* the longest modulus */
 #define EDDSA_CONTEXT_MAX_BYTES 255u /* RFC 8032, 5.1 */
+#define SIGN_CONTEXT_MAX_BYTES 255u  /* FIPS 204, 5.2; FIPS 205, 10.2 */
 #define ECDH_SHARED_MAX_BYTES 4096u
 #define ECDH_PUBLIC_MAX_BYTES 256u /* a point, raw or in DER */
 #define AES_BLOCK_BYTES 16u
@@ -44,6 +45,7 @@ static hsm_err nested(const void *data, CK_ULONG len, size_t max_len, hsm_bytes 
 
 static hsm_err find_hash(CK_MECHANISM_TYPE id, hsm_hash *out_hash)
 {
+    HSM_CHECK(id != CK_UNAVAILABLE_INFORMATION, HSM_E_MECHANISM_PARAM);
     for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
         if (hsm_hash_get(hash)->digest_mech == id) {
             *out_hash = hash;
@@ -285,7 +287,7 @@ static hsm_err read_ecdh1(const hsm_mech *mech, hsm_bytes param, hsm_mech_params
 
     (void)mech;
     HSM_TRY(copy_struct(param, &ecdh, sizeof ecdh));
-    HSM_CHECK(is_kdf(ecdh.kdf) && ecdh.ulPublicDataLen >= 1, HSM_E_MECHANISM_PARAM);
+    HSM_CHECK(is_kdf(ecdh.kdf), HSM_E_MECHANISM_PARAM);
     HSM_CHECK(ecdh.kdf != CKD_NULL || ecdh.ulSharedDataLen == 0, HSM_E_MECHANISM_PARAM);
     HSM_TRY(
         nested(ecdh.pSharedData, ecdh.ulSharedDataLen, ECDH_SHARED_MAX_BYTES, &out->shared_data));
@@ -376,6 +378,42 @@ static hsm_err read_pbkdf2(const hsm_mech *mech, hsm_bytes param, hsm_mech_param
     return HSM_OK;
 }
 
+static hsm_err read_sign_context(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_SIGN_ADDITIONAL_CONTEXT sign;
+
+    (void)mech;
+    if (param.len == 0)
+        return HSM_OK;
+    HSM_TRY(copy_struct(param, &sign, sizeof sign));
+    out->hedge = sign.hedgeVariant;
+    return nested(sign.pContext, sign.ulContextLen, SIGN_CONTEXT_MAX_BYTES, &out->context);
+}
+
+/* The standard has no mechanism that is SHAKE as a digest; key derivation's number names it. */
+static hsm_err find_prehash(CK_MECHANISM_TYPE id, hsm_hash *out_hash)
+{
+    if (id == CKM_SHAKE_128_KEY_DERIVATION || id == CKM_SHAKE_256_KEY_DERIVATION) {
+        *out_hash = id == CKM_SHAKE_128_KEY_DERIVATION ? HSM_HASH_SHAKE128 : HSM_HASH_SHAKE256;
+        return HSM_OK;
+    }
+    HSM_TRY(find_hash(id, out_hash));
+    /* weaker than any parameter set: FIPS 204, 5.4 */
+    HSM_CHECK(*out_hash != HSM_HASH_SHA1, HSM_E_MECHANISM_PARAM);
+    return HSM_OK;
+}
+
+static hsm_err read_hash_sign_context(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_HASH_SIGN_ADDITIONAL_CONTEXT sign;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &sign, sizeof sign));
+    HSM_TRY(find_prehash(sign.hash, &out->hash));
+    out->hedge = sign.hedgeVariant;
+    return nested(sign.pContext, sign.ulContextLen, SIGN_CONTEXT_MAX_BYTES, &out->context);
+}
+
 static const reader readers[] = {
     [HSM_PARAM_NONE] = read_none,
     [HSM_PARAM_IV16] = read_iv16,
@@ -394,6 +432,8 @@ static const reader readers[] = {
     [HSM_PARAM_CHACHA20_POLY1305] = read_chacha20_poly1305,
     [HSM_PARAM_EDDSA] = read_eddsa,
     [HSM_PARAM_ECDH1] = read_ecdh1,
+    [HSM_PARAM_SIGN_CONTEXT] = read_sign_context,
+    [HSM_PARAM_HASH_SIGN_CONTEXT] = read_hash_sign_context,
 };
 
 hsm_err hsm_mech_params_read(const hsm_mech *mech, const CK_MECHANISM *mechanism,

@@ -1,27 +1,11 @@
-/* Encapsulation, authenticated wrapping and asynchronous functions
- * (PKCS#11 v3.2, 5.15, 5.18 and 5.21): not offered by this token.
+/* Authenticated wrapping and asynchronous functions (PKCS#11 v3.2, 5.18 and 5.21):
+ * not offered by this token.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11_abi/abi.h"
 
 /* The signatures are the standard's; nothing is read. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 /* NOLINTBEGIN(misc-unused-parameters) */
-
-CK_RV C_EncapsulateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
-                       CK_OBJECT_HANDLE hPublicKey, CK_ATTRIBUTE_PTR pTemplate,
-                       CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext,
-                       CK_ULONG_PTR pulCiphertextLen, CK_OBJECT_HANDLE_PTR phKey)
-{
-    return abi_unserved();
-}
-
-CK_RV C_DecapsulateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
-                       CK_OBJECT_HANDLE hPrivateKey, CK_ATTRIBUTE_PTR pTemplate,
-                       CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext, CK_ULONG ulCiphertextLen,
-                       CK_OBJECT_HANDLE_PTR phKey)
-{
-    return abi_unserved();
-}
 
 CK_RV C_AsyncComplete(CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName,
                       CK_ASYNC_DATA_PTR pResult)

@@ -1,40 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/session.h"
 
-hsm_op_slot hsm_op_slot_of(hsm_op op)
-{
-    switch (op) {
-    case HSM_OP_ENCRYPT:
-        return HSM_SLOT_ENCRYPT;
-    case HSM_OP_DECRYPT:
-        return HSM_SLOT_DECRYPT;
-    case HSM_OP_DIGEST:
-        return HSM_SLOT_DIGEST;
-    case HSM_OP_SIGN:
-        return HSM_SLOT_SIGN;
-    case HSM_OP_SIGN_RECOVER:
-        return HSM_SLOT_SIGN_RECOVER;
-    case HSM_OP_VERIFY:
-        return HSM_SLOT_VERIFY;
-    case HSM_OP_VERIFY_RECOVER:
-        return HSM_SLOT_VERIFY_RECOVER;
-    case HSM_OP_FIND:
-    case HSM_OP_GENERATE:
-    case HSM_OP_GENERATE_PAIR:
-    case HSM_OP_WRAP:
-    case HSM_OP_UNWRAP:
-    case HSM_OP_DERIVE:
-    case HSM_OP_ENCAPSULATE:
-    case HSM_OP_DECAPSULATE:
-    case HSM_OP_MESSAGE_ENCRYPT:
-    case HSM_OP_MESSAGE_DECRYPT:
-    case HSM_OP_MESSAGE_SIGN:
-    case HSM_OP_MESSAGE_VERIFY:
-        break;
-    }
-    return HSM_SLOT_COUNT;
-}
-
 hsm_err hsm_operation_prepare(hsm_operation *operation, hsm_crypto *crypto)
 {
     if (operation->crypt != NULL)

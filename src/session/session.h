@@ -27,6 +27,7 @@ typedef enum hsm_op_slot {
 /* One operation. crypt and object stay after its end, to be used again by the next operation with
  * the same key; hsm_session_forget_keys() drops them. */
 typedef struct hsm_operation {
+    const hsm_mech *mech; /* of the last operation: asked for again, it need not be found */
     bool is_open;
     bool needs_login;   /* CKA_ALWAYS_AUTHENTICATE: until C_Login(context specific) */
     bool must_forget;   /* at its end: a logout came while it was open */
@@ -134,7 +135,20 @@ void hsm_session_each(hsm_session_table *table, uint32_t slot,
                       void (*visit)(hsm_session **session, void *arg), void *arg);
 
 /* The operation slot of an operation kind; HSM_SLOT_COUNT for a kind that has none. */
-hsm_op_slot hsm_op_slot_of(hsm_op op);
+static inline hsm_op_slot hsm_op_slot_of(hsm_op op)
+{
+    /* Both enumerations have the same order, but for the search, which is no operation. */
+    _Static_assert(
+        HSM_OP_ENCRYPT == 1u << HSM_SLOT_ENCRYPT && HSM_OP_DECRYPT == 1u << HSM_SLOT_DECRYPT &&
+            HSM_OP_DIGEST == 1u << HSM_SLOT_DIGEST && HSM_OP_SIGN == 1u << HSM_SLOT_SIGN &&
+            HSM_OP_SIGN_RECOVER == 1u << HSM_SLOT_SIGN_RECOVER &&
+            HSM_OP_VERIFY == 1u << HSM_SLOT_VERIFY &&
+            HSM_OP_VERIFY_RECOVER == 1u << HSM_SLOT_VERIFY_RECOVER,
+        "the order of base/op.h");
+    const int slot = __builtin_ctz((unsigned)op | 1u << HSM_SLOT_COUNT);
+
+    return (hsm_op_slot)slot;
+}
 /* Makes sure operation->crypt exists. errors HSM_E_NO_MEMORY, HSM_E_CRYPTO */
 HSM_MUST_USE hsm_err hsm_operation_prepare(hsm_operation *operation, hsm_crypto *crypto);
 /* Closes an operation, keeping context and key for reuse. */

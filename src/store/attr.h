@@ -40,6 +40,9 @@ typedef enum hsm_object_kind {
     HSM_KIND_DOMAIN = 1u << 7, /* DSA, DH, X9.42 domain parameters */
     HSM_KIND_PROFILE = 1u << 8,
     HSM_KIND_MECHANISM = 1u << 9,
+    HSM_KIND_PQC_PUBLIC = 1u << 10,      /* CKK_ML_DSA, CKK_ML_KEM, CKK_SLH_DSA */
+    HSM_KIND_LATTICE_PRIVATE = 1u << 11, /* CKK_ML_DSA, CKK_ML_KEM: seed or value or both */
+    HSM_KIND_SLH_PRIVATE = 1u << 12,     /* CKK_SLH_DSA, composites */
 } hsm_object_kind;
 typedef unsigned hsm_kind_set;
 

@@ -4,7 +4,8 @@
 
 #define KEY_KINDS                                                                            \
     (HSM_KIND_RSA_PUBLIC | HSM_KIND_RSA_PRIVATE | HSM_KIND_EC_PUBLIC | HSM_KIND_EC_PRIVATE | \
-     HSM_KIND_SECRET | HSM_KIND_DOMAIN)
+     HSM_KIND_SECRET | HSM_KIND_DOMAIN | HSM_KIND_PQC_PUBLIC | HSM_KIND_LATTICE_PRIVATE |    \
+     HSM_KIND_SLH_PRIVATE)
 
 /* --- kind --------------------------------------------------------------------------------------- */
 
@@ -49,7 +50,9 @@ static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
     const bool is_sealing =
         usage == CKA_ENCRYPT || usage == CKA_DECRYPT || usage == CKA_WRAP || usage == CKA_UNWRAP;
 
-    if (key_type == CKK_EC_MONTGOMERY)
+    if (usage == CKA_ENCAPSULATE || usage == CKA_DECAPSULATE)
+        return key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM;
+    if (key_type == CKK_EC_MONTGOMERY || key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM)
         return !is_signing; /* key agreement only */
     if (key_type == CKK_RSA || key_type == CKK_AES)
         return true;
@@ -167,12 +170,15 @@ hsm_err hsm_rules_agree(const hsm_draft *draft)
         return domain_agrees(draft);
     case HSM_KIND_RSA_PRIVATE:
     case HSM_KIND_EC_PRIVATE:
+    case HSM_KIND_LATTICE_PRIVATE:
+    case HSM_KIND_SLH_PRIVATE:
         if (hsm_draft_bool(draft, CKA_ALWAYS_AUTHENTICATE, false))
             HSM_CHECK(hsm_draft_bool(draft, CKA_PRIVATE, false), HSM_E_TEMPLATE_INCONSISTENT);
         return HSM_OK;
     case HSM_KIND_DATA:
     case HSM_KIND_RSA_PUBLIC:
     case HSM_KIND_EC_PUBLIC:
+    case HSM_KIND_PQC_PUBLIC:
     case HSM_KIND_SECRET:
     case HSM_KIND_PROFILE:
     case HSM_KIND_MECHANISM:

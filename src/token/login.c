@@ -64,7 +64,7 @@ static hsm_err judge(hsm_token *token, const hsm_token_record *derived_for,
     HSM_AUTO(hsm_secret_drop) hsm_secret *master_key = NULL;
 
     HSM_TRY(hsm_store_login_enter(token->options.store));
-    HSM_AUTO(leave_turn) hsm_store *turn = token->options.store;
+    HSM_AUTO(leave_turn) __attribute__((unused)) hsm_store *turn = token->options.store;
     HSM_TRY(hsm_token_load(token));
     HSM_CHECK(token->is_initialized && hsm_token_same_pin(&token->record, derived_for, given->user),
               HSM_E_STORE_CONFLICT);

@@ -102,8 +102,8 @@
     X(C_VerifyMessageBegin, 3_0, "---")        \
     X(C_VerifyMessageNext, 3_0, "-------")     \
     X(C_MessageVerifyFinal, 3_0, "-")          \
-    X(C_EncapsulateKey, 3_2, "--------")       \
-    X(C_DecapsulateKey, 3_2, "--------")       \
+    X(C_EncapsulateKey, 3_2, "hmotnrqq")       \
+    X(C_DecapsulateKey, 3_2, "hmotnilq")       \
     X(C_VerifySignatureInit, 3_2, "hcoil")     \
     X(C_VerifySignature, 3_2, "hil")           \
     X(C_VerifySignatureUpdate, 3_2, "hil")     \

@@ -22,6 +22,16 @@ P256 = bytes.fromhex("06082a8648ce3d030107")
 YES, NO = PyKCS11.CK_TRUE, PyKCS11.CK_FALSE
 
 
+class Names(dict):
+    """PyKCS11's names of mechanisms; it stops at a number that came after it (3.2's ML-KEM)."""
+
+    def __missing__(self, number):
+        return hex(number)
+
+
+PyKCS11.CKM = Names(PyKCS11.CKM)
+
+
 def bytes_of(value):
     return bytes(bytearray(value))
 

@@ -22,6 +22,14 @@ void check_case(const char *label)
     case_label = label;
 }
 
+unsigned check_failures(void)
+{
+    pthread_mutex_lock(&lock);
+    const unsigned count = failures;
+    pthread_mutex_unlock(&lock);
+    return count;
+}
+
 void check_skip(const char *reason)
 {
     pthread_mutex_lock(&lock);

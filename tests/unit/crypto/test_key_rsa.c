@@ -39,7 +39,7 @@ static void check_same_key(hsm_crypto *crypto, const hsm_key_parts *want, const 
                 want->part[HSM_PART_PUBLIC_EXPONENT].len);
     CHECK_THAT(hsm_bytes_equal(got->part[HSM_PART_PRIME_1], want->part[HSM_PART_PRIME_1]) ||
                hsm_bytes_equal(got->part[HSM_PART_PRIME_1], want->part[HSM_PART_PRIME_2]));
-    for (int i = HSM_PART_MODULUS; i < HSM_PART_COUNT; i++)
+    for (int i = HSM_PART_MODULUS; i <= HSM_PART_COEFFICIENT; i++)
         CHECK_THAT(got->part[i].len > 0 && got->part[i].data[0] != 0);
     REQUIRE_OK(hsm_key_create(crypto, got, &key));
     CHECK_OK(hsm_key_check(key));

@@ -90,6 +90,9 @@ static void hashes_are_complete(void)
         REQUIRE_THAT(info != NULL);
         CASE(info->name);
         CHECK_THAT(info->len >= 20 && info->len < info->block_len);
+        CHECK_EQ(info->digest_mech == CK_UNAVAILABLE_INFORMATION, hsm_hash_is_xof(hash));
+        if (hsm_hash_is_xof(hash))
+            continue;
         const hsm_mech *digest = hsm_mech_find(info->digest_mech);
         REQUIRE_THAT(digest != NULL);
         CHECK_EQ(digest->hash, hash);
@@ -178,6 +181,28 @@ static void allows(void)
     }
 }
 
+/* enable_pqc = false hides every row of its key types, and no other. */
+static void pqc_can_be_off(void)
+{
+    const hsm_crypto off = { .options = { .may_sign_sha1 = true } };
+    const hsm_crypto on = { .options = { .may_sign_sha1 = true, .may_use_pqc = true } };
+    size_t count = 0;
+    size_t hidden = 0;
+    const hsm_mech *table = hsm_mech_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        const bool is_pqc = table[i].key_type == CKK_ML_DSA || table[i].key_type == CKK_ML_KEM ||
+                            table[i].key_type == CKK_SLH_DSA ||
+                            table[i].key_type == CKK_CRATON_COMP_KEM;
+
+        CASE(table[i].name);
+        hidden += is_pqc;
+        CHECK_OK(hsm_mech_allow(&on, &table[i], HSM_OP_SIGN));
+        CHECK_ERR(hsm_mech_allow(&off, &table[i], HSM_OP_SIGN), is_pqc ? HSM_E_MECHANISM : HSM_OK);
+    }
+    CHECK_EQ(hidden, 30);
+}
+
 static void smallest_keys(void)
 {
     const hsm_crypto strict = { .options = { .may_use_weak_rsa = false } };
@@ -195,6 +220,7 @@ static const check_test tests[] = {
     CHECK_TEST(hashes_are_complete),
     CHECK_TEST(admits),
     CHECK_TEST(allows),
+    CHECK_TEST(pqc_can_be_off),
     CHECK_TEST(smallest_keys),
 };
 CHECK_MAIN(tests)

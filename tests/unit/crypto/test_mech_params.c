@@ -307,7 +307,7 @@ static const struct {
     { "unknown KDF", { 0, 0, NULL, 65, bytes }, HSM_E_MECHANISM_PARAM },
     { "no KDF of ours", { CKD_CPDIVERSIFY_KDF, 0, NULL, 65, bytes }, HSM_E_MECHANISM_PARAM },
     { "KDF absurd", { ~0UL, 0, NULL, 65, bytes }, HSM_E_MECHANISM_PARAM },
-    { "no point", { CKD_NULL, 0, NULL, 0, bytes }, HSM_E_MECHANISM_PARAM },
+    { "no point, as for encapsulation", { CKD_NULL, 0, NULL, 0, NULL }, HSM_OK },
     { "point missing", { CKD_NULL, 0, NULL, 65, NULL }, HSM_E_MECHANISM_PARAM },
     { "longest point", { CKD_NULL, 0, NULL, 256, bytes }, HSM_OK },
     { "point too long", { CKD_NULL, 0, NULL, 257, bytes }, HSM_E_MECHANISM_PARAM },

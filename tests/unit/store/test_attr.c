@@ -5,7 +5,7 @@
 
 #include "support/check.h"
 
-#define ALL_KINDS 0x3FFu
+#define ALL_KINDS 0x1FFFu
 #define SECRET_FLAGS (HSM_ATTR_NOT_GENERATE | HSM_ATTR_NOT_UNWRAP)
 
 /* Attributes of PKCS#11 v3.2 that belong to no class or key type we have. */
@@ -36,10 +36,8 @@ static const char *const absent[] = {
     "CKA_SUPPORTED_CMS_ATTRIBUTES",
     /* trust objects */
     "CKA_HASH_OF_CERTIFICATE",
-    /* DH private keys; lattice and hash based keys */
+    /* DH private keys */
     "CKA_VALUE_BITS",
-    "CKA_PARAMETER_SET",
-    "CKA_SEED",
     "CKA_VENDOR_DEFINED",
 };
 static const char *const absent_families[] = {
@@ -201,6 +199,9 @@ static const struct {
     { "WTLS", CKO_CERTIFICATE, CKC_WTLS, HSM_E_ATTRIBUTE_VALUE, 0 },
     { "Edwards public", CKO_PUBLIC_KEY, CKK_EC_EDWARDS, HSM_OK, HSM_KIND_EC_PUBLIC },
     { "RSA private", CKO_PRIVATE_KEY, CKK_RSA, HSM_OK, HSM_KIND_RSA_PRIVATE },
+    { "ML-DSA public", CKO_PUBLIC_KEY, CKK_ML_DSA, HSM_OK, HSM_KIND_PQC_PUBLIC },
+    { "ML-KEM private", CKO_PRIVATE_KEY, CKK_ML_KEM, HSM_OK, HSM_KIND_LATTICE_PRIVATE },
+    { "SLH-DSA private", CKO_PRIVATE_KEY, CKK_SLH_DSA, HSM_OK, HSM_KIND_SLH_PRIVATE },
     { "HMAC", CKO_SECRET_KEY, CKK_SHA3_512_HMAC, HSM_OK, HSM_KIND_SECRET },
     { "RSA is no secret key", CKO_SECRET_KEY, CKK_RSA, HSM_E_ATTRIBUTE_VALUE, 0 },
     { "AES is no private key", CKO_PRIVATE_KEY, CKK_AES, HSM_E_ATTRIBUTE_VALUE, 0 },

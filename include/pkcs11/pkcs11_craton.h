@@ -1,0 +1,20 @@
+/* Numbers of this token's own, for what the next version of PKCS#11 will name: composite keys (its
+ * working text, "Composite KEM"). The attributes and functions are those of that text, so that only
+ * the numbers change later.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef PKCS11_CRATON_H
+#define PKCS11_CRATON_H
+
+#include "pkcs11/pkcs11_types.h"
+
+#define CKK_CRATON_COMP_KEM (CKK_VENDOR_DEFINED | 0x43520001UL)
+
+#define CKM_CRATON_COMP_KEM_KEY_PAIR_GEN (CKM_VENDOR_DEFINED | 0x43520001UL)
+#define CKM_CRATON_COMP_KEM (CKM_VENDOR_DEFINED | 0x43520002UL)
+
+/* CKA_PARAMETER_SET of CKK_CRATON_COMP_KEM */
+#define CKP_CRATON_COMP_KEM_MLKEM768_X25519 (CKP_VENDOR_DEFINED | 0x43520001UL)
+#define CKP_CRATON_COMP_KEM_MLKEM768_ECDH_P256 (CKP_VENDOR_DEFINED | 0x43520002UL)
+#define CKP_CRATON_COMP_KEM_MLKEM1024_ECDH_P384 (CKP_VENDOR_DEFINED | 0x43520003UL)
+
+#endif

@@ -1,0 +1,50 @@
+/* Parameter sets of the lattice and hash based algorithms: ML-DSA (FIPS 204), ML-KEM (FIPS 203) and
+ * SLH-DSA (FIPS 205).
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CRYPTO_PQC_H
+#define HSM_CRYPTO_PQC_H
+
+#include "base/bytes.h"
+#include "base/ck.h"
+#include "base/scope.h"
+
+/* The longest of each over all sets. */
+#define HSM_PQC_PUBLIC_MAX_BYTES 2592u  /* ML-DSA-87 */
+#define HSM_PQC_PRIVATE_MAX_BYTES 4896u /* ML-DSA-87 */
+#define HSM_PQC_SEED_MAX_BYTES 64u      /* ML-KEM */
+#define HSM_PQC_RESULT_MAX_BYTES 49856u /* SLH-DSA-...-256f */
+
+#define HSM_PQC_OID_BYTES 11u
+
+/* The second half of a composite KEM (draft-ietf-lamps-pq-composite-kem). */
+typedef struct hsm_composite {
+    CK_ULONG kem_set;       /* of the ML-KEM half, as in CKA_PARAMETER_SET */
+    CK_KEY_TYPE curve_type; /* CKK_EC, CKK_EC_MONTGOMERY */
+    const char *curve;      /* its name as in CKA_EC_PARAMS (hsm_curve.alias) */
+    const char *label;      /* goes into the secret */
+} hsm_composite;
+
+/* One row: everything that is fixed by the set. Lengths in bytes. */
+typedef struct hsm_pqc_set {
+    const char *name; /* the standards', and OpenSSL's: "ML-DSA-65" */
+    CK_KEY_TYPE key_type;
+    CK_ULONG id;                    /* as in CKA_PARAMETER_SET; counted per key type */
+    uint32_t public_bytes;          /* encoded public key, encapsulation key */
+    uint32_t private_bytes;         /* expanded private key, decapsulation key */
+    uint32_t seed_bytes;            /* 0: the key has no seed apart from its value (SLH-DSA) */
+    uint32_t result_bytes;          /* signature, or ML-KEM's ciphertext */
+    const hsm_composite *composite; /* NULL: one algorithm */
+    uint8_t oid_len;
+    uint8_t oid[HSM_PQC_OID_BYTES]; /* DER with tag and length; RFC 9881, RFC 9909, RFC 9935 */
+} hsm_pqc_set;
+
+/* All rows; a row's address is its identity. */
+const hsm_pqc_set *hsm_pqc_table(size_t *out_count);
+/* errors  HSM_E_PARAMETER_SET (the key type has no such set) */
+HSM_MUST_USE hsm_err hsm_pqc_find(CK_KEY_TYPE key_type, CK_ULONG id, const hsm_pqc_set **out_set);
+/* By the whole DER of an OID, or NULL. */
+const hsm_pqc_set *hsm_pqc_find_oid(hsm_bytes oid);
+/* Whether keys of the type are named by one of the rows. */
+bool hsm_pqc_is_type(CK_KEY_TYPE key_type);
+
+#endif
