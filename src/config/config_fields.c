@@ -66,6 +66,7 @@ static const field fields[] = {
     BOOL(algorithms, enable_pqc, true),
     BOOL(algorithms, allow_weak_rsa, false),
     BOOL(algorithms, allow_sha1_signing, false),
+    BOOL(algorithms, deterministic_ecdsa, false),
 
     BOOL(audit, enabled, true),
     TEXT(audit, log_path, 1, PATH_MAX - 1, "craton_hsm_audit.jsonl", config_check_path),

@@ -21,6 +21,7 @@ static hsm_err open_crypto(hsm_core *core)
         .may_use_pqc = config->algorithms.enable_pqc,
         .may_use_weak_rsa = config->algorithms.allow_weak_rsa,
         .may_sign_sha1 = config->algorithms.allow_sha1_signing,
+        .is_ecdsa_deterministic = config->algorithms.deterministic_ecdsa,
     };
 
     hsm_secret_require_locked(options.is_approved_only);

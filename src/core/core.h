@@ -143,6 +143,17 @@ HSM_MUST_USE hsm_err hsm_core_verify(hsm_core *core, hsm_session *session, hsm_b
                                      hsm_bytes signature);
 HSM_MUST_USE hsm_err hsm_core_verify_final(hsm_core *core, hsm_session *session,
                                            hsm_bytes signature);
+/* The same where the signature comes first (C_VerifySignatureInit ...): an operation in the place of
+ * HSM_OP_VERIFY, ended only by the calls of this group. errors as above */
+#define HSM_SIGNATURE_MAX_BYTES ((size_t)64 * 1024)
+HSM_MUST_USE hsm_err hsm_core_verify_signature_init(hsm_core *core, hsm_session *session,
+                                                    const CK_MECHANISM *mechanism,
+                                                    CK_OBJECT_HANDLE key, hsm_bytes signature);
+HSM_MUST_USE hsm_err hsm_core_verify_signature(hsm_core *core, hsm_session *session,
+                                               hsm_bytes data);
+HSM_MUST_USE hsm_err hsm_core_verify_signature_update(hsm_core *core, hsm_session *session,
+                                                      hsm_bytes part);
+HSM_MUST_USE hsm_err hsm_core_verify_signature_final(hsm_core *core, hsm_session *session);
 /* C_DigestKey. errors HSM_E_KEY_INDIGESTIBLE, HSM_E_KEY_HANDLE, HSM_E_OPERATION */
 HSM_MUST_USE hsm_err hsm_core_digest_key(hsm_core *core, hsm_session *session,
                                          CK_OBJECT_HANDLE key);
@@ -184,6 +195,8 @@ typedef struct hsm_derive_request {
     const CK_MECHANISM *mechanism;
     CK_OBJECT_HANDLE base_key;
     const hsm_template *tmpl;
+    bool has_no_handle; /* the caller gave no place for it: for mechanisms that return all of
+                           theirs in the parameter */
 } hsm_derive_request;
 HSM_MUST_USE hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session,
                                          const hsm_derive_request *request,

@@ -1,18 +1,59 @@
 /* Deriving keys.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "core/internal.h"
+#include "core/derive.h"
 
-static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_object *base,
-                           const hsm_template *tmpl, hsm_draft **out_draft)
+static void add_default(const hsm_template *tmpl, hsm_attr *attrs, size_t *count, hsm_attr attr)
 {
-    const hsm_attr *encoded = hsm_object_attr(base, CKA_DERIVE_TEMPLATE);
-    HSM_AUTO(hsm_template_owned_clear) hsm_template_owned forced = { 0 };
+    const hsm_template made = { attrs, *count };
 
+    if (hsm_template_get(tmpl, attr.type) == NULL && hsm_template_get(&made, attr.type) == NULL)
+        attrs[(*count)++] = attr;
+}
+
+hsm_err hsm_core_derive_draft(hsm_core *core, hsm_session *session, const hsm_derive_start *start,
+                              hsm_draft **out_draft)
+{
+    const hsm_attr *encoded = hsm_object_attr(start->base, CKA_DERIVE_TEMPLATE);
+    HSM_AUTO(hsm_template_owned_clear) hsm_template_owned own = { 0 };
+    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+    hsm_attr attrs[HSM_TEMPLATE_MAX_ATTRS + HSM_DERIVE_FORCED_MAX + 2];
+    size_t count = 0;
+
+    HSM_CHECK(start->forced_count <= HSM_DERIVE_FORCED_MAX, HSM_E_INTERNAL);
     if (encoded != NULL && encoded->value.len > 0)
-        HSM_TRY(hsm_template_decode(encoded->value, &forced));
-    const hsm_template implied = { forced.attrs, forced.count };
-    return hsm_draft_from_template(HSM_ORIGIN_DERIVE, tmpl, &implied, hsm_core_is_so(core, session),
-                                   out_draft);
+        HSM_TRY(hsm_template_decode(encoded->value, &own));
+    for (size_t i = 0; i < own.count && i < HSM_TEMPLATE_MAX_ATTRS; i++)
+        attrs[count++] = own.attrs[i];
+    for (size_t i = 0; i < start->forced_count; i++)
+        attrs[count++] = start->forced[i];
+    const hsm_attr object_class = { CKA_CLASS, hsm_bytes_of(&start->object_class,
+                                                            sizeof start->object_class) };
+    const hsm_attr key_type = { CKA_KEY_TYPE,
+                                hsm_bytes_of(&start->key_type, sizeof start->key_type) };
+    add_default(start->tmpl, attrs, &count, object_class);
+    if (start->key_type != HSM_KEY_TYPE_NONE)
+        add_default(start->tmpl, attrs, &count, key_type);
+
+    const hsm_template implied = { attrs, count };
+    HSM_TRY(hsm_draft_from_template(HSM_ORIGIN_DERIVE, start->tmpl, &implied,
+                                    hsm_core_is_so(core, session), &draft));
+    HSM_TRY(hsm_core_may_write(core, session, hsm_draft_bool(draft, CKA_TOKEN, false),
+                               hsm_draft_bool(draft, CKA_PRIVATE, true)));
+    *out_draft = HSM_MOVE(draft);
+    return HSM_OK;
+}
+
+hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, hsm_bytes value,
+                               const hsm_provenance *provenance)
+{
+    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
+    hsm_key_parts parts;
+
+    HSM_TRY(hsm_draft_put(draft, CKA_VALUE, value));
+    HSM_TRY(hsm_core_draft_parts(draft, &parts));
+    HSM_TRY(hsm_key_create(core->crypto, &parts, &key)); /* the length fits the key type */
+    HSM_TRY(hsm_core_put_derived(core, draft, key));
+    return hsm_core_put_provenance(draft, provenance);
 }
 
 static hsm_err derive_value(hsm_core *core, const hsm_key_use *use, const hsm_draft *draft,
@@ -28,23 +69,19 @@ static hsm_err derive_value(hsm_core *core, const hsm_key_use *use, const hsm_dr
     return hsm_derive_run(core->crypto, mech, &params, key, value_len, out_value);
 }
 
-hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session, const hsm_derive_request *request,
-                            CK_OBJECT_HANDLE *out_key)
+/* Key agreement: one secret key. */
+static hsm_err derive_shared(hsm_core *core, hsm_session *session,
+                             const hsm_derive_request *request, hsm_object *base,
+                             CK_OBJECT_HANDLE *out_key)
 {
-    HSM_AUTO(hsm_object_drop) hsm_object *base = NULL;
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
-    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
-    hsm_key_parts parts;
-
-    const hsm_err err = hsm_core_object(core, session, request->base_key, &base);
-    HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
-    HSM_TRY(err);
-    HSM_CHECK(base->key_type != HSM_KEY_TYPE_NONE, HSM_E_KEY_HANDLE);
-    HSM_TRY(start_draft(core, session, base, request->tmpl, &draft));
-    HSM_TRY(hsm_core_may_write(core, session, hsm_draft_bool(draft, CKA_TOKEN, false),
-                               hsm_draft_bool(draft, CKA_PRIVATE, true)));
-
+    const hsm_derive_start start = {
+        .base = base,
+        .tmpl = request->tmpl,
+        .object_class = CKO_SECRET_KEY,
+        .key_type = CKK_GENERIC_SECRET,
+    };
     const hsm_key_use use = {
         .mechanism = request->mechanism,
         .op = HSM_OP_DERIVE,
@@ -57,11 +94,30 @@ hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session, const hsm_deri
         .may_be_always_sensitive = hsm_object_bool(base, CKA_ALWAYS_SENSITIVE, false),
         .may_be_never_extractable = hsm_object_bool(base, CKA_NEVER_EXTRACTABLE, false),
     };
+
+    HSM_TRY(hsm_core_derive_draft(core, session, &start, &draft));
     HSM_TRY(derive_value(core, &use, draft, &value));
-    HSM_TRY(hsm_draft_put(draft, CKA_VALUE, hsm_secret_view(value)));
-    HSM_TRY(hsm_core_draft_parts(draft, &parts));
-    HSM_TRY(hsm_key_create(core->crypto, &parts, &key)); /* the length fits the key type */
-    HSM_TRY(hsm_core_put_derived(core, draft, NULL));
-    HSM_TRY(hsm_core_put_provenance(draft, &provenance));
+    HSM_TRY(hsm_core_derive_finish(core, draft, hsm_secret_view(value), &provenance));
     return hsm_core_add(core, session, &draft, 1, out_key);
+}
+
+hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session, const hsm_derive_request *request,
+                            CK_OBJECT_HANDLE *out_key)
+{
+    const hsm_mech *mech = hsm_mech_find(request->mechanism->mechanism);
+    HSM_AUTO(hsm_object_drop) hsm_object *base = NULL;
+
+    const bool returns_in_param =
+        mech != NULL && (mech->alg == HSM_ALG_TLS12_KEYS || mech->alg == HSM_ALG_TLS12_SAFE_KEYS);
+    HSM_CHECK(!request->has_no_handle || returns_in_param, HSM_E_ARG);
+    const hsm_err err = hsm_core_object(core, session, request->base_key, &base);
+    HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
+    HSM_TRY(err);
+    HSM_CHECK(base->key_type != HSM_KEY_TYPE_NONE, HSM_E_KEY_HANDLE);
+    HSM_CHECK(mech != NULL, HSM_E_MECHANISM);
+    if (mech->alg == HSM_ALG_PUBLIC_FROM_PRIVATE)
+        return hsm_core_derive_public(core, session, request, base, out_key);
+    if (hsm_kdf_is(mech))
+        return hsm_core_derive_secrets(core, session, request, base, out_key);
+    return derive_shared(core, session, request, base, out_key);
 }

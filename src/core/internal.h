@@ -69,6 +69,7 @@ HSM_MUST_USE hsm_err hsm_core_handle_of(hsm_core *core, hsm_object *object,
 
 /* Stores complete drafts (token objects durably, all in one commit; session objects in memory) and
  * gives them handles; on an error none exists. */
+#define HSM_CORE_ADD_MAX 16u /* drafts in one call */
 HSM_MUST_USE hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *drafts,
                                   size_t count, CK_OBJECT_HANDLE *out_handles);
 
@@ -82,6 +83,9 @@ HSM_MUST_USE hsm_err hsm_core_add_profiles(hsm_core *core, uint32_t slot);
 HSM_MUST_USE hsm_err hsm_core_key(hsm_core *core, hsm_object *object, hsm_key **out_key);
 /* The parts of a draft, borrowed from it. */
 HSM_MUST_USE hsm_err hsm_core_draft_parts(const hsm_draft *draft, hsm_key_parts *out_parts);
+/* The parts of a private key's object, completed by the public ones. */
+HSM_MUST_USE hsm_err hsm_core_whole_parts(hsm_core *core, const hsm_object *object,
+                                          hsm_key_bundle *out_bundle);
 /* Puts the parts that belong to the draft's kind as attributes; those a caller already gave are
  * kept. */
 HSM_MUST_USE hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *parts);

@@ -103,6 +103,17 @@ static hsm_err parse(hsm_core *core, const hsm_object *object, hsm_key **out_key
     return hsm_key_create(core->crypto, &parts, out_key);
 }
 
+hsm_err hsm_core_whole_parts(hsm_core *core, const hsm_object *object, hsm_key_bundle *out_bundle)
+{
+    HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
+    hsm_key_parts parts = { .key_class = object->object_class, .key_type = object->key_type };
+
+    HSM_TRY(hsm_object_open_secrets(object, hsm_core_serial(core, object->slot), &secrets));
+    const open_object open = { .object = object, .secrets = &secrets };
+    HSM_TRY(collect_parts(object->kind, object_value, &open, &parts));
+    return hsm_key_complete(core->crypto, &parts, out_bundle);
+}
+
 hsm_err hsm_core_key(hsm_core *core, hsm_object *object, hsm_key **out_key)
 {
     hsm_key *key = atomic_load_explicit(&object->key, memory_order_acquire);

@@ -6,14 +6,12 @@
 
 /* The row of a key generation mechanism, allowed and with its parameter checked. */
 static hsm_err admit_generation(hsm_core *core, const CK_MECHANISM *mechanism, hsm_op op,
-                                const hsm_mech **out_mech)
+                                const hsm_mech **out_mech, hsm_mech_params *out_params)
 {
     const hsm_key_use use = { .mechanism = mechanism, .op = op };
-    hsm_mech_params params;
     hsm_key *none = NULL;
 
-    HSM_TRY(hsm_core_admit(core, &use, out_mech, &params, &none));
-    return HSM_OK;
+    return hsm_core_admit(core, &use, out_mech, out_params, &none);
 }
 
 /* Starts a draft whose class and key type the mechanism gives. Generic secrets may be asked for
@@ -59,10 +57,14 @@ hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MEC
                               const hsm_template *tmpl, CK_OBJECT_HANDLE *out_key)
 {
     const hsm_mech *mech = NULL;
+    hsm_mech_params params;
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
 
-    HSM_TRY(admit_generation(core, mechanism, HSM_OP_GENERATE, &mech));
+    HSM_TRY(admit_generation(core, mechanism, HSM_OP_GENERATE, &mech, &params));
+    /* The mechanism leaves the type open. */
+    HSM_CHECK(mech->key_type != HSM_KEY_TYPE_NONE || hsm_template_get(tmpl, CKA_KEY_TYPE) != NULL,
+              HSM_E_TEMPLATE_INCOMPLETE);
     HSM_TRY(start_draft(core, session, tmpl, CKO_SECRET_KEY, mech, &draft));
     HSM_TRY(may_make(core, session, draft));
 
@@ -73,6 +75,7 @@ hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MEC
         .mech = mech,
         .key_type = hsm_draft_ulong(draft, CKA_KEY_TYPE, mech->key_type),
         .bits = (uint32_t)value_len * 8,
+        .params = &params,
     };
     HSM_TRY(hsm_keygen_run(core->crypto, &request, &bundle));
     HSM_TRY(finish_draft(draft, &bundle.parts, mech));
@@ -128,8 +131,9 @@ hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
     CK_OBJECT_HANDLE handles[2];
     hsm_keygen keygen;
+    hsm_mech_params params;
 
-    HSM_TRY(admit_generation(core, request->mechanism, HSM_OP_GENERATE_PAIR, &mech));
+    HSM_TRY(admit_generation(core, request->mechanism, HSM_OP_GENERATE_PAIR, &mech, &params));
     HSM_TRY(
         start_draft(core, session, request->public_template, CKO_PUBLIC_KEY, mech, &public_draft));
     HSM_TRY(start_draft(core, session, request->private_template, CKO_PRIVATE_KEY, mech,

@@ -49,8 +49,8 @@ static hsm_err insert(hsm_core *core, hsm_session *session, hsm_draft *const *dr
 static hsm_err add_alike(hsm_core *core, hsm_session *session, hsm_draft *const *drafts,
                          size_t count, CK_OBJECT_HANDLE *out_handles)
 {
-    hsm_object *objects[2] = { NULL };
-    CK_OBJECT_HANDLE handles[2];
+    hsm_object *objects[HSM_CORE_ADD_MAX] = { NULL };
+    CK_OBJECT_HANDLE handles[HSM_CORE_ADD_MAX];
     hsm_err err = HSM_OK;
 
     HSM_CHECK(count >= 1 && count <= HSM_ARRAY_LEN(objects), HSM_E_ARG);
@@ -79,21 +79,25 @@ hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *dra
     for (size_t i = 0; i < count; i++)
         HSM_TRY(hsm_core_may_write(core, session, is_token(drafts[i]),
                                    hsm_draft_bool(drafts[i], CKA_PRIVATE, true)));
-    if (count == 1 || is_token(drafts[0]) == is_token(drafts[1]))
+    size_t first = 1; /* how many begin with the same kind of storage */
+    while (first < count && is_token(drafts[first]) == is_token(drafts[0]))
+        first++;
+    if (first == count)
         return add_alike(core, session, drafts, count, out_handles);
 
-    /* A pair of which one is kept and one is not: two steps, the second undoes the first. */
-    CK_OBJECT_HANDLE handles[2];
-    HSM_TRY(add_alike(core, session, drafts, 1, &handles[0]));
-    const hsm_err err = add_alike(core, session, drafts + 1, 1, &handles[1]);
-    if (err != HSM_OK) {
-        const hsm_err undone = destroy(core, session, handles[0]);
+    /* Some are kept and some are not: one step for each run, an error undoes those before. */
+    CK_OBJECT_HANDLE handles[HSM_CORE_ADD_MAX];
+    HSM_CHECK(count <= HSM_ARRAY_LEN(handles), HSM_E_ARG);
+    HSM_TRY(add_alike(core, session, drafts, first, handles));
+    const hsm_err err = hsm_core_add(core, session, drafts + first, count - first, handles + first);
+    for (size_t i = 0; err != HSM_OK && i < first; i++) {
+        const hsm_err undone = destroy(core, session, handles[i]);
 
         if (undone != HSM_OK)
-            hsm_log(HSM_LOG_ERROR, "half a key pair stays: %s", hsm_err_text(undone));
-        return err;
+            hsm_log(HSM_LOG_ERROR, "a part of several keys stays: %s", hsm_err_text(undone));
     }
-    memcpy(out_handles, handles, sizeof handles);
+    HSM_TRY(err);
+    memcpy(out_handles, handles, count * sizeof handles[0]);
     return HSM_OK;
 }
 

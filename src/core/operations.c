@@ -139,6 +139,7 @@ hsm_err hsm_core_verify(hsm_core *core, hsm_session *session, hsm_bytes data, hs
     hsm_operation *operation = operation_of(session, HSM_OP_VERIFY);
 
     (void)core;
+    HSM_CHECK(!operation->has_signature, HSM_E_OPERATION);
     HSM_TRY(ready(operation));
     return ends(operation, hsm_crypt_verify(operation->crypt, data, signature), NULL);
 }
@@ -148,6 +149,7 @@ hsm_err hsm_core_verify_final(hsm_core *core, hsm_session *session, hsm_bytes si
     hsm_operation *operation = operation_of(session, HSM_OP_VERIFY);
 
     (void)core;
+    HSM_CHECK(!operation->has_signature, HSM_E_OPERATION);
     HSM_TRY(ready(operation));
     return ends(operation, hsm_crypt_verify_final(operation->crypt, signature), NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "crypto/crypt.h"
 #include "crypto/crypto.h"
+#include "crypto/kdf.h"
 #include "crypto/kem.h"
 #include "crypto/key.h"
 
@@ -16,6 +17,9 @@ typedef enum hsm_family_id {
     HSM_FAMILY_CIPHER,  /* ECB, CBC, CBC-PAD, CTR */
     HSM_FAMILY_AEAD,    /* GCM; later CCM and ChaCha20-Poly1305 */
     HSM_FAMILY_KEYWRAP, /* KW, KWP */
+    HSM_FAMILY_WHOLE,   /* CTS, XTS, CCM: the whole message at once */
+    HSM_FAMILY_GMAC,
+    HSM_FAMILY_HYBRID, /* AES-KWP under a key that RSA or ECDH carries */
     HSM_FAMILY_RSA,
     HSM_FAMILY_ECDSA,
     HSM_FAMILY_EDDSA,
@@ -60,6 +64,10 @@ typedef struct hsm_backend {
     const hsm_key_ops *(*key_ops)(CK_KEY_TYPE key_type);
     hsm_err (*derive)(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                       hsm_key *base, size_t out_len, hsm_secret **out_value);
+    /* Derives secret keys; see kdf.h. */
+    hsm_err (*kdf)(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf, hsm_bytes base,
+                   hsm_secret *out);
+    hsm_err (*pbkdf2)(hsm_crypto *crypto, const hsm_mech_params *params, hsm_secret *out);
     /* All but RSA with a padding, which is encryption (kem.c); lengths of ciphertexts are right. */
     hsm_err (*encapsulate)(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value);
     hsm_err (*decapsulate)(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_secret **out_value);

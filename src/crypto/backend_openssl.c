@@ -9,8 +9,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "crypto/backend_openssl_kdf.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_random.h"
+#include "crypto/hybrid_wrap.h"
 #include "os/fork.h"
 
 /* What closed backends leave for the next open. A library context must not be freed while a thread
@@ -29,6 +31,17 @@ static const struct {
     { HSM_ALG_AES_GCM, { "AES-128-GCM", "AES-192-GCM", "AES-256-GCM" } },
     { HSM_ALG_AES_KW, { "AES-128-WRAP", "AES-192-WRAP", "AES-256-WRAP" } },
     { HSM_ALG_AES_KWP, { "AES-128-WRAP-PAD", "AES-192-WRAP-PAD", "AES-256-WRAP-PAD" } },
+    { HSM_ALG_AES_KW_PKCS7, { "AES-128-WRAP", "AES-192-WRAP", "AES-256-WRAP" } },
+    { HSM_ALG_AES_CTS, { "AES-128-CBC-CTS", "AES-192-CBC-CTS", "AES-256-CBC-CTS" } },
+    { HSM_ALG_AES_XTS, { "AES-128-XTS", NULL, "AES-256-XTS" } },
+    { HSM_ALG_AES_OFB, { "AES-128-OFB", "AES-192-OFB", "AES-256-OFB" } },
+    { HSM_ALG_AES_CFB1, { "AES-128-CFB1", "AES-192-CFB1", "AES-256-CFB1" } },
+    { HSM_ALG_AES_CFB8, { "AES-128-CFB8", "AES-192-CFB8", "AES-256-CFB8" } },
+    { HSM_ALG_AES_CFB128, { "AES-128-CFB", "AES-192-CFB", "AES-256-CFB" } },
+    { HSM_ALG_AES_CCM, { "AES-128-CCM", "AES-192-CCM", "AES-256-CCM" } },
+    { HSM_ALG_AES_GMAC, { "AES-128-GCM", "AES-192-GCM", "AES-256-GCM" } },
+    { HSM_ALG_CHACHA20, { NULL, NULL, "ChaCha20" } },
+    { HSM_ALG_CHACHA20_POLY1305, { NULL, NULL, "ChaCha20-Poly1305" } },
 };
 
 static hsm_err fetch_hashes(hsm_ossl *ossl)
@@ -44,8 +57,9 @@ static hsm_err fetch_ciphers(hsm_ossl *ossl)
 {
     for (size_t i = 0; i < HSM_ARRAY_LEN(aes_names); i++) {
         for (int size = 0; size < HSM_AES_SIZES; size++) {
+            if (aes_names[i].name[size] == NULL)
+                continue;
             EVP_CIPHER *cipher = EVP_CIPHER_fetch(ossl->libctx, aes_names[i].name[size], NULL);
-
             HSM_CHECK(cipher != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
             ossl->aes[aes_names[i].alg][size] = cipher;
         }
@@ -60,8 +74,9 @@ static hsm_err fetch_others(hsm_ossl *ossl)
     ossl->hkdf = EVP_KDF_fetch(ossl->libctx, "HKDF", NULL);
     ossl->pbkdf2 = EVP_KDF_fetch(ossl->libctx, "PBKDF2", NULL);
     ossl->x963 = EVP_KDF_fetch(ossl->libctx, "X963KDF", NULL);
+    ossl->tls1_prf = EVP_KDF_fetch(ossl->libctx, "TLS1-PRF", NULL);
     HSM_CHECK(ossl->hmac != NULL && ossl->cmac != NULL && ossl->hkdf != NULL &&
-                  ossl->pbkdf2 != NULL && ossl->x963 != NULL,
+                  ossl->pbkdf2 != NULL && ossl->x963 != NULL && ossl->tls1_prf != NULL,
               hsm_ossl_cause(HSM_E_CRYPTO));
     return HSM_OK;
 }
@@ -143,6 +158,7 @@ static void free_native(hsm_ossl *ossl)
     EVP_KDF_free(ossl->hkdf);
     EVP_KDF_free(ossl->pbkdf2);
     EVP_KDF_free(ossl->x963);
+    EVP_KDF_free(ossl->tls1_prf);
     if (ossl->provider != NULL)
         (void)OSSL_PROVIDER_unload(ossl->provider);
     hsm_ossl_random_close(ossl);
@@ -202,6 +218,9 @@ const hsm_backend hsm_backend_openssl = {
         [HSM_FAMILY_CIPHER] = &hsm_ossl_cipher,
         [HSM_FAMILY_AEAD] = &hsm_ossl_aead,
         [HSM_FAMILY_KEYWRAP] = &hsm_ossl_keywrap,
+        [HSM_FAMILY_WHOLE] = &hsm_ossl_whole,
+        [HSM_FAMILY_GMAC] = &hsm_ossl_gmac,
+        [HSM_FAMILY_HYBRID] = &hsm_hybrid_wrap,
         [HSM_FAMILY_RSA] = &hsm_ossl_rsa,
         [HSM_FAMILY_ECDSA] = &hsm_ossl_ecdsa,
         [HSM_FAMILY_EDDSA] = &hsm_ossl_eddsa,
@@ -209,6 +228,8 @@ const hsm_backend hsm_backend_openssl = {
     },
     .key_ops = hsm_ossl_key_ops,
     .derive = hsm_ossl_derive,
+    .kdf = hsm_ossl_kdf,
+    .pbkdf2 = hsm_ossl_pbkdf2,
     .encapsulate = hsm_ossl_encapsulate,
     .decapsulate = hsm_ossl_decapsulate,
     .spki = hsm_ossl_spki,

@@ -28,6 +28,7 @@ typedef struct hsm_ossl {
     EVP_KDF *hkdf;
     EVP_KDF *pbkdf2;
     EVP_KDF *x963;
+    EVP_KDF *tls1_prf;
     EVP_CIPHER *aes[HSM_ALG_COUNT][HSM_AES_SIZES]; /* only the AES modes are filled */
     struct hsm_ossl_pkey *pkey;                    /* backend_openssl_pkey.c */
     uint64_t generation;   /* process that opened it completely; 0: not complete */
@@ -52,6 +53,8 @@ extern const hsm_family hsm_ossl_cmac;
 extern const hsm_family hsm_ossl_cipher;
 extern const hsm_family hsm_ossl_aead;
 extern const hsm_family hsm_ossl_keywrap;
+extern const hsm_family hsm_ossl_whole;
+extern const hsm_family hsm_ossl_gmac;
 extern const hsm_family hsm_ossl_rsa;
 extern const hsm_family hsm_ossl_ecdsa;
 extern const hsm_family hsm_ossl_eddsa;
@@ -66,6 +69,7 @@ const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
 
 hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                         hsm_key *base, size_t out_len, hsm_secret **out_value);
+hsm_err hsm_ossl_pbkdf2(hsm_crypto *crypto, const hsm_mech_params *params, hsm_secret *out);
 hsm_err hsm_ossl_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value);
 hsm_err hsm_ossl_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_secret **out_value);
 hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der);

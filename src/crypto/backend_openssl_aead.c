@@ -1,4 +1,4 @@
-/* Authenticated encryption: AES-GCM. The tag follows the cipher text.
+/* Authenticated encryption: AES-GCM and ChaCha20-Poly1305. The tag follows the cipher text.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 #include "crypto/backend_openssl_aes.h"
@@ -8,6 +8,7 @@
 
 /* SP 800-38D, 5.2.1.1: 2^39 - 256 bits. */
 #define GCM_TEXT_MAX_BYTES (((uint64_t)1 << 36) - 32)
+/* RFC 8439, 2.8: 2^38 - 64 bytes, which is more. */
 /* Room kept from one decryption in parts to the next. */
 #define HELD_KEEP_BYTES ((size_t)64 * 1024)
 

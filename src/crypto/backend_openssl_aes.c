@@ -6,9 +6,21 @@
 /* OpenSSL counts in int. A whole number of blocks, so that no block is split. */
 #define FEED_MAX_BYTES ((size_t)1 << 30)
 
+/* A key of XTS is two AES keys; ChaCha20's is as long as AES-256's. NULL: the length does not fit. */
+static const EVP_CIPHER *cipher_for(const hsm_crypt *crypt, size_t key_len)
+{
+    const hsm_alg alg = crypt->mech->alg;
+    const size_t len = alg == HSM_ALG_AES_XTS ? key_len / 2 : key_len;
+
+    if (len != 16 && len != 24 && len != 32)
+        return NULL;
+    return hsm_ossl_of(crypt->crypto)->aes[alg][hsm_aes_size((uint32_t)len * 8)];
+}
+
 hsm_err hsm_ossl_aes_key(hsm_ossl_aes *aes, const hsm_crypt *crypt, bool *out_is_new)
 {
-    const bool is_encrypting = hsm_op_encrypts(crypt->op);
+    /* GMAC is the tag of an encryption, also where it is checked. */
+    const bool is_encrypting = hsm_op_encrypts(crypt->op) || crypt->mech->alg == HSM_ALG_AES_GMAC;
     const hsm_bytes key = hsm_secret_view(crypt->key->value);
 
     *out_is_new = false;
@@ -16,10 +28,8 @@ hsm_err hsm_ossl_aes_key(hsm_ossl_aes *aes, const hsm_crypt *crypt, bool *out_is
         aes->is_encrypting == is_encrypting)
         return HSM_OK;
 
-    HSM_CHECK(key.len == 16 || key.len == 24 || key.len == 32, HSM_E_KEY_SIZE);
-    const EVP_CIPHER *cipher =
-        hsm_ossl_of(crypt->crypto)->aes[crypt->mech->alg][hsm_aes_size((uint32_t)key.len * 8)];
-    HSM_CHECK(cipher != NULL, HSM_E_NOT_SUPPORTED);
+    const EVP_CIPHER *cipher = cipher_for(crypt, key.len);
+    HSM_CHECK(cipher != NULL, HSM_E_KEY_SIZE);
     if (aes->ctx == NULL)
         aes->ctx = EVP_CIPHER_CTX_new();
     HSM_CHECK(aes->ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));

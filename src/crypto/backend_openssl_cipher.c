@@ -1,4 +1,4 @@
-/* AES modes without authentication: ECB, CBC with and without padding, CTR.
+/* Ciphers without authentication: AES in ECB, CBC with and without padding, CTR, OFB, CFB; ChaCha20.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_aes.h"
 #include "crypto/backend_openssl_pkey.h"
@@ -10,7 +10,7 @@
 typedef struct cipher_state {
     hsm_ossl_aes aes;
     size_t held;         /* bytes taken and not given yet: 0 .. BLOCK */
-    uint64_t bytes_left; /* CTR: until the counter would repeat */
+    uint64_t bytes_left; /* CTR, ChaCha20: until the counter would repeat */
     bool is_soiled;      /* the context may hold text of the last message */
 } cipher_state;
 
@@ -29,9 +29,22 @@ static bool is_padded(const hsm_crypt *crypt)
     return crypt->mech->alg == HSM_ALG_AES_CBC_PAD;
 }
 
-static bool is_counter(const hsm_crypt *crypt)
+/* Gives a byte for each byte at once. */
+static bool is_stream(const hsm_crypt *crypt)
 {
-    return crypt->mech->alg == HSM_ALG_AES_CTR;
+    const hsm_alg alg = crypt->mech->alg;
+
+    return alg != HSM_ALG_AES_ECB && alg != HSM_ALG_AES_CBC && alg != HSM_ALG_AES_CBC_PAD;
+}
+
+/* What the cipher takes as IV: the block counter, then the nonce. */
+static void join_chacha_state(hsm_crypt *crypt)
+{
+    const hsm_mech_params *params = crypt->params;
+
+    memcpy(crypt->kept.iv, params->context.data, params->context.len);
+    memcpy(crypt->kept.iv + params->context.len, params->iv.data, params->iv.len);
+    crypt->kept.iv_len = params->context.len + params->iv.len;
 }
 
 static hsm_err begin(hsm_crypt *crypt)
@@ -48,6 +61,8 @@ static hsm_err begin(hsm_crypt *crypt)
     if (is_new)
         HSM_TRY(hsm_ossl_done(EVP_CIPHER_CTX_set_padding(cipher->aes.ctx, is_padded(crypt)),
                               HSM_E_CRYPTO));
+    if (crypt->mech->alg == HSM_ALG_CHACHA20)
+        join_chacha_state(crypt);
     return HSM_OK;
 }
 
@@ -92,6 +107,19 @@ static uint64_t counter_room(const uint8_t block[BLOCK], uint32_t bits)
     return to_zero == 0 || to_zero > most ? UINT64_MAX : to_zero * BLOCK;
 }
 
+/* The same for ChaCha20, whose counter comes first, in little-endian. With 64 bits the end is out of
+ * reach, but for a start close to it. */
+static uint64_t chacha_room(const uint8_t state[BLOCK], uint32_t bits)
+{
+    enum { CHACHA_BLOCK = 64 };
+    uint64_t counter = 0;
+
+    for (size_t i = bits / 8; i-- > 0;)
+        counter = counter << 8 | state[i];
+    const uint64_t left = bits == 64 ? 0 - counter : ((uint64_t)1 << 32) - counter;
+    return left == 0 || left > UINT64_MAX / CHACHA_BLOCK ? UINT64_MAX : left * CHACHA_BLOCK;
+}
+
 /* Sets the IV before the first byte. It waits until here so that a whole message can be given
  * again after a buffer that was too small. */
 static hsm_err start(hsm_crypt *crypt, cipher_state *cipher)
@@ -100,8 +128,12 @@ static hsm_err start(hsm_crypt *crypt, cipher_state *cipher)
         return HSM_OK;
     cipher->held = 0;
     cipher->is_soiled = is_padded(crypt);
-    if (is_counter(crypt))
+    if (crypt->mech->alg == HSM_ALG_AES_CTR)
         cipher->bytes_left = counter_room(crypt->kept.iv, crypt->kept.counter_bits);
+    else if (crypt->mech->alg == HSM_ALG_CHACHA20)
+        cipher->bytes_left = chacha_room(crypt->kept.iv, crypt->kept.counter_bits);
+    else
+        cipher->bytes_left = UINT64_MAX;
     return hsm_ossl_aes_start(&cipher->aes, crypt->kept.iv_len == 0 ? NULL : crypt->kept.iv);
 }
 
@@ -110,7 +142,7 @@ static size_t held_after(const hsm_crypt *crypt, size_t total)
     const size_t rest = total % BLOCK;
     const bool keeps_last = is_padded(crypt) && !hsm_op_encrypts(crypt->op);
 
-    if (is_counter(crypt))
+    if (is_stream(crypt))
         return 0;
     /* A decrypter does not know yet whether a whole block is the last one, with the padding. */
     return keeps_last && rest == 0 && total > 0 ? BLOCK : rest;
@@ -118,7 +150,7 @@ static size_t held_after(const hsm_crypt *crypt, size_t total)
 
 static hsm_err feed(hsm_crypt *crypt, cipher_state *cipher, hsm_bytes in, hsm_out *out)
 {
-    if (is_counter(crypt)) {
+    if (is_stream(crypt)) {
         HSM_CHECK(in.len <= cipher->bytes_left, HSM_E_DATA_LEN);
         cipher->bytes_left -= in.len;
         cipher->is_soiled |= in.len % BLOCK != 0;
@@ -179,7 +211,7 @@ static size_t result_len(const hsm_crypt *crypt, size_t in_len, bool is_last)
 
     if (!is_last)
         return total - held_after(crypt, total);
-    if (is_counter(crypt))
+    if (is_stream(crypt))
         return total;
     if (!is_padded(crypt))
         return total / BLOCK * BLOCK;

@@ -1,6 +1,7 @@
 /* ECDSA (FIPS 186-5, 6.4): signatures are r and s, big-endian, each as long as the order (PKCS#11
  * v3.2, 6.3.1), where OpenSSL has DER.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/core_names.h>
 #include <stdlib.h>
 
 #include "crypto/backend_openssl_pkey.h"
@@ -39,6 +40,24 @@ static void ecdsa_end(void *state)
         hsm_ossl_signer_end(&ecdsa->signer);
 }
 
+/* RFC 6979: the nonce comes from key and hash. OpenSSL must know which hash that was. */
+static int start_signing(const hsm_crypt *crypt, EVP_PKEY_CTX *ctx)
+{
+    unsigned nonce_type = 1;
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_uint(OSSL_SIGNATURE_PARAM_NONCE_TYPE, &nonce_type),
+        OSSL_PARAM_construct_end(),
+    };
+    const hsm_hash hash = crypt->mech->hash;
+    const int ret = EVP_PKEY_sign_init(ctx);
+
+    if (ret != 1 || hash == HSM_HASH_NONE || !crypt->crypto->options.is_ecdsa_deterministic)
+        return ret;
+    if (EVP_PKEY_CTX_set_signature_md(ctx, hsm_ossl_of(crypt->crypto)->md[hash]) != 1)
+        return 0;
+    return EVP_PKEY_CTX_set_params(ctx, params);
+}
+
 static hsm_err ecdsa_begin(hsm_crypt *crypt)
 {
     if (state_of(crypt) == NULL)
@@ -51,7 +70,7 @@ static hsm_err ecdsa_begin(hsm_crypt *crypt)
         return HSM_OK;
 
     HSM_TRY(hsm_ossl_signer_renew(&ecdsa->signer, crypt));
-    const int ret = crypt->op == HSM_OP_SIGN ? EVP_PKEY_sign_init(ecdsa->signer.ctx)
+    const int ret = crypt->op == HSM_OP_SIGN ? start_signing(crypt, ecdsa->signer.ctx)
                                              : EVP_PKEY_verify_init(ecdsa->signer.ctx);
     if (ret != 1)
         hsm_ossl_signer_forget(&ecdsa->signer);

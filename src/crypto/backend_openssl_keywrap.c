@@ -1,4 +1,5 @@
-/* AES key wrap: KW (RFC 3394) and KWP (RFC 5649), a whole message at a time.
+/* AES key wrap: KW (RFC 3394), KWP (RFC 5649), and KW over PKCS #7 padding, a whole message at a
+ * time.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_aes.h"
 #include "crypto/backend_openssl_pkey.h"
@@ -77,9 +78,41 @@ static hsm_err wrap_filled(const hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
     return run(crypt, hsm_secret_view(filled), out, HSM_E_CRYPTO);
 }
 
+/* KW over a text padded to whole semiblocks, always by one byte at least (PKCS#11 v3.2,
+ * CKM_AES_KEY_WRAP_PKCS7). */
+static hsm_err wrap_pkcs7(const hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *padded = NULL;
+
+    HSM_CHECK(in.len >= SEMIBLOCK && in.len <= HSM_SECRET_MAX_BYTES - SEMIBLOCK, HSM_E_DATA_LEN);
+    const size_t pad = SEMIBLOCK - in.len % SEMIBLOCK;
+    HSM_TRY(hsm_secret_create(in.len + pad, &padded));
+    memcpy(hsm_secret_data(padded), in.data, in.len);
+    memset(hsm_secret_data(padded) + in.len, (int)pad, pad);
+    return run(crypt, hsm_secret_view(padded), out, HSM_E_CRYPTO);
+}
+
+/* The wrapping is authenticated, so that the padding tells nothing that the sender did not write. */
+static hsm_err unwrap_pkcs7(const hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
+{
+    HSM_TRY(run(crypt, in, out, HSM_E_ENCRYPTED_DATA));
+    HSM_CHECK(out->len >= SEMIBLOCK, HSM_E_ENCRYPTED_DATA);
+    const uint8_t pad = out->data[out->len - 1];
+    unsigned wrong = pad == 0 || pad > SEMIBLOCK;
+
+    for (size_t i = 1; i <= SEMIBLOCK; i++)
+        wrong |= i <= pad && out->data[out->len - i] != pad;
+    HSM_CHECK(wrong == 0, HSM_E_ENCRYPTED_DATA);
+    explicit_bzero(out->data + out->len - pad, pad);
+    out->len -= pad;
+    return HSM_OK;
+}
+
 static hsm_err wrap(const hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
 {
     HSM_CHECK(in.len >= 1 && in.len <= TEXT_MAX_BYTES, HSM_E_DATA_LEN);
+    if (crypt->mech->alg == HSM_ALG_AES_KW_PKCS7)
+        return wrap_pkcs7(crypt, in, out);
     if (is_padded(crypt))
         return run(crypt, in, out, HSM_E_CRYPTO);
     HSM_CHECK(round_up(in.len) >= KW_MIN_BYTES, HSM_E_DATA_LEN);
@@ -95,7 +128,8 @@ static hsm_err unwrap(const hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
 
     HSM_CHECK(in.len >= min_len && in.len % SEMIBLOCK == 0 && in.len <= TEXT_MAX_BYTES,
               HSM_E_ENCRYPTED_DATA_LEN);
-    return run(crypt, in, out, HSM_E_ENCRYPTED_DATA);
+    return crypt->mech->alg == HSM_ALG_AES_KW_PKCS7 ? unwrap_pkcs7(crypt, in, out)
+                                                    : run(crypt, in, out, HSM_E_ENCRYPTED_DATA);
 }
 
 static hsm_err single(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
@@ -107,7 +141,7 @@ static size_t result_len(const hsm_crypt *crypt, size_t in_len, bool is_last)
 {
     (void)is_last;
     if (hsm_op_encrypts(crypt->op))
-        return round_up(in_len) + SEMIBLOCK;
+        return round_up(in_len + (crypt->mech->alg == HSM_ALG_AES_KW_PKCS7)) + SEMIBLOCK;
     return in_len < SEMIBLOCK ? 0 : in_len - SEMIBLOCK;
 }
 

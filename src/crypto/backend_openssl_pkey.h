@@ -11,7 +11,7 @@
 #include "crypto/backend_openssl.h"
 
 /* RSA modulus: the largest key taken, and the smallest when weak RSA is allowed and when not. */
-#define HSM_RSA_MAX_BITS 8192u
+#define HSM_RSA_MAX_BITS 16384u
 #define HSM_RSA_MIN_BITS 2048u
 #define HSM_RSA_WEAK_MIN_BITS 1024u
 #define HSM_RSA_MAX_BYTES (HSM_RSA_MAX_BITS / 8)

@@ -141,6 +141,22 @@ hsm_err hsm_crypto_pbkdf2(hsm_crypto *crypto, hsm_bytes pin, hsm_bytes salt, uin
     return run_kdf(hsm_ossl_of(crypto)->pbkdf2, params, out);
 }
 
+hsm_err hsm_ossl_pbkdf2(hsm_crypto *crypto, const hsm_mech_params *given, hsm_secret *out)
+{
+    static const uint8_t empty[1];
+    unsigned count = given->iterations;
+    const OSSL_PARAM params[] = {
+        text(OSSL_KDF_PARAM_DIGEST, hsm_hash_get(given->hash)->name),
+        octets(OSSL_KDF_PARAM_PASSWORD,
+               given->password.len == 0 ? hsm_bytes_of(empty, 0) : given->password),
+        octets(OSSL_KDF_PARAM_SALT, given->iv),
+        OSSL_PARAM_construct_uint(OSSL_KDF_PARAM_ITER, &count),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return run_kdf(hsm_ossl_of(crypto)->pbkdf2, params, out);
+}
+
 hsm_err hsm_crypto_hkdf(hsm_crypto *crypto, hsm_bytes key, hsm_bytes salt, hsm_bytes info,
                         hsm_secret *out)
 {

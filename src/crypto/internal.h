@@ -36,8 +36,10 @@ struct hsm_key {
 typedef struct hsm_crypt_kept {
     uint32_t tag_bits;
     uint32_t counter_bits;
+    uint64_t data_len;
     uint32_t mac_len; /* of the MAC or digest */
     uint32_t salt_len;
+    uint32_t aes_bits;
     hsm_hash hash;
     hsm_hash mgf_hash;
     size_t iv_len;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/ct.h"
 #include "crypto/internal.h"
 
 #define CHECK_VALUE_BYTES 3
@@ -14,6 +15,9 @@ static const struct {
     bool is_aes; /* else any length */
 } secret_types[] = {
     { CKK_AES, true },
+    { CKK_AES_XTS, false },
+    { CKK_CHACHA20, false },
+    { CKK_HKDF, false },
     { CKK_GENERIC_SECRET, false },
     { CKK_SHA_1_HMAC, false },
     { CKK_SHA224_HMAC, false },
@@ -28,6 +32,22 @@ static const struct {
     { CKK_SHA3_512_HMAC, false },
 };
 
+/* Types of one or two lengths only. */
+static bool fits_type(CK_KEY_TYPE type, size_t len)
+{
+    if (type == CKK_CHACHA20)
+        return len == 32;
+    return type != CKK_AES_XTS || len == 32 || len == 64;
+}
+
+/* The two keys of XTS must differ (SP 800-38E; FIPS 140-3 IG C.I). */
+static bool has_equal_halves(hsm_bytes value)
+{
+    const size_t half = value.len / 2;
+
+    return hsm_ct_equal(hsm_bytes_of(value.data, half), hsm_bytes_of(value.data + half, half));
+}
+
 /* errors  HSM_E_KEY_TYPE, HSM_E_KEY_SIZE */
 static hsm_err check_secret(CK_KEY_TYPE type, size_t len)
 {
@@ -35,7 +55,7 @@ static hsm_err check_secret(CK_KEY_TYPE type, size_t len)
         if (secret_types[i].type != type)
             continue;
         const bool is_aes_len = len == 16 || len == 24 || len == 32;
-        const bool fits = len >= 1 && len <= HSM_SECRET_KEY_MAX_BYTES;
+        const bool fits = len >= 1 && len <= HSM_SECRET_KEY_MAX_BYTES && fits_type(type, len);
 
         return (secret_types[i].is_aes ? is_aes_len : fits) ? HSM_OK : HSM_E_KEY_SIZE;
     }
@@ -48,6 +68,7 @@ static hsm_err create_secret(const hsm_key_parts *parts, hsm_key *key)
 
     HSM_CHECK(value.len > 0, HSM_E_TEMPLATE_INCOMPLETE);
     HSM_TRY(check_secret(parts->key_type, value.len));
+    HSM_CHECK(parts->key_type != CKK_AES_XTS || !has_equal_halves(value), HSM_E_ATTRIBUTE_VALUE);
     HSM_TRY(hsm_secret_dup(value, &key->value));
     key->bits = (uint32_t)value.len * 8;
     return HSM_OK;
@@ -125,6 +146,11 @@ uint32_t hsm_key_bits(const hsm_key *key)
     return key->bits;
 }
 
+hsm_bytes hsm_key_value(const hsm_key *key)
+{
+    return hsm_secret_view(key->value);
+}
+
 CK_KEY_TYPE hsm_key_type(const hsm_key *key)
 {
     return key->key_type;
@@ -189,7 +215,10 @@ static hsm_err generate_secret(hsm_crypto *crypto, const hsm_keygen *request,
     HSM_CHECK(request->bits > 0 && request->bits % 8 == 0, HSM_E_KEY_SIZE);
     HSM_TRY(check_secret(request->key_type, len));
     HSM_TRY(hsm_secret_create(len, &value));
-    HSM_TRY(crypto->backend->random_secret(crypto, hsm_secret_data(value), len));
+    if (request->mech->alg == HSM_ALG_PBKDF2)
+        HSM_TRY(crypto->backend->pbkdf2(crypto, request->params, value));
+    else
+        HSM_TRY(crypto->backend->random_secret(crypto, hsm_secret_data(value), len));
     bundle_secret(out_bundle, request->key_type, HSM_MOVE(value));
     return HSM_OK;
 }

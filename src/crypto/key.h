@@ -61,6 +61,8 @@ HSM_MUST_USE hsm_err hsm_key_check(hsm_key *key);
 
 /* Size in the sense of the mechanism table: modulus, field or value bits. */
 uint32_t hsm_key_bits(const hsm_key *key);
+/* The value of a secret key, borrowed from it; empty for others. */
+hsm_bytes hsm_key_value(const hsm_key *key);
 CK_KEY_TYPE hsm_key_type(const hsm_key *key);
 
 /* Completes a private key's parts: CRT parts of an RSA key that has n, e, d; the public point or
@@ -106,7 +108,8 @@ typedef struct hsm_keygen {
     uint32_t bits;             /* RSA modulus bits; secret keys: bits of the value */
     hsm_bytes public_exponent; /* RSA; empty means 65537 */
     hsm_bytes ec_params;
-    CK_ULONG parameter_set; /* ML-DSA, ML-KEM, SLH-DSA */
+    const hsm_mech_params *params; /* of the mechanism; NULL: it has none */
+    CK_ULONG parameter_set;        /* ML-DSA, ML-KEM, SLH-DSA */
 } hsm_keygen;
 
 /* Makes a key: a secret key's VALUE, or all parts of a pair (private bundle with public parts in

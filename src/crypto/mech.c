@@ -19,7 +19,7 @@
 /* Down to 1024: whether less than 2048 is taken is decided when the key is parsed. */
 #define RSA_KEY                                                                   \
     .key_type = CKK_RSA, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 1024, \
-    .key_max_bits = 8192
+    .key_max_bits = 16384
 #define EC_KEY                                                                  \
     .key_type = CKK_EC, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 224, \
     .key_max_bits = 521, .extra_flags = EC_FLAGS
@@ -81,17 +81,77 @@
                   .key_max_bits = 521, .alg = HSM_ALG_ECDH, .params = HSM_PARAM_ECDH1,             \
                   .approval = HSM_APPROVED, .extra_flags = EC_FLAGS,                               \
     }
+#define ECDH_WRAP_ROW(NAME, KEY, ALT, MIN_BITS, MAX_BITS, FLAGS)                        \
+    {                                                                                   \
+        ID(NAME), .source = "SP 800-56A; RFC 5649; PKCS#11 v3.2, 6.3", .ops = UN_WRAP,  \
+                  .key_type = CKK_##KEY, .key_type_alt = ALT, .key_min_bits = MIN_BITS, \
+                  .key_max_bits = MAX_BITS, .alg = HSM_ALG_ECDH_AES_WRAP,               \
+                  .params = HSM_PARAM_ECDH_AES_WRAP, .approval = HSM_APPROVED,          \
+                  .extra_flags = FLAGS,                                                 \
+    }
 #define AES_CIPHER_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE)           \
     {                                                                      \
         ID(NAME), .source = SOURCE, .ops = EN_DE_CRYPT | UN_WRAP, AES_KEY, \
                   .is_multi_part = IS_MULTI_PART, .alg = HSM_ALG_##ALG,    \
                   .params = HSM_PARAM_##PARAMS, .approval = HSM_APPROVED,  \
     }
+#define XTS_KEY                                                                      \
+    .key_type = CKK_AES_XTS, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 256, \
+    .key_max_bits = 512, .is_size_in_bytes = true
+#define CHACHA20_KEY                                                                  \
+    .key_type = CKK_CHACHA20, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 256, \
+    .key_max_bits = 256, .is_size_in_bytes = true
+#define SECRET_KEY_GEN_ROW(NAME, KEY, SOURCE, APPROVAL)                                 \
+    {                                                                                   \
+        ID(NAME), .source = SOURCE, .ops = HSM_OP_GENERATE, KEY, .alg = HSM_ALG_KEYGEN, \
+                  .params = HSM_PARAM_NONE, .approval = APPROVAL,                       \
+    }
 #define CMAC_ROW(NAME, PARAMS)                                                                 \
     {                                                                                          \
         ID(NAME), .source = "SP 800-38B; PKCS#11 v3.2, AES CMAC", .ops = SIGN_VERIFY, AES_KEY, \
                   .is_multi_part = true, .alg = HSM_ALG_CMAC, .params = HSM_PARAM_##PARAMS,    \
                   .approval = HSM_APPROVED,                                                    \
+    }
+
+#define DERIVE_ROW(NAME, ALG, HASH, SOURCE, APPROVAL)                                       \
+    {                                                                                       \
+        ID(NAME), .source = SOURCE, .ops = HSM_OP_DERIVE, .key_type = HSM_KEY_TYPE_NONE,    \
+                  .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE, .is_size_in_bytes = true, \
+                  .alg = HSM_ALG_##ALG, .hash = HSM_HASH_##HASH, .params = HSM_PARAM_KDF,   \
+                  .approval = APPROVAL,                                                     \
+    }
+#define HASH_DERIVE_ROW(NAME, HASH) \
+    DERIVE_ROW(NAME##_KEY_DERIVATION, HASH_DERIVE, HASH, HASH_DERIVE_SOURCE, HSM_NOT_APPROVED)
+#define HASH_DERIVE_SOURCE "FIPS 180-4; FIPS 202; PKCS#11 v3.2, Hash-based key derivations"
+#define SIMPLE_SOURCE "PKCS#11 v3.2, Miscellaneous simple key derivation mechanisms"
+#define TLS_SOURCE "RFC 5246; RFC 5705; RFC 7627; PKCS#11 v3.2, TLS 1.2"
+#define KBKDF_SOURCE "SP 800-108; PKCS#11 v3.2, SP800-108 key derivation"
+#define TLS_MASTER_ROW(NAME, ALG, MIN_BITS, MAX_BITS)                                         \
+    {                                                                                         \
+        ID(NAME), .source = TLS_SOURCE, .ops = HSM_OP_DERIVE, .key_type = CKK_GENERIC_SECRET, \
+                  .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = MIN_BITS,                \
+                  .key_max_bits = MAX_BITS, .is_size_in_bytes = true, .alg = HSM_ALG_##ALG,   \
+                  .params = HSM_PARAM_KDF, .approval = HSM_APPROVED,                          \
+    }
+#define SHAKE_DERIVE_ROW(NAME, LEN)                                                               \
+    {                                                                                             \
+        ID(NAME), .source = HASH_DERIVE_SOURCE, .ops = HSM_OP_DERIVE,                             \
+                  .key_type = HSM_KEY_TYPE_NONE, .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE,  \
+                  .is_size_in_bytes = true, .alg = HSM_ALG_SHAKE_DERIVE, .params = HSM_PARAM_KDF, \
+                  .result_len = LEN, .approval = HSM_NOT_APPROVED,                                \
+    }
+#define ENCRYPT_DATA_ROW(NAME, ALG)                                                             \
+    {                                                                                           \
+        ID(NAME), .source = "PKCS#11 v3.2, Key derivation by data encryption",                  \
+                  .ops = HSM_OP_DERIVE, AES_KEY, .alg = HSM_ALG_##ALG, .params = HSM_PARAM_KDF, \
+                  .approval = HSM_NOT_APPROVED,                                                 \
+    }
+#define HKDF_ROW(NAME, MAKES_DATA)                                                               \
+    {                                                                                            \
+        ID(NAME), .source = "RFC 5869; SP 800-56C; PKCS#11 v3.2, HKDF", .ops = HSM_OP_DERIVE,    \
+                  .key_type = HSM_KEY_TYPE_NONE, .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE, \
+                  .is_size_in_bytes = true, .alg = HSM_ALG_HKDF, .params = HSM_PARAM_KDF,        \
+                  .makes_data = MAKES_DATA, .approval = HSM_APPROVED,                            \
     }
 
 static const hsm_mech mechs[] = {
@@ -147,7 +207,11 @@ static const hsm_mech mechs[] = {
     RSA_HASHED_ROW(SHA224_RSA_PKCS, SHA224, HSM_APPROVED),
     PSS_ROW(SHA224_RSA_PKCS_PSS, SHA224, true, HSM_APPROVED),
     HASH_ROWS(SHA512_224, SHA512_224, SHA2_SOURCE),
+    HASH_DERIVE_ROW(SHA512_224, SHA512_224),
     HASH_ROWS(SHA512_256, SHA512_256, SHA2_SOURCE),
+    HASH_DERIVE_ROW(SHA512_256, SHA512_256),
+    TLS_MASTER_ROW(TLS12_EXTENDED_MASTER_KEY_DERIVE, TLS12_EXTENDED, 384, 384),
+    TLS_MASTER_ROW(TLS12_EXTENDED_MASTER_KEY_DERIVE_DH, TLS12_EXTENDED, 8, 16384),
     RSA_HASHED_ROW(SHA3_256_RSA_PKCS, SHA3_256, HSM_APPROVED),
     RSA_HASHED_ROW(SHA3_384_RSA_PKCS, SHA3_384, HSM_APPROVED),
     RSA_HASHED_ROW(SHA3_512_RSA_PKCS, SHA3_512, HSM_APPROVED),
@@ -180,6 +244,43 @@ static const hsm_mech mechs[] = {
         .params = HSM_PARAM_NONE,
         .approval = HSM_APPROVED,
     },
+    DERIVE_ROW(CONCATENATE_BASE_AND_KEY, CONCAT_BASE_KEY, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    DERIVE_ROW(CONCATENATE_BASE_AND_DATA, CONCAT_BASE_DATA, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    DERIVE_ROW(CONCATENATE_DATA_AND_BASE, CONCAT_DATA_BASE, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    DERIVE_ROW(XOR_BASE_AND_DATA, XOR_BASE_DATA, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    DERIVE_ROW(EXTRACT_KEY_FROM_KEY, EXTRACT, NONE, SIMPLE_SOURCE, HSM_NOT_APPROVED),
+    HASH_DERIVE_ROW(SHA1, SHA1),
+    HASH_DERIVE_ROW(SHA256, SHA256),
+    HASH_DERIVE_ROW(SHA384, SHA384),
+    HASH_DERIVE_ROW(SHA512, SHA512),
+    HASH_DERIVE_ROW(SHA224, SHA224),
+    HASH_DERIVE_ROW(SHA3_256, SHA3_256),
+    HASH_DERIVE_ROW(SHA3_224, SHA3_224),
+    HASH_DERIVE_ROW(SHA3_384, SHA3_384),
+    HASH_DERIVE_ROW(SHA3_512, SHA3_512),
+    SHAKE_DERIVE_ROW(SHAKE_128_KEY_DERIVATION, 32),
+    SHAKE_DERIVE_ROW(SHAKE_256_KEY_DERIVATION, 64),
+    DERIVE_ROW(SP800_108_COUNTER_KDF, KBKDF_COUNTER, NONE, KBKDF_SOURCE, HSM_APPROVED),
+    DERIVE_ROW(SP800_108_FEEDBACK_KDF, KBKDF_FEEDBACK, NONE, KBKDF_SOURCE, HSM_APPROVED),
+    DERIVE_ROW(SP800_108_DOUBLE_PIPELINE_KDF, KBKDF_PIPELINE, NONE, KBKDF_SOURCE, HSM_APPROVED),
+    {
+        ID(PKCS5_PBKD2),
+        .source = "RFC 8018, 5.2; SP 800-132; PKCS#11 v3.2, Password-based encryption",
+        .ops = HSM_OP_GENERATE,
+        .key_type = HSM_KEY_TYPE_NONE,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        SECRET_SIZE,
+        .is_size_in_bytes = true,
+        .alg = HSM_ALG_PBKDF2,
+        .params = HSM_PARAM_PBKDF2,
+        .approval = HSM_APPROVED,
+    },
+    TLS_MASTER_ROW(TLS12_KDF, TLS12_EXPORTER, 8, 16384),
+    TLS_MASTER_ROW(TLS12_MASTER_KEY_DERIVE, TLS12_MASTER, 384, 384),
+    TLS_MASTER_ROW(TLS12_KEY_AND_MAC_DERIVE, TLS12_KEYS, 384, 384),
+    TLS_MASTER_ROW(TLS12_MASTER_KEY_DERIVE_DH, TLS12_MASTER, 8, 16384),
+    TLS_MASTER_ROW(TLS12_KEY_SAFE_DERIVE, TLS12_SAFE_KEYS, 384, 384),
+    TLS_MASTER_ROW(TLS_KDF, TLS12_EXPORTER, 8, 16384),
     {
         ID(EC_KEY_PAIR_GEN),
         .source = "FIPS 186-5, A.2; PKCS#11 v3.2, 6.3",
@@ -201,6 +302,16 @@ static const hsm_mech mechs[] = {
     ECDSA_ROW(ECDSA_SHA3_512, SHA3_512, true, HSM_APPROVED),
     ECDH_ROW(ECDH1_DERIVE),
     ECDH_ROW(ECDH1_COFACTOR_DERIVE),
+    ECDH_WRAP_ROW(ECDH_AES_KEY_WRAP, EC, CKK_EC_MONTGOMERY, 224, 521, EC_FLAGS),
+    {
+        ID(RSA_AES_KEY_WRAP),
+        .source = "RFC 8017, 7.1; RFC 5649; PKCS#11 v3.2, 6.1",
+        .ops = UN_WRAP,
+        RSA_KEY,
+        .alg = HSM_ALG_RSA_AES_WRAP,
+        .params = HSM_PARAM_RSA_AES_WRAP,
+        .approval = HSM_APPROVED,
+    },
     {
         ID(EC_EDWARDS_KEY_PAIR_GEN),
         .source = "RFC 8032; FIPS 186-5, A.2; PKCS#11 v3.2, 6.3",
@@ -242,6 +353,17 @@ static const hsm_mech mechs[] = {
         .extra_flags = ECX_FLAGS,
     },
     {
+        ID(AES_XTS),
+        .source = "SP 800-38E; IEEE 1619; PKCS#11 v3.2, AES XTS",
+        .ops = EN_DE_CRYPT,
+        XTS_KEY,
+        .is_multi_part = true,
+        .alg = HSM_ALG_AES_XTS,
+        .params = HSM_PARAM_IV16,
+        .approval = HSM_APPROVED,
+    },
+    SECRET_KEY_GEN_ROW(AES_XTS_KEY_GEN, XTS_KEY, "SP 800-38E; PKCS#11 v3.2, AES XTS", HSM_APPROVED),
+    {
         ID(AES_KEY_GEN),
         .source = "FIPS 197; SP 800-133; PKCS#11 v3.2, AES",
         .ops = HSM_OP_GENERATE,
@@ -257,8 +379,40 @@ static const hsm_mech mechs[] = {
     AES_CIPHER_ROW(AES_CTR, AES_CTR, CTR, true, "SP 800-38A, 6.5; PKCS#11 v3.2, AES with counter"),
     AES_CIPHER_ROW(AES_GCM, AES_GCM, GCM, true,
                    "SP 800-38D; PKCS#11 v3.2, Additional AES mechanisms"),
+    AES_CIPHER_ROW(AES_CCM, AES_CCM, CCM, true,
+                   "SP 800-38C; PKCS#11 v3.2, Additional AES mechanisms"),
+    AES_CIPHER_ROW(AES_CTS, AES_CTS, IV16, true,
+                   "SP 800-38A addendum, CBC-CS1; PKCS#11 v3.2, AES CBC with ciphertext stealing"),
     CMAC_ROW(AES_CMAC, NONE),
     CMAC_ROW(AES_CMAC_GENERAL, MAC_LEN),
+    {
+        ID(AES_GMAC),
+        .source = "SP 800-38D; PKCS#11 v3.2, Additional AES mechanisms",
+        .ops = SIGN_VERIFY,
+        AES_KEY,
+        .is_multi_part = true,
+        .alg = HSM_ALG_AES_GMAC,
+        .params = HSM_PARAM_GCM,
+        .approval = HSM_APPROVED,
+    },
+    ENCRYPT_DATA_ROW(AES_ECB_ENCRYPT_DATA, ENCRYPT_DATA_ECB),
+    ENCRYPT_DATA_ROW(AES_CBC_ENCRYPT_DATA, ENCRYPT_DATA_CBC),
+    SECRET_KEY_GEN_ROW(CHACHA20_KEY_GEN, CHACHA20_KEY, "RFC 8439; PKCS#11 v3.2, ChaCha20",
+                       HSM_NOT_APPROVED),
+    {
+        ID(CHACHA20),
+        .source = "RFC 8439, 2.4; PKCS#11 v3.2, ChaCha20",
+        .ops = EN_DE_CRYPT | UN_WRAP,
+        CHACHA20_KEY,
+        .is_multi_part = true,
+        .alg = HSM_ALG_CHACHA20,
+        .params = HSM_PARAM_CHACHA20,
+        .approval = HSM_NOT_APPROVED,
+    },
+    AES_CIPHER_ROW(AES_OFB, AES_OFB, IV16, true, "SP 800-38A, 6.4; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CFB8, AES_CFB8, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CFB128, AES_CFB128, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
+    AES_CIPHER_ROW(AES_CFB1, AES_CFB1, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_KEY_WRAP, AES_KW, KW_IV, false,
                    "SP 800-38F, 6.2; RFC 3394; PKCS#11 v3.2, AES key wrap"),
     /* Deprecated because its older descriptions allowed two paddings; RFC 5649 is the one that
@@ -267,6 +421,8 @@ static const hsm_mech mechs[] = {
                    "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
     AES_CIPHER_ROW(AES_KEY_WRAP_KWP, AES_KWP, KW_IV, false,
                    "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
+    AES_CIPHER_ROW(AES_KEY_WRAP_PKCS7, AES_KW_PKCS7, KW_IV, false,
+                   "SP 800-38F, 6.2; RFC 5652, 6.3; PKCS#11 v3.2, AES key wrap"),
     HMAC_KEY_GEN_ROW(SHA_1_KEY_GEN, SHA_1_HMAC),
     HMAC_KEY_GEN_ROW(SHA224_KEY_GEN, SHA224_HMAC),
     HMAC_KEY_GEN_ROW(SHA256_KEY_GEN, SHA256_HMAC),
@@ -274,6 +430,33 @@ static const hsm_mech mechs[] = {
     HMAC_KEY_GEN_ROW(SHA512_KEY_GEN, SHA512_HMAC),
     HMAC_KEY_GEN_ROW(SHA512_224_KEY_GEN, SHA512_224_HMAC),
     HMAC_KEY_GEN_ROW(SHA512_256_KEY_GEN, SHA512_256_HMAC),
+    {
+        ID(CHACHA20_POLY1305),
+        .source = "RFC 8439, 2.8; PKCS#11 v3.2, ChaCha20/Poly1305",
+        .ops = EN_DE_CRYPT | UN_WRAP,
+        CHACHA20_KEY,
+        .is_multi_part = true,
+        .alg = HSM_ALG_CHACHA20_POLY1305,
+        .params = HSM_PARAM_CHACHA20_POLY1305,
+        .approval = HSM_NOT_APPROVED,
+    },
+    HKDF_ROW(HKDF_DERIVE, false),
+    HKDF_ROW(HKDF_DATA, true),
+    HMAC_KEY_GEN_ROW(HKDF_KEY_GEN, HKDF),
+    ECDH_WRAP_ROW(ECDH_X_AES_KEY_WRAP, EC_MONTGOMERY, HSM_KEY_TYPE_NONE, 255, 448, ECX_FLAGS),
+    ECDH_WRAP_ROW(ECDH_COF_AES_KEY_WRAP, EC, HSM_KEY_TYPE_NONE, 224, 521, EC_FLAGS),
+    {
+        ID(PUB_KEY_FROM_PRIV_KEY),
+        .source = SIMPLE_SOURCE,
+        .ops = HSM_OP_DERIVE,
+        .key_type = HSM_KEY_TYPE_NONE,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        .key_min_bits = 128,
+        .key_max_bits = 16384,
+        .alg = HSM_ALG_PUBLIC_FROM_PRIVATE,
+        .params = HSM_PARAM_NONE,
+        .approval = HSM_APPROVED,
+    },
     COMP_KEM_ROWS,
 };
 
@@ -295,6 +478,15 @@ const hsm_mech *hsm_mech_find(CK_MECHANISM_TYPE id)
         left -= half;
     }
     return low->id == id ? low : NULL;
+}
+
+const hsm_mech *hsm_mech_by_alg(hsm_alg alg)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(mechs); i++) {
+        if (mechs[i].alg == alg)
+            return &mechs[i];
+    }
+    return NULL;
 }
 
 uint32_t hsm_mech_key_min_bits(const struct hsm_crypto *crypto, const hsm_mech *mech)

@@ -54,6 +54,17 @@ typedef enum hsm_alg {
     HSM_ALG_AES_GCM,
     HSM_ALG_AES_KW,
     HSM_ALG_AES_KWP,
+    HSM_ALG_AES_KW_PKCS7,
+    HSM_ALG_AES_CTS,
+    HSM_ALG_AES_XTS,
+    HSM_ALG_AES_OFB,
+    HSM_ALG_AES_CFB1,
+    HSM_ALG_AES_CFB8,
+    HSM_ALG_AES_CFB128,
+    HSM_ALG_AES_CCM,
+    HSM_ALG_AES_GMAC,
+    HSM_ALG_CHACHA20,
+    HSM_ALG_CHACHA20_POLY1305,
     HSM_ALG_RSA_PKCS,
     HSM_ALG_RSA_PSS,
     HSM_ALG_RSA_OAEP,
@@ -61,6 +72,28 @@ typedef enum hsm_alg {
     HSM_ALG_ECDSA,
     HSM_ALG_EDDSA,
     HSM_ALG_ECDH,
+    HSM_ALG_CONCAT_BASE_KEY, /* key derivation (kdf.h) */
+    HSM_ALG_CONCAT_BASE_DATA,
+    HSM_ALG_CONCAT_DATA_BASE,
+    HSM_ALG_XOR_BASE_DATA,
+    HSM_ALG_EXTRACT,
+    HSM_ALG_HASH_DERIVE,
+    HSM_ALG_SHAKE_DERIVE,
+    HSM_ALG_ENCRYPT_DATA_ECB,
+    HSM_ALG_ENCRYPT_DATA_CBC,
+    HSM_ALG_HKDF,
+    HSM_ALG_KBKDF_COUNTER,
+    HSM_ALG_KBKDF_FEEDBACK,
+    HSM_ALG_KBKDF_PIPELINE,
+    HSM_ALG_TLS12_MASTER,
+    HSM_ALG_TLS12_EXTENDED,
+    HSM_ALG_TLS12_KEYS,
+    HSM_ALG_TLS12_SAFE_KEYS,
+    HSM_ALG_TLS12_EXPORTER,
+    HSM_ALG_PUBLIC_FROM_PRIVATE,
+    HSM_ALG_PBKDF2,
+    HSM_ALG_RSA_AES_WRAP,
+    HSM_ALG_ECDH_AES_WRAP,
     HSM_ALG_ML_DSA,
     HSM_ALG_SLH_DSA,
     HSM_ALG_ML_KEM,
@@ -82,6 +115,13 @@ typedef enum hsm_param_shape {
     HSM_PARAM_EDDSA,   /* absent, or CK_EDDSA_PARAMS */
     HSM_PARAM_ECDH1,   /* CK_ECDH1_DERIVE_PARAMS */
 
+    HSM_PARAM_CCM,               /* CK_CCM_PARAMS or CK_CCM_WRAP_PARAMS */
+    HSM_PARAM_CHACHA20,          /* CK_CHACHA20_PARAMS */
+    HSM_PARAM_CHACHA20_POLY1305, /* CK_SALSA20_CHACHA20_POLY1305_PARAMS */
+    HSM_PARAM_KDF,               /* of a derivation: hsm_kdf_read() looks at it */
+    HSM_PARAM_PBKDF2,            /* CK_PKCS5_PBKD2_PARAMS2 */
+    HSM_PARAM_RSA_AES_WRAP,      /* CK_RSA_AES_KEY_WRAP_PARAMS */
+    HSM_PARAM_ECDH_AES_WRAP,     /* CK_ECDH_AES_KEY_WRAP_PARAMS */
     HSM_PARAM_SIGN_CONTEXT,      /* absent, or CK_SIGN_ADDITIONAL_CONTEXT */
     HSM_PARAM_HASH_SIGN_CONTEXT, /* CK_HASH_SIGN_ADDITIONAL_CONTEXT */
 } hsm_param_shape;
@@ -113,6 +153,8 @@ typedef struct hsm_mech {
     hsm_hash hash;
     hsm_param_shape params;
     hsm_approval approval;
+    uint32_t result_len;  /* bytes, where the algorithm leaves it open (SHAKE) */
+    bool makes_data;      /* a derivation whose result is a data object */
     CK_FLAGS extra_flags; /* CKF_EC_... of C_GetMechanismInfo */
 } hsm_mech;
 
@@ -120,6 +162,8 @@ typedef struct hsm_mech {
 const hsm_mech *hsm_mech_table(size_t *out_count);
 /* The row of id, or NULL. O(log n) or better, no allocation, no lock. */
 const hsm_mech *hsm_mech_find(CK_MECHANISM_TYPE id);
+/* The first row of an algorithm that has one: for mechanisms made of others. */
+const hsm_mech *hsm_mech_by_alg(hsm_alg alg);
 
 struct hsm_crypto;
 /* Whether the rules in force (approved mode, PQC off, SHA-1 signing) leave the row usable for `op`.
@@ -146,8 +190,9 @@ uint32_t hsm_mech_key_min_bits(const struct hsm_crypto *crypto, const hsm_mech *
 typedef struct hsm_mech_params {
     hsm_bytes iv;
     hsm_bytes aad;
-    uint32_t tag_bits;     /* GCM: 32 .. 128 */
-    uint32_t counter_bits; /* CTR: 1 .. 128 */
+    uint32_t tag_bits;     /* GCM, CCM, ChaCha20-Poly1305: 32 .. 128 */
+    uint32_t counter_bits; /* CTR: 1 .. 128; ChaCha20: 32 or 64 */
+    uint64_t data_len;     /* CCM: bytes of the text as announced */
     uint32_t mac_len;      /* general MACs: bytes wanted */
     hsm_hash hash;         /* PSS, OAEP, HashML-DSA, HashSLH-DSA; else the row's */
     hsm_hash mgf_hash;
@@ -160,6 +205,10 @@ typedef struct hsm_mech_params {
     hsm_bytes shared_data;
     hsm_bytes public_data; /* empty for encapsulation */
     CK_ULONG hedge;        /* ML-DSA, SLH-DSA: CKH_..., as given (context above) */
+    uint32_t aes_bits;     /* of the temporary key under an asymmetric one */
+    hsm_bytes raw;         /* derivation: the parameter itself */
+    hsm_bytes password;    /* PBKDF2; the salt is iv */
+    uint32_t iterations;   /* PBKDF2 */
 } hsm_mech_params;
 
 /* Reads and checks the parameter of `mechanism` by the row's shape. Unaligned pointers are fine.

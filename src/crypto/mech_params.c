@@ -6,12 +6,14 @@
 #define GCM_IV_MAX_BYTES 128u /* the backend's; SP 800-38D allows more, nobody uses it */
 #define AAD_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define OAEP_LABEL_MAX_BYTES 4096u
-#define PSS_SALT_MAX_BYTES 1024u     /* the longest modulus */
+#define PSS_SALT_MAX_BYTES 2048u     /* the longest modulus */
 #define EDDSA_CONTEXT_MAX_BYTES 255u /* RFC 8032, 5.1 */
 #define SIGN_CONTEXT_MAX_BYTES 255u  /* FIPS 204, 5.2; FIPS 205, 10.2 */
 #define ECDH_SHARED_MAX_BYTES 4096u
 #define ECDH_PUBLIC_MAX_BYTES 256u /* a point, raw or in DER */
 #define AES_BLOCK_BYTES 16u
+#define PASSWORD_MAX_BYTES 4096u /* and of the salt */
+#define PBKDF2_ITERATIONS_MAX 100000000u
 #define KW_IV_BYTES 8u
 #define KWP_IV_BYTES 4u
 
@@ -142,6 +144,68 @@ static hsm_err read_gcm(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *
     return HSM_OK;
 }
 
+/* The form for wrapping, where the nonce may be left to the token. */
+static hsm_err read_ccm_layout(hsm_bytes param, CK_CCM_PARAMS *out)
+{
+    CK_CCM_WRAP_PARAMS wrap;
+
+    if (param.len == sizeof *out)
+        return copy_struct(param, out, sizeof *out);
+    HSM_TRY(copy_struct(param, &wrap, sizeof wrap));
+    HSM_CHECK(wrap.nonceGenerator == CKG_NO_GENERATE, HSM_E_MECHANISM_PARAM);
+    *out = (CK_CCM_PARAMS){ wrap.ulDataLen, wrap.pNonce,   wrap.ulNonceLen,
+                            wrap.pAAD,      wrap.ulAADLen, wrap.ulMACLen };
+    return HSM_OK;
+}
+
+/* The lengths of SP 800-38C, A.1. */
+static hsm_err read_ccm(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_CCM_PARAMS ccm;
+
+    (void)mech;
+    HSM_TRY(read_ccm_layout(param, &ccm));
+    HSM_CHECK(ccm.ulNonceLen >= 7 && ccm.ulMACLen >= 4 && ccm.ulMACLen <= AES_BLOCK_BYTES &&
+                  ccm.ulMACLen % 2 == 0,
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(nested(ccm.pNonce, ccm.ulNonceLen, 13, &out->iv));
+    HSM_TRY(nested(ccm.pAAD, ccm.ulAADLen, AAD_MAX_BYTES, &out->aad));
+    out->tag_bits = (uint32_t)ccm.ulMACLen * 8;
+    out->data_len = ccm.ulDataLen;
+    return HSM_OK;
+}
+
+/* Counter and nonce lie side by side in the cipher's state, 128 bits together (RFC 8439, 2.3; the
+ * original has 64 of each). The nonce is given as iv, the counter as context. */
+static hsm_err read_chacha20(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_CHACHA20_PARAMS chacha;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &chacha, sizeof chacha));
+    HSM_CHECK((chacha.blockCounterBits == 32 && chacha.ulNonceBits == 96) ||
+                  (chacha.blockCounterBits == 64 && chacha.ulNonceBits == 64),
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(nested(chacha.pBlockCounter, chacha.blockCounterBits / 8, 8, &out->context));
+    HSM_TRY(nested(chacha.pNonce, chacha.ulNonceBits / 8, 12, &out->iv));
+    out->counter_bits = (uint32_t)chacha.blockCounterBits;
+    return HSM_OK;
+}
+
+/* The nonce's length is in bits; clients that write 12 mean bytes, and there are no other 12. */
+static hsm_err read_chacha20_poly1305(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS chacha;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &chacha, sizeof chacha));
+    HSM_CHECK(chacha.ulNonceLen == 96 || chacha.ulNonceLen == 12, HSM_E_MECHANISM_PARAM);
+    HSM_TRY(nested(chacha.pNonce, 12, 12, &out->iv));
+    HSM_TRY(nested(chacha.pAAD, chacha.ulAADLen, AAD_MAX_BYTES, &out->aad));
+    out->tag_bits = 128;
+    return HSM_OK;
+}
+
 static hsm_err read_kw_iv(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
 {
     const size_t len = mech->alg == HSM_ALG_AES_KWP ? KWP_IV_BYTES : KW_IV_BYTES;
@@ -233,6 +297,87 @@ static hsm_err read_ecdh1(const hsm_mech *mech, hsm_bytes param, hsm_mech_params
     return HSM_OK;
 }
 
+static hsm_err read_aes_bits(CK_ULONG bits, hsm_mech_params *out)
+{
+    HSM_CHECK(bits == 128 || bits == 192 || bits == 256, HSM_E_MECHANISM_PARAM);
+    out->aes_bits = (uint32_t)bits;
+    return HSM_OK;
+}
+
+static hsm_err read_rsa_aes_wrap(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_RSA_AES_KEY_WRAP_PARAMS wrap;
+
+    HSM_TRY(copy_struct(param, &wrap, sizeof wrap));
+    HSM_CHECK(wrap.pOAEPParams != NULL, HSM_E_MECHANISM_PARAM);
+    HSM_TRY(read_aes_bits(wrap.ulAESKeyBits, out));
+    return read_oaep(mech, hsm_bytes_of(wrap.pOAEPParams, sizeof(CK_RSA_PKCS_OAEP_PARAMS)), out);
+}
+
+static hsm_err read_ecdh_aes_wrap(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_ECDH_AES_KEY_WRAP_PARAMS wrap;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &wrap, sizeof wrap));
+    HSM_CHECK(is_kdf(wrap.kdf) && (wrap.kdf != CKD_NULL || wrap.ulSharedDataLen == 0),
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(
+        nested(wrap.pSharedData, wrap.ulSharedDataLen, ECDH_SHARED_MAX_BYTES, &out->shared_data));
+    out->kdf = wrap.kdf;
+    return read_aes_bits(wrap.ulAESKeyBits, out);
+}
+
+/* Read where the derivation runs (mech_kdf.c). */
+static hsm_err read_kdf(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    (void)mech;
+    out->raw = param;
+    return HSM_OK;
+}
+
+static hsm_err find_pbkdf2_hash(CK_ULONG prf, hsm_hash *out_hash)
+{
+    static const struct {
+        CK_ULONG prf;
+        hsm_hash hash;
+    } prfs[] = {
+        { CKP_PKCS5_PBKD2_HMAC_SHA1, HSM_HASH_SHA1 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA224, HSM_HASH_SHA224 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA256, HSM_HASH_SHA256 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA384, HSM_HASH_SHA384 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA512, HSM_HASH_SHA512 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA512_224, HSM_HASH_SHA512_224 },
+        { CKP_PKCS5_PBKD2_HMAC_SHA512_256, HSM_HASH_SHA512_256 },
+    };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(prfs); i++) {
+        if (prfs[i].prf == prf) {
+            *out_hash = prfs[i].hash;
+            return HSM_OK;
+        }
+    }
+    return HSM_E_MECHANISM_PARAM;
+}
+
+static hsm_err read_pbkdf2(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_PKCS5_PBKD2_PARAMS2 pbkdf2;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &pbkdf2, sizeof pbkdf2));
+    HSM_CHECK(pbkdf2.saltSource == CKZ_SALT_SPECIFIED && pbkdf2.ulSaltSourceDataLen >= 1 &&
+                  pbkdf2.iterations >= 1 && pbkdf2.iterations <= PBKDF2_ITERATIONS_MAX &&
+                  pbkdf2.pPrfData == NULL && pbkdf2.ulPrfDataLen == 0,
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(find_pbkdf2_hash(pbkdf2.prf, &out->hash));
+    HSM_TRY(
+        nested(pbkdf2.pSaltSourceData, pbkdf2.ulSaltSourceDataLen, PASSWORD_MAX_BYTES, &out->iv));
+    HSM_TRY(nested(pbkdf2.pPassword, pbkdf2.ulPasswordLen, PASSWORD_MAX_BYTES, &out->password));
+    out->iterations = (uint32_t)pbkdf2.iterations;
+    return HSM_OK;
+}
+
 static hsm_err read_sign_context(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
 {
     CK_SIGN_ADDITIONAL_CONTEXT sign;
@@ -278,6 +423,13 @@ static const reader readers[] = {
     [HSM_PARAM_MAC_LEN] = read_mac_len,
     [HSM_PARAM_PSS] = read_pss,
     [HSM_PARAM_OAEP] = read_oaep,
+    [HSM_PARAM_RSA_AES_WRAP] = read_rsa_aes_wrap,
+    [HSM_PARAM_ECDH_AES_WRAP] = read_ecdh_aes_wrap,
+    [HSM_PARAM_KDF] = read_kdf,
+    [HSM_PARAM_PBKDF2] = read_pbkdf2,
+    [HSM_PARAM_CCM] = read_ccm,
+    [HSM_PARAM_CHACHA20] = read_chacha20,
+    [HSM_PARAM_CHACHA20_POLY1305] = read_chacha20_poly1305,
     [HSM_PARAM_EDDSA] = read_eddsa,
     [HSM_PARAM_ECDH1] = read_ecdh1,
     [HSM_PARAM_SIGN_CONTEXT] = read_sign_context,

@@ -1,32 +1,11 @@
-/* Authenticated wrapping, signatures given first, and asynchronous functions
- * (PKCS#11 v3.2, 5.15, 5.18 and 5.21): not offered by this token.
+/* Authenticated wrapping and asynchronous functions (PKCS#11 v3.2, 5.18 and 5.21):
+ * not offered by this token.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11_abi/abi.h"
 
 /* The signatures are the standard's; nothing is read. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 /* NOLINTBEGIN(misc-unused-parameters) */
-
-CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
-                            CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pSignature, CK_ULONG ulSignatureLen)
-{
-    return abi_unserved();
-}
-
-CK_RV C_VerifySignature(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen)
-{
-    return abi_unserved();
-}
-
-CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pPart, CK_ULONG ulPartLen)
-{
-    return abi_unserved();
-}
-
-CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE hSession)
-{
-    return abi_unserved();
-}
 
 CK_RV C_AsyncComplete(CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName,
                       CK_ASYNC_DATA_PTR pResult)

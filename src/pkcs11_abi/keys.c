@@ -160,13 +160,12 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
     CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
     hsm_derive_request request = { .mechanism = &mechanism, .base_key = hBaseKey };
     hsm_err err = hsm_core_session(core, hSession, &session);
-    if (err == HSM_OK && phKey == NULL)
-        err = HSM_E_ARG;
+    request.has_no_handle = phKey == NULL;
     if (err == HSM_OK)
         err = read_both(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
     if (err == HSM_OK) {
         request.tmpl = &tmpl.view;
         err = hsm_core_derive_key(core, session, &request, &handle);
     }
-    return abi_put(err, &handle, sizeof handle, phKey);
+    return phKey == NULL ? abi_rv(err) : abi_put(err, &handle, sizeof handle, phKey);
 }

@@ -29,10 +29,12 @@ typedef enum hsm_op_slot {
 typedef struct hsm_operation {
     const hsm_mech *mech; /* of the last operation: asked for again, it need not be found */
     bool is_open;
-    bool needs_login;        /* CKA_ALWAYS_AUTHENTICATE: until C_Login(context specific) */
-    bool must_forget;        /* at its end: a logout came while it was open */
-    hsm_crypt *crypt;        /* made on first use */
-    hsm_object *object;      /* the key, one reference; NULL for digests */
+    bool needs_login;   /* CKA_ALWAYS_AUTHENTICATE: until C_Login(context specific) */
+    bool must_forget;   /* at its end: a logout came while it was open */
+    hsm_crypt *crypt;   /* made on first use */
+    hsm_object *object; /* the key, one reference; NULL for digests */
+    bool has_signature; /* VERIFY: it was given at the start, in `signature` */
+    hsm_buf signature;
     CK_OBJECT_HANDLE handle; /* under which the caller knows it */
 } hsm_operation;
 

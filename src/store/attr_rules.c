@@ -56,6 +56,8 @@ static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
         return !is_signing; /* key agreement only */
     if (key_type == CKK_RSA || key_type == CKK_AES)
         return true;
+    if (key_type == CKK_AES_XTS || key_type == CKK_CHACHA20)
+        return !is_signing;
     return !is_sealing; /* secret keys for HMAC; elliptic curves have no such default */
 }
 

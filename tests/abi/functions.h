@@ -104,10 +104,10 @@
     X(C_MessageVerifyFinal, 3_0, "-")          \
     X(C_EncapsulateKey, 3_2, "hmotnrqq")       \
     X(C_DecapsulateKey, 3_2, "hmotnilq")       \
-    X(C_VerifySignatureInit, 3_2, "-----")     \
-    X(C_VerifySignature, 3_2, "---")           \
-    X(C_VerifySignatureUpdate, 3_2, "---")     \
-    X(C_VerifySignatureFinal, 3_2, "-")        \
+    X(C_VerifySignatureInit, 3_2, "hcoil")     \
+    X(C_VerifySignature, 3_2, "hil")           \
+    X(C_VerifySignatureUpdate, 3_2, "hil")     \
+    X(C_VerifySignatureFinal, 3_2, "h")        \
     X(C_GetSessionValidationFlags, 3_2, "hVq") \
     X(C_AsyncComplete, 3_2, "---")             \
     X(C_AsyncGetID, 3_2, "---")                \

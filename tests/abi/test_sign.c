@@ -308,9 +308,56 @@ static void wrong_keys_and_uses(void)
     CHECK_EQ(p11->C_SignInit(fix.session, &ecdsa, ec.private_key), CKR_KEY_FUNCTION_NOT_PERMITTED);
 }
 
+/* The signature comes first; whole, in parts, wrong, cancelled, and not mixed with the other way. */
+static void signature_first(void)
+{
+    FIXTURE(fix);
+    CK_MECHANISM mechanism = { CKM_ECDSA_SHA256, NULL, 0 };
+    CK_BYTE signature[64];
+    CK_ULONG len = sizeof signature;
+    const CK_SESSION_HANDLE h = fix.session;
+
+    if (p11_3 == NULL)
+        SKIP("no 3.2 functions");
+    const pair keys = generate_pair(h, &p_256, false, "pair");
+    CHECK_EQ(sign(h, &mechanism, keys.private_key, signature, &len), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureInit(h, &mechanism, keys.public_key, signature, len), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureInit(h, &mechanism, keys.public_key, signature, len),
+             CKR_OPERATION_ACTIVE);
+    CHECK_EQ(p11_3->C_VerifySignature(h, message, MESSAGE_LEN), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignature(h, message, MESSAGE_LEN), CKR_OPERATION_NOT_INITIALIZED);
+
+    CASE("in parts");
+    CHECK_EQ(p11_3->C_VerifySignatureInit(h, &mechanism, keys.public_key, signature, len), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureUpdate(h, message, 10), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureUpdate(h, message + 10, MESSAGE_LEN - 10), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureFinal(h), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureFinal(h), CKR_OPERATION_NOT_INITIALIZED);
+
+    CASE("another message, a short signature");
+    CHECK_EQ(p11_3->C_VerifySignatureInit(h, &mechanism, keys.public_key, signature, len), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignature(h, message, MESSAGE_LEN - 1), CKR_SIGNATURE_INVALID);
+    CHECK_EQ(p11_3->C_VerifySignatureInit(h, &mechanism, keys.public_key, signature, 63), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignature(h, message, MESSAGE_LEN), CKR_SIGNATURE_LEN_RANGE);
+
+    CASE("cancelled, and left open when the session closes");
+    CHECK_EQ(p11_3->C_VerifySignatureInit(h, &mechanism, keys.public_key, signature, len), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureInit(h, NULL, 0, NULL, 0), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureFinal(h), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_EQ(p11->C_VerifyInit(h, &mechanism, keys.public_key), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignature(h, message, MESSAGE_LEN), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_EQ(p11->C_Verify(h, message, MESSAGE_LEN, signature, len), CKR_OK);
+    CHECK_EQ(p11_3->C_VerifySignatureInit(h, &mechanism, keys.public_key, signature, len), CKR_OK);
+    CHECK_EQ(p11->C_Verify(h, message, MESSAGE_LEN, signature, len), CKR_OPERATION_NOT_INITIALIZED);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(signatures_verify_here_and_elsewhere), CHECK_TEST(macs_have_published_values),
-    CHECK_TEST(ed25519_has_published_values),         CHECK_TEST(ecdsa_accepts_published_values),
-    CHECK_TEST(recovery_gives_the_data_back),         CHECK_TEST(wrong_keys_and_uses),
+    CHECK_TEST(signature_first),
+    CHECK_TEST(signatures_verify_here_and_elsewhere),
+    CHECK_TEST(macs_have_published_values),
+    CHECK_TEST(ed25519_has_published_values),
+    CHECK_TEST(ecdsa_accepts_published_values),
+    CHECK_TEST(recovery_gives_the_data_back),
+    CHECK_TEST(wrong_keys_and_uses),
 };
 CHECK_MAIN(tests)

@@ -93,6 +93,9 @@ def verify_ecdsa(public, signature, message):
 
 def test_information(client):
     assert client.library.getInfo().libraryVersion
+    # This library knows no mechanism that is younger than itself, and stops at one.
+    for number in range(0x5000):
+        PyKCS11.CKM.setdefault(number, hex(number))
     assert "CKM_RSA_PKCS" in client.library.getMechanismList(client.slot)
     info = client.library.getMechanismInfo(client.slot, "CKM_RSA_PKCS")
     assert info.ulMinKeySize <= 2048 <= info.ulMaxKeySize

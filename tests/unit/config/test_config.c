@@ -34,6 +34,7 @@ static void defaults_are_the_documented_ones(void)
     CHECK_STR(config->algorithms.crypto_backend, "openssl");
     CHECK_THAT(!config->algorithms.fips_approved_only && config->algorithms.enable_pqc);
     CHECK_THAT(!config->algorithms.allow_weak_rsa && !config->algorithms.allow_sha1_signing);
+    CHECK_THAT(!config->algorithms.deterministic_ecdsa);
     CHECK_THAT(config->audit.enabled);
     CHECK_EQ(config->audit.log_level, HSM_AUDIT_ALL);
     CHECK_EQ(config->audit.durability, HSM_AUDIT_SYNC);

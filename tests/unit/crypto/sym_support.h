@@ -58,6 +58,9 @@ typedef struct param {
     CK_MECHANISM mechanism;
     CK_GCM_PARAMS gcm;
     CK_AES_CTR_PARAMS ctr;
+    CK_CCM_PARAMS ccm;
+    CK_CHACHA20_PARAMS chacha20;
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS poly1305;
     CK_ULONG mac_len;
 } param;
 
@@ -70,6 +73,26 @@ static inline void param_gcm(param *p, blob *iv, blob *aad, CK_ULONG tag_bits)
 {
     p->gcm = (CK_GCM_PARAMS){ iv->data, iv->len, iv->len * 8, aad->data, aad->len, tag_bits };
     p->mechanism = (CK_MECHANISM){ CKM_AES_GCM, &p->gcm, sizeof p->gcm };
+}
+
+static inline void param_ccm(param *p, blob *nonce, blob *aad, CK_ULONG data_len, CK_ULONG mac_len)
+{
+    p->ccm = (CK_CCM_PARAMS){ data_len, nonce->data, nonce->len, aad->data, aad->len, mac_len };
+    p->mechanism = (CK_MECHANISM){ CKM_AES_CCM, &p->ccm, sizeof p->ccm };
+}
+
+/* iv: 4 bytes of counter, 12 of nonce. */
+static inline void param_chacha20(param *p, blob *iv)
+{
+    p->chacha20 = (CK_CHACHA20_PARAMS){ iv->data, 32, iv->data + 4, 96 };
+    p->mechanism = (CK_MECHANISM){ CKM_CHACHA20, &p->chacha20, sizeof p->chacha20 };
+}
+
+static inline void param_chacha20_poly1305(param *p, blob *nonce, blob *aad)
+{
+    p->poly1305 =
+        (CK_SALSA20_CHACHA20_POLY1305_PARAMS){ nonce->data, nonce->len * 8, aad->data, aad->len };
+    p->mechanism = (CK_MECHANISM){ CKM_CHACHA20_POLY1305, &p->poly1305, sizeof p->poly1305 };
 }
 
 static inline void param_ctr(param *p, CK_ULONG bits, const blob *counter)

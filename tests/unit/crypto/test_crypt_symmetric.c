@@ -1,7 +1,7 @@
 /* Ciphers: known answers, every split into parts, places of input and output, lengths, errors.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "sym_support.h"
-#include "vectors_cipher.h"
+#include "vectors_modes.h"
 
 /* A vector with its key and parameter ready. */
 typedef struct prepared {
@@ -21,13 +21,19 @@ static void prepare(hsm_crypto *crypto, const cipher_vector *v, prepared *p)
     p->sealed = unhex(v->sealed);
     if (v->mech == CKM_AES_GCM)
         param_gcm(&p->param, &p->iv, &p->aad, 128);
+    else if (v->mech == CKM_AES_CCM)
+        param_ccm(&p->param, &p->iv, &p->aad, p->plain.len, p->sealed.len - p->plain.len);
+    else if (v->mech == CKM_CHACHA20)
+        param_chacha20(&p->param, &p->iv);
+    else if (v->mech == CKM_CHACHA20_POLY1305)
+        param_chacha20_poly1305(&p->param, &p->iv, &p->aad);
     else if (v->mech == CKM_AES_CTR) {
         const blob counter = unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
 
         param_ctr(&p->param, 128, &counter);
     } else
         param_plain(&p->param, v->mech, &p->iv);
-    p->key = secret_key(crypto, CKK_AES, view(&p->key_value));
+    p->key = secret_key(crypto, hsm_mech_find(v->mech)->key_type, view(&p->key_value));
     p->takes_parts = hsm_mech_find(v->mech)->is_multi_part;
 }
 
@@ -38,11 +44,14 @@ static void for_each(void (*check)(hsm_crypt *crypt, const cipher_vector *v, pre
     hsm_crypt *crypt = NULL;
 
     REQUIRE_OK(hsm_crypt_create(crypto, &crypt));
-    for (size_t i = 0; i < HSM_ARRAY_LEN(cipher_vectors); i++) {
+    for (size_t i = 0; i < HSM_ARRAY_LEN(cipher_vectors) + HSM_ARRAY_LEN(mode_vectors); i++) {
+        const cipher_vector *v = i < HSM_ARRAY_LEN(cipher_vectors)
+                                     ? &cipher_vectors[i]
+                                     : &mode_vectors[i - HSM_ARRAY_LEN(cipher_vectors)];
         prepared p = { 0 };
 
-        prepare(crypto, &cipher_vectors[i], &p);
-        check(crypt, &cipher_vectors[i], &p);
+        prepare(crypto, v, &p);
+        check(crypt, v, &p);
         hsm_crypt_end(crypt);
         hsm_key_destroy(p.key);
     }
@@ -234,12 +243,19 @@ static void every_room(void)
     for_each(rooms_of);
 }
 
+/* Nothing comes out before the end, whose length is then known exactly. */
+static bool gathers(CK_MECHANISM_TYPE mech)
+{
+    return mech == CKM_AES_GCM || mech == CKM_AES_CCM || mech == CKM_AES_CTS ||
+           mech == CKM_AES_XTS || mech == CKM_CHACHA20_POLY1305;
+}
+
 /* The end of a decryption in parts is not lost when the room was too small for it. */
 static void late_final_of(hsm_crypt *crypt, const cipher_vector *v, prepared *p)
 {
     blob got;
 
-    if (!p->takes_parts || !v->is_valid || v->mech == CKM_AES_GCM)
+    if (!p->takes_parts || !v->is_valid || gathers(v->mech))
         return;
     CHECK_OK(begin(crypt, HSM_OP_DECRYPT, &p->param, p->key));
     hsm_out out = hsm_out_of(got.data, BLOB_BYTES);
@@ -269,7 +285,9 @@ static void late_final(void)
 static void flips_of(hsm_crypt *crypt, const cipher_vector *v, prepared *p)
 {
     const bool is_authentic = v->mech == CKM_AES_GCM || v->mech == CKM_AES_KEY_WRAP ||
-                              v->mech == CKM_AES_KEY_WRAP_KWP || v->mech == CKM_AES_KEY_WRAP_PAD;
+                              v->mech == CKM_AES_KEY_WRAP_KWP || v->mech == CKM_AES_KEY_WRAP_PAD ||
+                              v->mech == CKM_AES_KEY_WRAP_PKCS7 || v->mech == CKM_AES_CCM ||
+                              v->mech == CKM_CHACHA20_POLY1305;
     static const uint8_t zeros[BLOB_BYTES];
 
     if (!is_authentic || !v->is_valid)
@@ -325,6 +343,12 @@ static const struct {
     { "KW of a key, too short", CKM_AES_KEY_WRAP, HSM_OP_WRAP, 8, HSM_E_DATA_LEN },
     { "KW back, short", CKM_AES_KEY_WRAP, HSM_OP_UNWRAP, 16, HSM_E_ENCRYPTED_DATA_LEN },
     { "KW back, part", CKM_AES_KEY_WRAP, HSM_OP_UNWRAP, 25, HSM_E_ENCRYPTED_DATA_LEN },
+    { "PKCS7, short", CKM_AES_KEY_WRAP_PKCS7, HSM_OP_WRAP, 7, HSM_E_DATA_LEN },
+    { "PKCS7 back, wrong", CKM_AES_KEY_WRAP_PKCS7, HSM_OP_UNWRAP, 24, HSM_E_ENCRYPTED_DATA },
+    { "CTS, less than a block", CKM_AES_CTS, HSM_OP_ENCRYPT, 15, HSM_E_DATA_LEN },
+    { "CTS back, less than a block", CKM_AES_CTS, HSM_OP_DECRYPT, 0, HSM_E_ENCRYPTED_DATA_LEN },
+    { "OFB, nothing", CKM_AES_OFB, HSM_OP_ENCRYPT, 0, HSM_OK },
+    { "CFB8, any", CKM_AES_CFB8, HSM_OP_DECRYPT, 5, HSM_OK },
     { "KWP, nothing", CKM_AES_KEY_WRAP_KWP, HSM_OP_WRAP, 0, HSM_E_DATA_LEN },
     { "KWP, one byte", CKM_AES_KEY_WRAP_KWP, HSM_OP_WRAP, 1, HSM_OK },
     { "KWP back, short", CKM_AES_KEY_WRAP_KWP, HSM_OP_UNWRAP, 8, HSM_E_ENCRYPTED_DATA_LEN },
@@ -350,7 +374,7 @@ static void lengths(void)
         if (id == CKM_AES_GCM)
             param_gcm(&p, &iv, &aad, 128);
         else
-            param_plain(&p, id, id == CKM_AES_CBC || id == CKM_AES_CBC_PAD ? &iv : &none);
+            param_plain(&p, id, hsm_mech_find(id)->params == HSM_PARAM_IV16 ? &iv : &none);
         CHECK_OK(begin(crypt, length_cases[i].op, &p, key));
         CHECK_ERR(single(crypt, view(&in), &out), length_cases[i].want);
         hsm_crypt_end(crypt);

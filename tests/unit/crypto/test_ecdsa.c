@@ -260,14 +260,42 @@ static void parts_and_whole_agree(void)
     pair_clear(&p);
 }
 
+/* RFC 6979, A.2.5: P-256 with SHA-256, "sample". */
+static void deterministic_nonce(void)
+{
+    const hsm_crypto_options options = { .backend = "openssl", .is_ecdsa_deterministic = true };
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = NULL;
+    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
+    hsm_crypt *crypt = NULL;
+    blob value, want, got, again;
+
+    REQUIRE_OK(hsm_crypto_create(&options, &crypto));
+    REQUIRE_OK(hsm_crypt_create(crypto, &crypt));
+    const hsm_key_parts parts = curve_parts(
+        CKO_PRIVATE_KEY, curve_named("P-256"),
+        unhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721", &value),
+        hsm_bytes_none());
+    CHECK_OK(hsm_key_create(crypto, &parts, &key));
+    unhex("efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+          "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+          &want);
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(whole(crypt, HSM_OP_SIGN, CKM_ECDSA_SHA256, NULL, key, hsm_bytes_of_text("sample"),
+                       &got));
+        CHECK_BYTES(got.data, got.len, want.data, want.len);
+    }
+    CASE("a hash without a name is signed with a random nonce");
+    CHECK_OK(whole(crypt, HSM_OP_SIGN, CKM_ECDSA, NULL, key, hsm_bytes_of(want.data, 32), &got));
+    CHECK_OK(whole(crypt, HSM_OP_SIGN, CKM_ECDSA, NULL, key, hsm_bytes_of(want.data, 32), &again));
+    CHECK_THAT(!hsm_bytes_equal(view(&got), view(&again)));
+    hsm_crypt_destroy(crypt);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(published_signatures),
-    CHECK_TEST(every_row_on_every_curve),
-    CHECK_TEST(values_out_of_range_are_refused),
-    CHECK_TEST(raw_input_is_cut_to_the_order),
-    CHECK_TEST(length_rules_keep_the_operation),
-    CHECK_TEST(contexts_follow_their_key),
-    CHECK_TEST(parts_and_whole_agree),
+    CHECK_TEST(deterministic_nonce),           CHECK_TEST(published_signatures),
+    CHECK_TEST(every_row_on_every_curve),      CHECK_TEST(values_out_of_range_are_refused),
+    CHECK_TEST(raw_input_is_cut_to_the_order), CHECK_TEST(length_rules_keep_the_operation),
+    CHECK_TEST(contexts_follow_their_key),     CHECK_TEST(parts_and_whole_agree),
 };
 
 CHECK_MAIN(tests)

@@ -85,7 +85,7 @@ static const struct {
     hsm_err want;
 } keygen_cases[] = {
     { "1016 bits", 1016, "", HSM_E_KEY_SIZE },
-    { "8200 bits", 8200, "", HSM_E_KEY_SIZE },
+    { "16392 bits", 16392, "", HSM_E_KEY_SIZE },
     { "no bits", 0, "", HSM_E_KEY_SIZE },
     { "most bits there are", UINT32_MAX, "", HSM_E_KEY_SIZE },
     { "bits that are not bytes", 1025, "", HSM_E_KEY_SIZE },
@@ -354,7 +354,7 @@ static void needed_parts_and_sizes(void)
     parts.key_class = CKO_PUBLIC_KEY;
     CHECK_ERR(hsm_key_create(crypto, &parts, &key), HSM_E_TEMPLATE_INCOMPLETE);
 
-    CASE("8192 bits are the most");
+    CASE("16384 bits are the most");
     parts = only(&p.bundle.parts, BIT(HSM_PART_PUBLIC_EXPONENT));
     parts.key_class = CKO_PUBLIC_KEY;
     parts.part[HSM_PART_MODULUS] = hsm_bytes_of(long_number, HSM_RSA_MAX_BYTES);

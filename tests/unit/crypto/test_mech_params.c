@@ -203,10 +203,10 @@ static const struct {
       HSM_E_MECHANISM_PARAM },
     { "no MGF", CKM_RSA_PKCS_PSS, { CKM_SHA256, 0, 32 }, HSM_E_MECHANISM_PARAM },
     { "MGF unknown", CKM_RSA_PKCS_PSS, { CKM_SHA256, ~0UL, 32 }, HSM_E_MECHANISM_PARAM },
-    { "longest salt", CKM_RSA_PKCS_PSS, { CKM_SHA256, CKG_MGF1_SHA256, 1024 }, HSM_OK },
+    { "longest salt", CKM_RSA_PKCS_PSS, { CKM_SHA256, CKG_MGF1_SHA256, 2048 }, HSM_OK },
     { "salt too long",
       CKM_RSA_PKCS_PSS,
-      { CKM_SHA256, CKG_MGF1_SHA256, 1025 },
+      { CKM_SHA256, CKG_MGF1_SHA256, 2049 },
       HSM_E_MECHANISM_PARAM },
 };
 

@@ -1,0 +1,38 @@
+/* What the files about derivation share.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CORE_DERIVE_H
+#define HSM_CORE_DERIVE_H
+
+#include "core/internal.h"
+#include "crypto/kdf.h"
+
+/* What a derived object takes over. */
+typedef struct hsm_derive_start {
+    const hsm_object *base;
+    const hsm_template *tmpl;     /* the caller's */
+    const hsm_attr *forced;       /* agreed with, or given where the template is silent */
+    size_t forced_count;          /* at most HSM_DERIVE_FORCED_MAX */
+    CK_OBJECT_CLASS object_class; /* where neither template says: CKO_SECRET_KEY ... */
+    CK_KEY_TYPE key_type;         /* HSM_KEY_TYPE_NONE: must be said */
+} hsm_derive_start;
+#define HSM_DERIVE_FORCED_MAX 8u
+
+/* A draft from the caller's template, the base key's CKA_DERIVE_TEMPLATE and the rest of start, for
+ * a session that may write it. errors HSM_E_TEMPLATE_..., HSM_E_ATTRIBUTE_..., HSM_E_NOT_LOGGED_IN,
+ * HSM_E_SESSION_READ_ONLY */
+HSM_MUST_USE hsm_err hsm_core_derive_draft(hsm_core *core, hsm_session *session,
+                                           const hsm_derive_start *start, hsm_draft **out_draft);
+/* Gives the draft of a secret key its value, and what follows from it. */
+HSM_MUST_USE hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, hsm_bytes value,
+                                            const hsm_provenance *provenance);
+
+/* Derivations that hsm_kdf_run() computes. */
+HSM_MUST_USE hsm_err hsm_core_derive_secrets(hsm_core *core, hsm_session *session,
+                                             const hsm_derive_request *request, hsm_object *base,
+                                             CK_OBJECT_HANDLE *out_key);
+/* The public key of a private one. */
+HSM_MUST_USE hsm_err hsm_core_derive_public(hsm_core *core, hsm_session *session,
+                                            const hsm_derive_request *request, hsm_object *base,
+                                            CK_OBJECT_HANDLE *out_key);
+
+#endif

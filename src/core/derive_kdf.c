@@ -1,0 +1,372 @@
+/* Deriving one or more secret keys, or data, from a secret key.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/derive.h"
+
+/* The places of one TLS 1.2 key block (RFC 5246, 6.3), in its order. */
+enum {
+    TLS_CLIENT_MAC,
+    TLS_SERVER_MAC,
+    TLS_CLIENT_KEY,
+    TLS_SERVER_KEY,
+    TLS_KEYS,
+    TLS_CLIENT_IV = TLS_KEYS,
+    TLS_SERVER_IV,
+    TLS_PARTS
+};
+#define TLS_MASTER_BYTES 48u
+
+/* One call of C_DeriveKey. */
+typedef struct job {
+    hsm_core *core;
+    hsm_session *session;
+    hsm_object *base;
+    hsm_key *key;
+    const hsm_mech *mech;
+    hsm_kdf kdf;
+    hsm_object *others[HSM_KDF_HANDLES_MAX];
+    hsm_draft *drafts[HSM_KDF_KEYS_MAX];
+    hsm_kdf_slice slices[HSM_KDF_KEYS_MAX];
+    CK_OBJECT_HANDLE handles[HSM_KDF_KEYS_MAX];
+    size_t count;
+    hsm_provenance provenance;
+} job;
+
+static void job_clear(job *j)
+{
+    for (size_t i = 0; i < HSM_KDF_HANDLES_MAX; i++)
+        hsm_object_release(j->others[i]);
+    for (size_t i = 0; i < HSM_KDF_KEYS_MAX; i++)
+        hsm_draft_destroy(j->drafts[i]);
+}
+
+/* A key that a parameter names must be fit to be a base key itself. */
+static hsm_err open_other(job *j, size_t i)
+{
+    hsm_key *key = NULL;
+    const hsm_err err = hsm_core_object(j->core, j->session, j->kdf.handles[i], &j->others[i]);
+
+    HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
+    HSM_TRY(err);
+    HSM_CHECK(j->others[i]->object_class == CKO_SECRET_KEY, HSM_E_KEY_HANDLE);
+    HSM_CHECK((j->others[i]->usages & HSM_OP_DERIVE) != 0, HSM_E_KEY_FUNCTION);
+    HSM_TRY(hsm_core_key(j->core, j->others[i], &key));
+    j->kdf.values[i] = hsm_key_value(key);
+    return HSM_OK;
+}
+
+static bool all_have(const job *j, CK_ATTRIBUTE_TYPE type, bool fallback)
+{
+    bool all = hsm_object_bool(j->base, type, fallback);
+
+    for (size_t i = 0; i < j->kdf.handle_count; i++)
+        all &= hsm_object_bool(j->others[i], type, fallback);
+    return all;
+}
+
+static bool any_has(const job *j, CK_ATTRIBUTE_TYPE type, bool fallback)
+{
+    bool any = hsm_object_bool(j->base, type, fallback);
+
+    for (size_t i = 0; i < j->kdf.handle_count; i++)
+        any |= hsm_object_bool(j->others[i], type, fallback);
+    return any;
+}
+
+static hsm_err open_job(job *j, const CK_MECHANISM *mechanism)
+{
+    const hsm_key_use use = { .mechanism = mechanism, .op = HSM_OP_DERIVE, .object = j->base };
+    hsm_mech_params params;
+
+    HSM_TRY(hsm_core_admit(j->core, &use, &j->mech, &params, &j->key));
+    HSM_CHECK(j->base->object_class == CKO_SECRET_KEY, HSM_E_KEY_TYPE);
+    HSM_TRY(hsm_kdf_read(j->mech, params.raw, &j->kdf));
+    for (size_t i = 0; i < j->kdf.handle_count; i++)
+        HSM_TRY(open_other(j, i));
+    j->provenance = (hsm_provenance){
+        .mechanism = CK_UNAVAILABLE_INFORMATION,
+        .may_be_always_sensitive = all_have(j, CKA_ALWAYS_SENSITIVE, false),
+        .may_be_never_extractable = all_have(j, CKA_NEVER_EXTRACTABLE, false),
+    };
+    return HSM_OK;
+}
+
+static const CK_BBOOL is_true = CK_TRUE;
+static const CK_BBOOL is_false = CK_FALSE;
+
+static hsm_attr bool_attr(CK_ATTRIBUTE_TYPE type, bool value)
+{
+    return (hsm_attr){ type, hsm_bytes_of(value ? &is_true : &is_false, sizeof is_true) };
+}
+
+static bool is_kbkdf(const job *j)
+{
+    return j->mech->alg == HSM_ALG_KBKDF_COUNTER || j->mech->alg == HSM_ALG_KBKDF_FEEDBACK ||
+           j->mech->alg == HSM_ALG_KBKDF_PIPELINE;
+}
+
+/* What the mechanism says about the secrecy of its result: a key that shows its base stays as
+ * secret; SP 800-108 takes over what the template leaves open; TLS keys are what their base is. */
+static size_t secrecy(const job *j, const hsm_template *tmpl, hsm_attr forced[2])
+{
+    const bool is_sensitive = any_has(j, CKA_SENSITIVE, true);
+    const bool is_extractable = all_have(j, CKA_EXTRACTABLE, false);
+    const bool is_tls = j->kdf.out_material != NULL;
+    size_t count = 0;
+
+    if (is_tls || (hsm_kdf_shows_base(j->mech) && is_sensitive) ||
+        (is_kbkdf(j) && hsm_template_get(tmpl, CKA_SENSITIVE) == NULL))
+        forced[count++] = bool_attr(CKA_SENSITIVE, is_sensitive);
+    if (is_tls || (hsm_kdf_shows_base(j->mech) && !is_extractable) ||
+        (is_kbkdf(j) && hsm_template_get(tmpl, CKA_EXTRACTABLE) == NULL))
+        forced[count++] = bool_attr(CKA_EXTRACTABLE, is_extractable);
+    return count;
+}
+
+/* The length a draft asks for; a type of one length needs no CKA_VALUE_LEN. */
+static hsm_err wanted_len(const hsm_draft *draft, size_t *out_len)
+{
+    enum { CHACHA20_BYTES = 32 };
+    const CK_ULONG type = hsm_draft_ulong(draft, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE);
+    const CK_ULONG len =
+        hsm_draft_ulong(draft, CKA_VALUE_LEN, type == CKK_CHACHA20 ? CHACHA20_BYTES : 0);
+
+    HSM_CHECK(len <= HSM_SECRET_MAX_BYTES, HSM_E_ATTRIBUTE_VALUE);
+    *out_len = len;
+    return HSM_OK;
+}
+
+static hsm_err add_key(job *j, const hsm_template *tmpl)
+{
+    hsm_attr forced[2];
+    const hsm_derive_start start = {
+        .base = j->base,
+        .tmpl = tmpl,
+        .forced = forced,
+        .forced_count = secrecy(j, tmpl, forced),
+        .object_class = CKO_SECRET_KEY,
+        .key_type = CKK_GENERIC_SECRET,
+    };
+
+    HSM_TRY(hsm_core_derive_draft(j->core, j->session, &start, &j->drafts[j->count]));
+    HSM_CHECK(hsm_draft_kind(j->drafts[j->count]) == HSM_KIND_SECRET, HSM_E_TEMPLATE_INCONSISTENT);
+    HSM_TRY(wanted_len(j->drafts[j->count], &j->slices[j->count].len));
+    j->count++;
+    return HSM_OK;
+}
+
+/* A data object has no CKA_VALUE_LEN; here it only says how much to derive. */
+static hsm_err add_data(job *j, const hsm_template *tmpl)
+{
+    hsm_attr attrs[HSM_TEMPLATE_MAX_ATTRS];
+    hsm_template rest = { attrs, 0 };
+    const CK_ULONG len = hsm_template_ulong(tmpl, CKA_VALUE_LEN, 0);
+    const hsm_derive_start start = {
+        .base = j->base,
+        .tmpl = &rest,
+        .object_class = CKO_DATA,
+        .key_type = HSM_KEY_TYPE_NONE,
+    };
+
+    HSM_CHECK(len <= HSM_SECRET_MAX_BYTES / 2, HSM_E_ATTRIBUTE_VALUE);
+    for (size_t i = 0; i < tmpl->count && i < HSM_TEMPLATE_MAX_ATTRS; i++) {
+        if (tmpl->attrs[i].type != CKA_VALUE_LEN)
+            attrs[rest.count++] = tmpl->attrs[i];
+    }
+    HSM_TRY(hsm_core_derive_draft(j->core, j->session, &start, &j->drafts[0]));
+    HSM_CHECK(hsm_draft_kind(j->drafts[0]) == HSM_KIND_DATA, HSM_E_TEMPLATE_INCONSISTENT);
+    j->slices[0].len = len;
+    j->count = 1;
+    return HSM_OK;
+}
+
+/* A template inside a parameter: the caller's CK_ATTRIBUTE array at any address. Templates within it
+ * are not taken. */
+static hsm_err read_template(const void *from, CK_ULONG count, hsm_attr attrs[])
+{
+    HSM_CHECK(count <= HSM_TEMPLATE_MAX_ATTRS && (from != NULL || count == 0),
+              HSM_E_MECHANISM_PARAM);
+    for (size_t i = 0; i < count; i++) {
+        CK_ATTRIBUTE attr;
+
+        memcpy(&attr, (const uint8_t *)from + i * sizeof attr, sizeof attr);
+        HSM_CHECK(attr.pValue != NULL || attr.ulValueLen == 0, HSM_E_ATTRIBUTE_VALUE);
+        HSM_CHECK(!hsm_core_attr_is_template(attr.type), HSM_E_ATTRIBUTE_VALUE);
+        attrs[i] = (hsm_attr){ attr.type, hsm_bytes_of(attr.pValue, attr.ulValueLen) };
+    }
+    return HSM_OK;
+}
+
+static CK_DERIVED_KEY more_key(const job *j, size_t i)
+{
+    CK_DERIVED_KEY key;
+
+    memcpy(&key, (const uint8_t *)j->kdf.more_keys + i * sizeof key, sizeof key);
+    return key;
+}
+
+static void put_handle(const CK_DERIVED_KEY *key, CK_OBJECT_HANDLE handle)
+{
+    memcpy(key->phKey, &handle, sizeof handle);
+}
+
+/* The keys that the parameter asks for beside the one of the call. The handle of one whose template
+ * is at fault becomes invalid (PKCS#11 v3.2, Deriving Additional Keys). */
+static hsm_err add_more(job *j)
+{
+    for (size_t i = 0; i < j->kdf.more_count; i++) {
+        const CK_DERIVED_KEY key = more_key(j, i);
+        hsm_attr attrs[HSM_TEMPLATE_MAX_ATTRS];
+
+        HSM_CHECK(key.phKey != NULL, HSM_E_MECHANISM_PARAM);
+        const hsm_template tmpl = { attrs, key.ulAttributeCount };
+        hsm_err err = read_template(key.pTemplate, key.ulAttributeCount, attrs);
+        if (err == HSM_OK)
+            err = add_key(j, &tmpl);
+        if (err != HSM_OK)
+            put_handle(&key, CK_INVALID_HANDLE);
+        HSM_TRY(err);
+    }
+    return HSM_OK;
+}
+
+static hsm_err finish_drafts(job *j, hsm_bytes bytes)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        const hsm_bytes value = hsm_bytes_of(bytes.data + j->slices[i].at, j->slices[i].len);
+
+        if (hsm_draft_kind(j->drafts[i]) == HSM_KIND_DATA)
+            HSM_TRY(hsm_draft_put(j->drafts[i], CKA_VALUE, value));
+        else
+            HSM_TRY(hsm_core_derive_finish(j->core, j->drafts[i], value, &j->provenance));
+    }
+    return hsm_core_add(j->core, j->session, j->drafts, j->count, j->handles);
+}
+
+/* Premaster secrets of RSA begin with the client's version, which is handed out. */
+static void give_version(const job *j)
+{
+    if (j->kdf.out_version != NULL)
+        memcpy(j->kdf.out_version, hsm_key_value(j->key).data, sizeof(CK_VERSION));
+}
+
+static hsm_err run_job(job *j, size_t slice_count, hsm_secret **out_bytes)
+{
+    const size_t base_len = hsm_key_value(j->key).len;
+
+    HSM_TRY(hsm_kdf_plan(j->mech, &j->kdf, base_len, j->slices, slice_count));
+    const hsm_kdf_slice last = j->slices[slice_count - 1];
+    return hsm_kdf_run(j->core->crypto, j->mech, &j->kdf, j->key, last.at + last.len, out_bytes);
+}
+
+/* The draft of one key of a TLS key block, or none where its length is 0. */
+static hsm_err add_tls_key(job *j, const hsm_template *tmpl, size_t place)
+{
+    const bool is_mac = place <= TLS_SERVER_MAC;
+    const CK_KEY_TYPE mac_type = CKK_GENERIC_SECRET;
+    hsm_attr attrs[4];
+    hsm_attr forced[HSM_DERIVE_FORCED_MAX];
+    hsm_template own = { attrs, 0 };
+    hsm_derive_start start = {
+        .base = j->base,
+        .tmpl = is_mac ? &own : tmpl,
+        .forced = forced,
+        .forced_count = secrecy(j, tmpl, forced),
+        .object_class = CKO_SECRET_KEY,
+        .key_type = is_mac ? mac_type : HSM_KEY_TYPE_NONE,
+    };
+    static const CK_ATTRIBUTE_TYPE shared[] = { CKA_TOKEN, CKA_PRIVATE };
+
+    for (size_t i = 0; is_mac && i < HSM_ARRAY_LEN(shared); i++) {
+        const hsm_attr *given = hsm_template_get(tmpl, shared[i]);
+        if (given != NULL)
+            attrs[own.count++] = *given;
+    }
+    const CK_ATTRIBUTE_TYPE first = is_mac ? CKA_SIGN : CKA_ENCRYPT;
+    const CK_ATTRIBUTE_TYPE second = is_mac ? CKA_VERIFY : CKA_DECRYPT;
+    if (hsm_template_get(start.tmpl, first) == NULL)
+        forced[start.forced_count++] = bool_attr(first, true);
+    if (hsm_template_get(start.tmpl, second) == NULL)
+        forced[start.forced_count++] = bool_attr(second, true);
+
+    HSM_TRY(hsm_core_derive_draft(j->core, j->session, &start, &j->drafts[j->count]));
+    HSM_CHECK(hsm_draft_kind(j->drafts[j->count]) == HSM_KIND_SECRET, HSM_E_TEMPLATE_INCONSISTENT);
+    const CK_ULONG len = is_mac ? j->kdf.mac_len : j->kdf.key_len;
+    HSM_CHECK(hsm_draft_ulong(j->drafts[j->count], CKA_VALUE_LEN, len) == len,
+              HSM_E_TEMPLATE_INCONSISTENT);
+    j->slices[j->count++].len = len;
+    return HSM_OK;
+}
+
+static void give_tls(const job *j, hsm_bytes bytes, const bool has[TLS_KEYS])
+{
+    CK_SSL3_KEY_MAT_OUT out;
+    CK_OBJECT_HANDLE *const places[TLS_KEYS] = { &out.hClientMacSecret, &out.hServerMacSecret,
+                                                 &out.hClientKey, &out.hServerKey };
+    size_t next = 0;
+
+    memcpy(&out, j->kdf.out_material, sizeof out);
+    for (size_t i = 0; i < TLS_KEYS; i++)
+        *places[i] = has[i] ? j->handles[next++] : CK_INVALID_HANDLE;
+    if (j->kdf.iv_len > 0) {
+        memcpy(out.pIVClient, bytes.data + j->slices[next].at, j->kdf.iv_len);
+        memcpy(out.pIVServer, bytes.data + j->slices[next + 1].at, j->kdf.iv_len);
+    }
+    memcpy(j->kdf.out_material, &out, sizeof out);
+}
+
+static hsm_err check_tls_room(const job *j)
+{
+    CK_SSL3_KEY_MAT_OUT out;
+
+    memcpy(&out, j->kdf.out_material, sizeof out);
+    HSM_CHECK(j->kdf.iv_len == 0 || (out.pIVClient != NULL && out.pIVServer != NULL),
+              HSM_E_MECHANISM_PARAM);
+    return HSM_OK;
+}
+
+static hsm_err derive_tls(job *j, const hsm_template *tmpl)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *bytes = NULL;
+    bool has[TLS_KEYS];
+
+    HSM_TRY(check_tls_room(j));
+    for (size_t i = 0; i < TLS_KEYS; i++) {
+        has[i] = (i <= TLS_SERVER_MAC ? j->kdf.mac_len : j->kdf.key_len) > 0;
+        if (has[i])
+            HSM_TRY(add_tls_key(j, tmpl, i));
+    }
+    size_t slice_count = j->count;
+    for (size_t i = TLS_CLIENT_IV; j->kdf.iv_len > 0 && i < TLS_PARTS; i++)
+        j->slices[slice_count++].len = j->kdf.iv_len;
+    HSM_TRY(run_job(j, slice_count, &bytes));
+    HSM_TRY(finish_drafts(j, hsm_secret_view(bytes)));
+    give_tls(j, hsm_secret_view(bytes), has);
+    return HSM_OK;
+}
+
+hsm_err hsm_core_derive_secrets(hsm_core *core, hsm_session *session,
+                                const hsm_derive_request *request, hsm_object *base,
+                                CK_OBJECT_HANDLE *out_key)
+{
+    HSM_AUTO(job_clear) job j = { .core = core, .session = session, .base = base };
+    HSM_AUTO(hsm_secret_drop) hsm_secret *bytes = NULL;
+
+    HSM_TRY(open_job(&j, request->mechanism));
+    if (j.kdf.out_material != NULL)
+        return derive_tls(&j, request->tmpl);
+    if (j.mech->makes_data)
+        HSM_TRY(add_data(&j, request->tmpl));
+    else
+        HSM_TRY(add_key(&j, request->tmpl));
+    HSM_TRY(add_more(&j));
+    HSM_TRY(run_job(&j, j.count, &bytes));
+    HSM_TRY(finish_drafts(&j, hsm_secret_view(bytes)));
+
+    give_version(&j);
+    for (size_t i = 0; i < j.kdf.more_count; i++) {
+        const CK_DERIVED_KEY key = more_key(&j, i);
+        put_handle(&key, j.handles[i + 1]);
+    }
+    *out_key = j.handles[0];
+    return HSM_OK;
+}

@@ -1,0 +1,254 @@
+/* Derivation of secret keys: HKDF, the TLS 1.2 PRF, hashes, encryption of data, and the simple ones.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/backend_openssl_kdf.h"
+
+#include <openssl/kdf.h>
+
+#include "crypto/backend_openssl_pkey.h"
+
+static void kdf_drop(EVP_KDF_CTX **p)
+{
+    EVP_KDF_CTX_free(*p);
+}
+
+static void md_ctx_drop(EVP_MD_CTX **p)
+{
+    EVP_MD_CTX_free(*p);
+}
+
+static void md_drop(EVP_MD **p)
+{
+    EVP_MD_free(*p);
+}
+
+static void cipher_drop(EVP_CIPHER_CTX **p)
+{
+    EVP_CIPHER_CTX_free(*p);
+}
+
+/* OpenSSL's parameters point to memory that could be written to; they are not written to. */
+static OSSL_PARAM octets(const char *name, hsm_bytes value)
+{
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)value.data, value.len);
+}
+
+static OSSL_PARAM hash_name(hsm_hash hash)
+{
+    return OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
+                                            (char *)(uintptr_t)hsm_hash_get(hash)->name, 0);
+}
+
+static hsm_err run_kdf(EVP_KDF *kdf, const OSSL_PARAM *params, hsm_secret *out)
+{
+    HSM_AUTO(kdf_drop) EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+
+    HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    return hsm_ossl_done(EVP_KDF_derive(ctx, hsm_secret_data(out), hsm_secret_len(out), params),
+                         HSM_E_CRYPTO);
+}
+
+static hsm_err hkdf_extract(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes base, hsm_secret *out)
+{
+    const hsm_bytes salt = kdf->has_salt_key ? kdf->values[0] : kdf->salt;
+    int mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY;
+    OSSL_PARAM params[5];
+    size_t count = 0;
+
+    params[count++] = hash_name(kdf->hash);
+    params[count++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
+    params[count++] = octets(OSSL_KDF_PARAM_KEY, base);
+    if (salt.len > 0)
+        params[count++] = octets(OSSL_KDF_PARAM_SALT, salt);
+    params[count] = OSSL_PARAM_construct_end();
+    return run_kdf(hsm_ossl_of(crypto)->hkdf, params, out);
+}
+
+static hsm_err hkdf_expand(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes prk, hsm_secret *out)
+{
+    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+    OSSL_PARAM params[5];
+    size_t count = 0;
+
+    params[count++] = hash_name(kdf->hash);
+    params[count++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
+    params[count++] = octets(OSSL_KDF_PARAM_KEY, prk);
+    if (kdf->info.len > 0)
+        params[count++] = octets(OSSL_KDF_PARAM_INFO, kdf->info);
+    params[count] = OSSL_PARAM_construct_end();
+    return run_kdf(hsm_ossl_of(crypto)->hkdf, params, out);
+}
+
+/* RFC 5869. An extracted key shorter than the hash is its beginning. */
+static hsm_err run_hkdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
+                        hsm_bytes base, hsm_secret *out)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *prk = NULL;
+
+    (void)mech;
+    if (!kdf->does_extract)
+        return hkdf_expand(crypto, kdf, base, out);
+    HSM_TRY(hsm_secret_create(hsm_hash_get(kdf->hash)->len, &prk));
+    HSM_TRY(hkdf_extract(crypto, kdf, base, prk));
+    if (kdf->does_expand)
+        return hkdf_expand(crypto, kdf, hsm_secret_view(prk), out);
+    memcpy(hsm_secret_data(out), hsm_secret_data(prk), hsm_secret_len(out));
+    return HSM_OK;
+}
+
+/* RFC 5246, 5: label and seed are joined by the PRF. */
+static hsm_err run_tls(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf, hsm_bytes base,
+                       hsm_secret *out)
+{
+    const bool is_keys = mech->alg == HSM_ALG_TLS12_KEYS || mech->alg == HSM_ALG_TLS12_SAFE_KEYS;
+    const hsm_bytes first = is_keys ? kdf->server_random : kdf->client_random;
+    const hsm_bytes second = is_keys ? kdf->client_random : kdf->server_random;
+    const uint8_t context_len[2] = { (uint8_t)(kdf->info.len >> 8), (uint8_t)kdf->info.len };
+    const hsm_bytes seeds[] = {
+        kdf->label,
+        first,
+        second,
+        kdf->data,
+        hsm_bytes_of(context_len, kdf->has_context ? sizeof context_len : 0),
+        kdf->info,
+    };
+    OSSL_PARAM params[3 + HSM_ARRAY_LEN(seeds)];
+    size_t count = 0;
+
+    params[count++] = hash_name(kdf->hash);
+    params[count++] = octets(OSSL_KDF_PARAM_SECRET, base);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(seeds); i++) {
+        if (seeds[i].len > 0)
+            params[count++] = octets(OSSL_KDF_PARAM_SEED, seeds[i]);
+    }
+    params[count] = OSSL_PARAM_construct_end();
+    return run_kdf(hsm_ossl_of(crypto)->tls1_prf, params, out);
+}
+
+static hsm_err run_hash(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
+                        hsm_bytes base, hsm_secret *out)
+{
+    const EVP_MD *md = hsm_ossl_of(crypto)->md[kdf->hash];
+    uint8_t digest[HSM_HASH_MAX_BYTES];
+
+    (void)mech;
+    HSM_TRY(hsm_ossl_done(EVP_Digest(base.data, base.len, digest, NULL, md, NULL), HSM_E_CRYPTO));
+    memcpy(hsm_secret_data(out), digest, hsm_secret_len(out));
+    explicit_bzero(digest, sizeof digest);
+    return HSM_OK;
+}
+
+static hsm_err run_shake(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
+                         hsm_bytes base, hsm_secret *out)
+{
+    const char *name = mech->result_len == 32 ? "SHAKE-128" : "SHAKE-256";
+    HSM_AUTO(md_drop) EVP_MD *md = EVP_MD_fetch(hsm_ossl_of(crypto)->libctx, name, NULL);
+    HSM_AUTO(md_ctx_drop) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    (void)kdf;
+    HSM_CHECK(md != NULL && ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_TRY(hsm_ossl_done(EVP_DigestInit_ex2(ctx, md, NULL), HSM_E_CRYPTO));
+    HSM_TRY(hsm_ossl_done(EVP_DigestUpdate(ctx, base.data, base.len), HSM_E_CRYPTO));
+    return hsm_ossl_done(EVP_DigestFinalXOF(ctx, hsm_secret_data(out), hsm_secret_len(out)),
+                         HSM_E_CRYPTO);
+}
+
+static hsm_err run_encrypt(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
+                           hsm_bytes base, hsm_secret *out)
+{
+    const hsm_alg alg = mech->alg == HSM_ALG_ENCRYPT_DATA_ECB ? HSM_ALG_AES_ECB : HSM_ALG_AES_CBC;
+    HSM_AUTO(cipher_drop) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    HSM_AUTO(hsm_secret_drop) hsm_secret *sealed = NULL;
+    int len = 0;
+
+    HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_CHECK(base.len == 16 || base.len == 24 || base.len == 32, HSM_E_KEY_SIZE);
+    const EVP_CIPHER *cipher = hsm_ossl_of(crypto)->aes[alg][hsm_aes_size((uint32_t)base.len * 8)];
+    HSM_TRY(hsm_secret_create(kdf->data.len, &sealed));
+    HSM_TRY(hsm_ossl_done(EVP_CipherInit_ex2(ctx, cipher, base.data, kdf->iv.data, 1, NULL),
+                          HSM_E_CRYPTO));
+    HSM_TRY(hsm_ossl_done(EVP_CIPHER_CTX_set_padding(ctx, 0), HSM_E_CRYPTO));
+    HSM_TRY(hsm_ossl_done(
+        EVP_CipherUpdate(ctx, hsm_secret_data(sealed), &len, kdf->data.data, (int)kdf->data.len),
+        HSM_E_CRYPTO));
+    memcpy(hsm_secret_data(out), hsm_secret_data(sealed), hsm_secret_len(out));
+    return HSM_OK;
+}
+
+/* As much of `first`, then of `second`, as there is room for. */
+static void join(hsm_bytes first, hsm_bytes second, hsm_secret *out)
+{
+    uint8_t *to = hsm_secret_data(out);
+    const size_t len = hsm_secret_len(out);
+    const size_t from_first = first.len < len ? first.len : len;
+
+    memcpy(to, first.data, from_first);
+    if (len > from_first)
+        memcpy(to + from_first, second.data, len - from_first);
+}
+
+static hsm_err run_join(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
+                        hsm_bytes base, hsm_secret *out)
+{
+    (void)crypto;
+    if (mech->alg == HSM_ALG_CONCAT_BASE_KEY)
+        join(base, kdf->values[0], out);
+    else if (mech->alg == HSM_ALG_CONCAT_BASE_DATA)
+        join(base, kdf->data, out);
+    else
+        join(kdf->data, base, out);
+    return HSM_OK;
+}
+
+static hsm_err run_xor(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf, hsm_bytes base,
+                       hsm_secret *out)
+{
+    uint8_t *to = hsm_secret_data(out);
+
+    (void)crypto;
+    (void)mech;
+    for (size_t i = 0; i < hsm_secret_len(out); i++)
+        to[i] = base.data[i] ^ kdf->data.data[i];
+    return HSM_OK;
+}
+
+/* Bits from first_bit on, around the end if need be. */
+static hsm_err run_extract(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
+                           hsm_bytes base, hsm_secret *out)
+{
+    const unsigned shift = (unsigned)(kdf->first_bit % 8);
+    uint8_t *to = hsm_secret_data(out);
+
+    (void)crypto;
+    (void)mech;
+    HSM_CHECK(kdf->first_bit < base.len * 8, HSM_E_MECHANISM_PARAM);
+    for (size_t i = 0; i < hsm_secret_len(out); i++) {
+        const size_t at = (kdf->first_bit / 8 + i) % base.len;
+        const unsigned pair =
+            (unsigned)base.data[at] << 8 | (unsigned)base.data[(at + 1) % base.len];
+
+        to[i] = (uint8_t)(pair >> (8 - shift));
+    }
+    return HSM_OK;
+}
+
+typedef hsm_err (*runner)(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
+                          hsm_bytes base, hsm_secret *out);
+
+static const runner runners[HSM_ALG_COUNT] = {
+    [HSM_ALG_CONCAT_BASE_KEY] = run_join,      [HSM_ALG_CONCAT_BASE_DATA] = run_join,
+    [HSM_ALG_CONCAT_DATA_BASE] = run_join,     [HSM_ALG_XOR_BASE_DATA] = run_xor,
+    [HSM_ALG_EXTRACT] = run_extract,           [HSM_ALG_HASH_DERIVE] = run_hash,
+    [HSM_ALG_SHAKE_DERIVE] = run_shake,        [HSM_ALG_ENCRYPT_DATA_ECB] = run_encrypt,
+    [HSM_ALG_ENCRYPT_DATA_CBC] = run_encrypt,  [HSM_ALG_HKDF] = run_hkdf,
+    [HSM_ALG_KBKDF_COUNTER] = hsm_ossl_kbkdf,  [HSM_ALG_KBKDF_FEEDBACK] = hsm_ossl_kbkdf,
+    [HSM_ALG_KBKDF_PIPELINE] = hsm_ossl_kbkdf, [HSM_ALG_TLS12_MASTER] = run_tls,
+    [HSM_ALG_TLS12_EXTENDED] = run_tls,        [HSM_ALG_TLS12_KEYS] = run_tls,
+    [HSM_ALG_TLS12_SAFE_KEYS] = run_tls,       [HSM_ALG_TLS12_EXPORTER] = run_tls,
+};
+
+hsm_err hsm_ossl_kdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf, hsm_bytes base,
+                     hsm_secret *out)
+{
+    HSM_CHECK(runners[mech->alg] != NULL, HSM_E_MECHANISM);
+    return runners[mech->alg](crypto, mech, kdf, base, out);
+}
