@@ -71,10 +71,17 @@ static bool is_random(const char *name)
     return false;
 }
 
+/* Ours by number: what is published of them starts from a private key that PKCS#11 can't take apart
+ * into its two halves; tests/unit/crypto/test_hybrid.c has it. */
+static bool is_vendors(CK_MECHANISM_TYPE type)
+{
+    return (type & CKM_VENDOR_DEFINED) != 0;
+}
+
 static void check_known(const tally *counts, CK_MECHANISM_TYPE type, const char *name)
 {
     CASE(name);
-    if (!is_random(name))
+    if (!is_random(name) && !is_vendors(type))
         CHECK_THAT(tally_passed(counts, type) > 0);
 }
 
