@@ -1,0 +1,73 @@
+/* Prints docs/mechanisms.md: the mechanism table for users.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "crypto/mech.h"
+
+static const struct {
+    hsm_op_set ops;
+    const char *text;
+} columns[] = {
+    { HSM_OP_ENCRYPT | HSM_OP_DECRYPT, "encrypt" },
+    { HSM_OP_SIGN | HSM_OP_VERIFY, "sign" },
+    { HSM_OP_SIGN_RECOVER | HSM_OP_VERIFY_RECOVER, "recover" },
+    { HSM_OP_DIGEST, "digest" },
+    { HSM_OP_GENERATE | HSM_OP_GENERATE_PAIR, "generate" },
+    { HSM_OP_WRAP | HSM_OP_UNWRAP, "wrap" },
+    { HSM_OP_DERIVE, "derive" },
+    { HSM_OP_ENCAPSULATE | HSM_OP_DECAPSULATE, "encapsulate" },
+};
+
+static const char *const unserved[] = {
+    "C_MessageEncryptInit and the other message functions",
+    "C_WrapKeyAuthenticated, C_UnwrapKeyAuthenticated",
+    "C_AsyncComplete, C_AsyncGetID, C_AsyncJoin",
+};
+
+static void print_row(const hsm_mech *mech)
+{
+    static const char *const approvals[] = {
+        [HSM_NOT_APPROVED] = "no",
+        [HSM_APPROVED] = "yes",
+        [HSM_APPROVED_LEGACY] = "old data only",
+    };
+    const unsigned unit = mech->is_size_in_bytes ? 8 : 1;
+    const char *separator = "";
+
+    (void)printf("| `CKM_%s` | ", mech->name);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(columns); i++) {
+        if ((mech->ops & columns[i].ops) != 0) {
+            (void)printf("%s%s", separator, columns[i].text);
+            separator = ", ";
+        }
+    }
+    if (mech->key_max_bits > 0)
+        (void)printf(" | %u to %u %s", mech->key_min_bits / unit, mech->key_max_bits / unit,
+                     mech->is_size_in_bytes ? "bytes" : "bits");
+    else
+        (void)printf(" | -");
+    (void)printf(" | %s | %s | %s |\n", mech->is_multi_part ? "yes" : "no",
+                 approvals[mech->approval], mech->source);
+}
+
+int main(void)
+{
+    size_t count = 0;
+    const hsm_mech *rows = hsm_mech_table(&count);
+
+    (void)printf("# Mechanisms\n\n"
+                 "%zu rows, printed from the table by `tools/mechanisms.c`; do not edit. *Encrypt* "
+                 "means decrypt as well, and\nso on. *Approved*: usable with "
+                 "`algorithms.fips_approved_only`; *old data only* means to verify, decrypt\nand "
+                 "unwrap. `CKM_CRATON_...` are vendor numbers (`include/pkcs11/pkcs11_craton.h`).\n\n"
+                 "| mechanism | for | key size | in parts | approved | defined by |\n"
+                 "| --- | --- | --- | --- | --- | --- |\n",
+                 count);
+    for (size_t i = 0; i < count; i++)
+        print_row(&rows[i]);
+    (void)printf("\n## Functions that are not served\n\n"
+                 "They answer `CKR_FUNCTION_NOT_SUPPORTED`:\n\n");
+    for (size_t i = 0; i < HSM_ARRAY_LEN(unserved); i++)
+        (void)printf("- %s\n", unserved[i]);
+    return 0;
+}
