@@ -40,7 +40,7 @@ check_format() {
         return 0
     fi
     sources '*.[ch]' src tests fuzz bench tools | xargs -0 -r clang-format --dry-run -Werror 2>&1 |
-        grep -E 'error|warning' | sed -E 's/ \[-Wclang-format-violations\]//' | sort -u -t : -k 1,1 |
+        sed -n '/error\|warning/p' | sed -E 's/ \[-Wclang-format-violations\]//' | sort -u -t : -k 1,1 |
         sed 's/$/ (the first place in this file; run: clang-format -i)/' | fail_if_any
 }
 

@@ -1,6 +1,5 @@
 /* Connections: settings, statements, and what SQLite's results mean.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -132,6 +132,18 @@ static CK_RV log_in(scene *s)
     return login(s->session, CKU_USER, USER_PIN);
 }
 
+/* Nothing was written yet. */
+static CK_RV start_anew(scene *s)
+{
+    CK_RV rv = p11->C_Finalize(NULL);
+
+    if (rv == CKR_OK)
+        rv = p11->C_Initialize(NULL);
+    return rv == CKR_OK ? p11->C_OpenSession(s->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL,
+                                             NULL, &s->session)
+                        : rv;
+}
+
 static CK_RV log_out(scene *s)
 {
     return p11->C_Logout(s->session);
@@ -497,6 +509,7 @@ static const step steps[] = {
     { "init token", nothing, init_second_token, nothing, init_second_token, STORES, false, true },
     { "open session", nothing, open_close, nothing, nothing, 0, false, false },
     { "login", log_out, log_in, nothing, out_and_in, FAULT_WRITES, false, true },
+    { "first login", start_anew, log_in, nothing, out_and_in, FAULT_FILES, false, true },
     { "login so", log_out, log_in_so, out_and_user, so_and_back, FAULT_WRITES, false, true },
     { "init pin", out_and_so, init_pin, out_and_user, so_and_back, FAULT_WRITES, false, true },
     { "set pin", nothing, set_pin, set_pin_back, out_and_in, FAULT_WRITES, false, true },
