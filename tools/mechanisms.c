@@ -55,14 +55,15 @@ int main(void)
     size_t count = 0;
     const hsm_mech *rows = hsm_mech_table(&count);
 
-    (void)printf("# Mechanisms\n\n"
-                 "%zu rows, printed from the table by `tools/mechanisms.c`; do not edit. *Encrypt* "
-                 "means decrypt as well, and\nso on. *Approved*: usable with "
-                 "`algorithms.fips_approved_only`; *old data only* means to verify, decrypt\nand "
-                 "unwrap. `CKM_CRATON_...` are vendor numbers (`include/pkcs11/pkcs11_craton.h`).\n\n"
-                 "| mechanism | for | key size | in parts | approved | defined by |\n"
-                 "| --- | --- | --- | --- | --- | --- |\n",
-                 count);
+    (void)printf(
+        "# Mechanisms\n\n"
+        "%zu rows, printed from the table by `tools/mechanisms.c`; do not edit. *Encrypt* "
+        "means decrypt as well, and\nso on. *Approved*: usable with "
+        "`algorithms.fips_approved_only`; *old data only* means to verify, decrypt\nand "
+        "unwrap. `CKM_CRATON_...` are vendor numbers (`include/pkcs11/pkcs11_craton.h`).\n\n"
+        "| mechanism | for | key size | in parts | approved | defined by |\n"
+        "| --- | --- | --- | --- | --- | --- |\n",
+        count);
     for (size_t i = 0; i < count; i++)
         print_row(&rows[i]);
     (void)printf("\n## Functions that are not served\n\n"

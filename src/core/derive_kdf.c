@@ -299,7 +299,7 @@ static hsm_err add_tls_key(job *j, const hsm_template *tmpl, size_t place)
 
 static void give_tls(const job *j, hsm_bytes bytes, const bool has[TLS_KEYS])
 {
-    CK_SSL3_KEY_MAT_OUT out;
+    CK_SSL3_KEY_MAT_OUT out = { 0 };
     CK_OBJECT_HANDLE *const places[TLS_KEYS] = { &out.hClientMacSecret, &out.hServerMacSecret,
                                                  &out.hClientKey, &out.hServerKey };
     size_t next = 0;

@@ -157,7 +157,11 @@ static hsm_err open_file(const hsm_sqlite *sqlite, hsm_conn *conn)
                             SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
                         NULL);
     free(uri);
-    return hsm_conn_err(conn, rc);
+    HSM_TRY(hsm_conn_err(conn, rc));
+    /* SQLite falls back to reading when the file can't be opened for writing, whatever the reason was
+     * and whether it passes. */
+    HSM_CHECK(sqlite->is_read_only || sqlite3_db_readonly(conn->db, "main") == 0, HSM_E_STORE_IO);
+    return HSM_OK;
 }
 
 static hsm_err configure(const hsm_sqlite *sqlite, hsm_conn *conn)

@@ -42,9 +42,9 @@ static void rows_are_complete(void)
         CHECK_THAT(row->key_min_bits <= row->key_max_bits);
         CHECK_THAT(!row->is_size_in_bytes || row->key_min_bits % 8 == 0);
         CHECK_THAT((row->key_max_bits == 0) == (row->ops == HSM_OP_DIGEST));
-        const bool has_own_type =
-            row->ops != HSM_OP_DIGEST && row->params != HSM_PARAM_KDF &&
-            row->alg != HSM_ALG_PBKDF2 && row->alg != HSM_ALG_PUBLIC_FROM_PRIVATE;
+        const bool has_own_type = row->ops != HSM_OP_DIGEST && row->params != HSM_PARAM_KDF &&
+                                  row->alg != HSM_ALG_PBKDF2 &&
+                                  row->alg != HSM_ALG_PUBLIC_FROM_PRIVATE;
         CHECK_THAT(row->key_type != HSM_KEY_TYPE_NONE || !has_own_type);
         CHECK_THAT(row->key_type_alt != row->key_type || row->key_type == HSM_KEY_TYPE_NONE);
         if (row->alg == HSM_ALG_DIGEST || row->alg == HSM_ALG_HMAC)
