@@ -69,7 +69,7 @@ const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
 
 hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                         hsm_key *base, size_t out_len, hsm_secret **out_value);
-hsm_err hsm_ossl_pbkdf2(hsm_crypto *crypto, const hsm_mech_params *params, hsm_secret *out);
+hsm_err hsm_ossl_pbkdf2(hsm_crypto *crypto, const hsm_mech_params *given, hsm_secret *out);
 hsm_err hsm_ossl_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value);
 hsm_err hsm_ossl_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_secret **out_value);
 hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der);

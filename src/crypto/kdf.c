@@ -30,38 +30,53 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+#define AS_ASKED SIZE_MAX
+
+/* How long the result is by itself, or AS_ASKED. */
+static size_t own_len(const hsm_mech *mech, const hsm_kdf *kdf, size_t base_len)
+{
+    switch (mech->alg) {
+    case HSM_ALG_CONCAT_BASE_KEY:
+        return base_len + kdf->values[0].len;
+    case HSM_ALG_CONCAT_BASE_DATA:
+    case HSM_ALG_CONCAT_DATA_BASE:
+        return base_len + kdf->data.len;
+    case HSM_ALG_XOR_BASE_DATA:
+        return smaller(base_len, kdf->data.len);
+    case HSM_ALG_ENCRYPT_DATA_ECB:
+    case HSM_ALG_ENCRYPT_DATA_CBC:
+        return kdf->data.len;
+    case HSM_ALG_HASH_DERIVE:
+        return hash_len(kdf);
+    case HSM_ALG_HKDF:
+        return kdf->does_expand ? AS_ASKED : hash_len(kdf);
+    case HSM_ALG_SHAKE_DERIVE:
+        return mech->result_len;
+    case HSM_ALG_TLS12_MASTER:
+    case HSM_ALG_TLS12_EXTENDED:
+        return TLS_MASTER_BYTES;
+    default: /* those that stretch */
+        return AS_ASKED;
+    }
+}
+
+/* The most that those give which take a length. */
+static size_t most_len(const hsm_mech *mech, const hsm_kdf *kdf, size_t base_len)
+{
+    if (mech->alg == HSM_ALG_HKDF)
+        return 255 * hash_len(kdf); /* RFC 5869, 2.3 */
+    return mech->alg == HSM_ALG_EXTRACT ? base_len : HSM_SECRET_MAX_BYTES;
+}
+
 /* The most bytes of one key, and what comes by itself (0: the template must say). */
 static void give_of(const hsm_mech *mech, const hsm_kdf *kdf, size_t base_len, size_t *out_max,
                     size_t *out_usual)
 {
-    size_t max = HSM_SECRET_MAX_BYTES;
-    bool says_itself = true;
+    const size_t own = own_len(mech, kdf, base_len);
+    const size_t most = own != AS_ASKED ? own : most_len(mech, kdf, base_len);
 
-    if (mech->alg == HSM_ALG_CONCAT_BASE_KEY)
-        max = base_len + kdf->values[0].len;
-    else if (mech->alg == HSM_ALG_CONCAT_BASE_DATA || mech->alg == HSM_ALG_CONCAT_DATA_BASE)
-        max = base_len + kdf->data.len;
-    else if (mech->alg == HSM_ALG_XOR_BASE_DATA)
-        max = smaller(base_len, kdf->data.len);
-    else if (mech->alg == HSM_ALG_HASH_DERIVE)
-        max = hash_len(kdf);
-    else if (mech->alg == HSM_ALG_SHAKE_DERIVE)
-        max = mech->result_len;
-    else if (mech->alg == HSM_ALG_ENCRYPT_DATA_ECB || mech->alg == HSM_ALG_ENCRYPT_DATA_CBC)
-        max = kdf->data.len;
-    else if (mech->alg == HSM_ALG_TLS12_MASTER || mech->alg == HSM_ALG_TLS12_EXTENDED)
-        max = TLS_MASTER_BYTES;
-    else if (mech->alg == HSM_ALG_HKDF && !kdf->does_expand)
-        max = hash_len(kdf);
-    else
-        says_itself = false;
-
-    if (mech->alg == HSM_ALG_HKDF && kdf->does_expand)
-        max = 255 * hash_len(kdf); /* RFC 5869, 2.3 */
-    if (mech->alg == HSM_ALG_EXTRACT)
-        max = base_len;
-    *out_max = smaller(max, HSM_SECRET_MAX_BYTES);
-    *out_usual = says_itself ? *out_max : 0;
+    *out_max = smaller(most, HSM_SECRET_MAX_BYTES);
+    *out_usual = own != AS_ASKED ? *out_max : 0;
 }
 
 /* No two keys come from one segment of PRF output (PKCS#11 v3.2, Deriving Additional Keys). */

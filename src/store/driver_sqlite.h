@@ -86,6 +86,9 @@ typedef struct hsm_sqlite {
 
 /* The error that stands for the connection's last one. */
 hsm_err hsm_conn_err(const hsm_conn *conn, int rc);
+/* What it means that SQLite finds a file of a store read-only that was writable when it was opened:
+ * HSM_E_STORE_READ_ONLY if it no longer is, else HSM_E_STORE_IO. */
+hsm_err hsm_conn_why_read_only(const hsm_sqlite *sqlite);
 /* Opens the store's file on a connection with all settings.
  * errors  as hsm_conn_err() */
 HSM_MUST_USE hsm_err hsm_conn_open(const hsm_sqlite *sqlite, hsm_conn **out_conn);
@@ -116,6 +119,8 @@ HSM_MUST_USE hsm_err hsm_sqlite_prepare(hsm_sqlite *sqlite, hsm_conn *conn, hsm_
 /* A reader; waits for one when all are in use. Give it back with hsm_pool_put(). */
 HSM_MUST_USE hsm_err hsm_pool_get(hsm_sqlite *sqlite, hsm_conn **out_conn);
 void hsm_pool_put(hsm_sqlite *sqlite, hsm_conn *conn);
+/* Closes the readers that nobody uses. */
+void hsm_pool_forget(hsm_sqlite *sqlite);
 
 /* --- driver_sqlite_read.c ----------------------------------------------------------------------- */
 

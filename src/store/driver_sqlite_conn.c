@@ -1,7 +1,9 @@
 /* Connections: settings, statements, and what SQLite's results mean.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "os/file.h"
@@ -145,6 +147,13 @@ static char *uri_of(const hsm_sqlite *sqlite)
     return uri;
 }
 
+hsm_err hsm_conn_why_read_only(const hsm_sqlite *sqlite)
+{
+    const bool may_write = faccessat(AT_FDCWD, sqlite->path, W_OK, AT_EACCESS) == 0;
+
+    return may_write ? HSM_E_STORE_IO : HSM_E_STORE_READ_ONLY;
+}
+
 static hsm_err open_file(const hsm_sqlite *sqlite, hsm_conn *conn)
 {
     const int mode = sqlite->is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
@@ -160,7 +169,8 @@ static hsm_err open_file(const hsm_sqlite *sqlite, hsm_conn *conn)
     HSM_TRY(hsm_conn_err(conn, rc));
     /* SQLite falls back to reading when the file can't be opened for writing, whatever the reason was
      * and whether it passes. */
-    HSM_CHECK(sqlite->is_read_only || sqlite3_db_readonly(conn->db, "main") == 0, HSM_E_STORE_IO);
+    HSM_CHECK(sqlite->is_read_only || sqlite3_db_readonly(conn->db, "main") == 0,
+              hsm_conn_why_read_only(sqlite));
     return HSM_OK;
 }
 

@@ -51,3 +51,16 @@ void hsm_pool_put(hsm_sqlite *sqlite, hsm_conn *conn)
     if (is_stuck)
         hsm_conn_destroy(conn);
 }
+
+void hsm_pool_forget(hsm_sqlite *sqlite)
+{
+    (void)pthread_mutex_lock(&sqlite->pool_lock);
+    while (sqlite->idle != NULL) {
+        hsm_conn *conn = sqlite->idle;
+        sqlite->idle = conn->next;
+        sqlite->reader_count--;
+        hsm_conn_destroy(conn);
+    }
+    (void)pthread_cond_broadcast(&sqlite->pool_cond);
+    (void)pthread_mutex_unlock(&sqlite->pool_lock);
+}

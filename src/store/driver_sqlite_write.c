@@ -74,6 +74,21 @@ static hsm_err apply_and_commit(hsm_sqlite *sqlite, hsm_batch *const *batches, s
     return err;
 }
 
+/* Expects the write lock and the turnstile. A writer that could not end its transaction would keep all
+ * processes from writing; and one whose files could be opened for reading only, for want of a
+ * descriptor say, would never write, nor would others that share its index. */
+static hsm_err check_writer(hsm_sqlite *sqlite, hsm_err err)
+{
+    if (err != HSM_E_STORE_READ_ONLY && !is_in_transaction(sqlite->writer))
+        return err;
+    hsm_conn_destroy(sqlite->writer);
+    sqlite->writer = NULL;
+    if (err != HSM_E_STORE_READ_ONLY)
+        return err;
+    hsm_pool_forget(sqlite);
+    return hsm_conn_why_read_only(sqlite);
+}
+
 /* Expects the write lock. One transaction; on failure none of the batches has happened, except those
  * that have an error of their own, which have not happened either way. */
 static hsm_err commit_together(hsm_sqlite *sqlite, hsm_batch *const *batches, size_t count)
@@ -88,6 +103,7 @@ static hsm_err commit_together(hsm_sqlite *sqlite, hsm_batch *const *batches, si
         for (size_t i = 0; i < count; i++)
             batches[i]->changes = changes;
     }
+    err = check_writer(sqlite, err);
     hsm_turnstile_leave(&sqlite->turnstile);
     return err;
 }
