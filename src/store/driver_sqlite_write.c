@@ -75,18 +75,13 @@ static hsm_err apply_and_commit(hsm_sqlite *sqlite, hsm_batch *const *batches, s
 }
 
 /* Expects the write lock and the turnstile. A writer that could not end its transaction would keep all
- * processes from writing; and one whose files could be opened for reading only, for want of a
- * descriptor say, would never write, nor would others that share its index. */
-static hsm_err check_writer(hsm_sqlite *sqlite, hsm_err err)
+ * processes from writing. */
+static void drop_stuck_writer(hsm_sqlite *sqlite)
 {
-    if (err != HSM_E_STORE_READ_ONLY && !is_in_transaction(sqlite->writer))
-        return err;
+    if (!is_in_transaction(sqlite->writer))
+        return;
     hsm_conn_destroy(sqlite->writer);
     sqlite->writer = NULL;
-    if (err != HSM_E_STORE_READ_ONLY)
-        return err;
-    hsm_pool_forget(sqlite);
-    return hsm_conn_why_read_only(sqlite);
 }
 
 /* Expects the write lock. One transaction; on failure none of the batches has happened, except those
@@ -103,9 +98,24 @@ static hsm_err commit_together(hsm_sqlite *sqlite, hsm_batch *const *batches, si
         for (size_t i = 0; i < count; i++)
             batches[i]->changes = changes;
     }
-    err = check_writer(sqlite, err);
+    drop_stuck_writer(sqlite);
     hsm_turnstile_leave(&sqlite->turnstile);
     return err;
+}
+
+/* Expects the write lock. SQLite opens a file for reading only when it can't for writing, be it for want
+ * of a descriptor, and keeps it so as long as a connection of this process has it open. */
+static hsm_err commit_reopened(hsm_sqlite *sqlite, hsm_batch *const *batches, size_t count)
+{
+    hsm_err err = commit_together(sqlite, batches, count);
+
+    if (err != HSM_E_STORE_READ_ONLY || sqlite->is_read_only)
+        return err;
+    hsm_conn_destroy(sqlite->writer);
+    sqlite->writer = NULL;
+    hsm_pool_forget(sqlite);
+    err = commit_together(sqlite, batches, count);
+    return err == HSM_E_STORE_READ_ONLY ? hsm_conn_why_read_only(sqlite) : err;
 }
 
 void hsm_sqlite_commit(void *state, hsm_batch *const *batches, size_t count)
@@ -113,7 +123,7 @@ void hsm_sqlite_commit(void *state, hsm_batch *const *batches, size_t count)
     hsm_sqlite *sqlite = state;
 
     (void)pthread_mutex_lock(&sqlite->write_lock);
-    const hsm_err err = commit_together(sqlite, batches, count);
+    const hsm_err err = commit_reopened(sqlite, batches, count);
     if (err != HSM_OK && count > 1 && err != HSM_E_STORE_BUSY) {
         /* One that is too large for the disk, say, must not take the others with it. */
         for (size_t i = 0; i < count; i++) {
