@@ -11,6 +11,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINES_MAX = 600
+TEST_LINES_MAX = 700
 
 # Calls that src/ never makes, and what to use instead.
 BANNED = {
@@ -84,8 +85,9 @@ def check_calls(shown, no_strings):
 def check_shape(path, shown, code):
     lines = code.split("\n")
     # include/ holds the standard's own constants, as long as they are.
-    if len(lines) - 1 > LINES_MAX and not shown.startswith("include/"):
-        yield 1, f"{len(lines) - 1} lines; a file has at most {LINES_MAX}"
+    lines_max = TEST_LINES_MAX if shown.startswith("tests/") else LINES_MAX
+    if len(lines) - 1 > lines_max and not shown.startswith("include/"):
+        yield 1, f"{len(lines) - 1} lines; a file has at most {lines_max}"
     first = re.search(r'^\s*#\s*include\s+["<]([^">]+)[">]', code, re.MULTILINE)
     own = path.with_suffix(".h")
     if path.suffix == ".c" and own.exists() and shown.startswith("src/"):

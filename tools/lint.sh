@@ -131,7 +131,7 @@ for entry in json.load(open(sys.argv[1])):
         sys.stdout.write(name + "\0")' "$build/compile_commands.json" | sort -zu |
         xargs -0 -r -n 1 -P "$jobs" clang-tidy --quiet -p "$build" >"$work/tidy" 2>"$work/tidy.err"
     local status=${PIPESTATUS[2]}
-    grep -v -E '^[0-9]+ warnings? (generated|treated)' "$work/tidy"
+    grep -A 2 -E ': (error|warning):' "$work/tidy" # its reasoning is long: run it on that file to see it
     [ "$status" = 0 ] || grep -v -E 'warnings? generated|Suppressed|Use -header-filter|Use -system-headers' "$work/tidy.err" | tail -n 20
     return "$status"
 }
