@@ -1,42 +1,11 @@
 /* Keys and strings.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/utf8.h"
 #include "config/internal.h"
 
 #define QUOTES_OF_MULTILINE 3u
 
 /* --- the encoding of the file ------------------------------------------------------------- */
-
-/* Length of the UTF-8 sequence at the front of text, 0 if it is none (RFC 3629, 4). */
-static size_t utf8_len(hsm_bytes text)
-{
-    static const struct {
-        uint8_t first_min, first_max;   /* of the first byte */
-        uint8_t second_min, second_max; /* of the second: no long forms, no surrogates */
-        uint8_t len;
-    } forms[] = {
-        { 0x00, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-    };
-
-    for (size_t i = 0; i < HSM_ARRAY_LEN(forms); i++) {
-        const uint8_t first = text.data[0];
-
-        if (first < forms[i].first_min || first > forms[i].first_max)
-            continue;
-        if (forms[i].len == 1)
-            return 1;
-        if (text.len < forms[i].len || text.data[1] < forms[i].second_min ||
-            text.data[1] > forms[i].second_max)
-            return 0;
-        for (size_t k = 2; k < forms[i].len; k++) {
-            if ((text.data[k] & 0xc0) != 0x80)
-                return 0;
-        }
-        return forms[i].len;
-    }
-    return 0;
-}
 
 static bool is_forbidden_control(hsm_bytes text)
 {
@@ -51,7 +20,7 @@ hsm_err toml_check_encoding(hsm_bytes text, size_t *out_bad_at, const char **out
 {
     for (size_t at = 0; at < text.len;) {
         const hsm_bytes rest = hsm_bytes_of(text.data + at, text.len - at);
-        const size_t len = utf8_len(rest);
+        const size_t len = hsm_utf8_char_len(rest);
 
         if (len == 0 || is_forbidden_control(rest)) {
             *out_bad_at = at;

@@ -59,6 +59,11 @@ HSM_MUST_USE hsm_err hsm_core_init_token(hsm_core *core, CK_SLOT_ID slot, hsm_by
  *         HSM_E_SESSION_COUNT, HSM_E_SESSION_SO_EXISTS */
 HSM_MUST_USE hsm_err hsm_core_open_session(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags,
                                            CK_SESSION_HANDLE *out_handle);
+/* The same for somebody who is not this process: `client` says who in every event of the session.
+ * in      client  at most 256 bytes of UTF-8, copied; NULL: as hsm_core_open_session()
+ * errors  those above; HSM_E_ARG (client too long or not UTF-8; no session is open) */
+HSM_MUST_USE hsm_err hsm_core_open_session_for(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags,
+                                               const char *client, CK_SESSION_HANDLE *out_handle);
 HSM_MUST_USE hsm_err hsm_core_close_session(hsm_core *core, CK_SESSION_HANDLE handle);
 HSM_MUST_USE hsm_err hsm_core_close_all_sessions(hsm_core *core, CK_SLOT_ID slot);
 /* Resolves and locks a session; release with hsm_core_release() (HSM_AUTO).

@@ -25,6 +25,29 @@ hsm_err hsm_core_open_session(hsm_core *core, CK_SLOT_ID slot_id, CK_FLAGS flags
     return HSM_OK;
 }
 
+static hsm_err name_client(hsm_core *core, CK_SESSION_HANDLE handle, const char *client)
+{
+    HSM_AUTO(hsm_session_release) hsm_session *session = NULL;
+
+    HSM_TRY(hsm_session_get(core->sessions, handle, &session));
+    return hsm_session_set_client(session, client);
+}
+
+hsm_err hsm_core_open_session_for(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags,
+                                  const char *client, CK_SESSION_HANDLE *out_handle)
+{
+    CK_SESSION_HANDLE handle = HSM_HANDLE_NONE;
+
+    HSM_TRY(hsm_core_open_session(core, slot, flags, &handle));
+    const hsm_err err = client == NULL ? HSM_OK : name_client(core, handle, client);
+    if (err != HSM_OK) {
+        HSM_TRY(hsm_core_close_session(core, handle));
+        return err;
+    }
+    *out_handle = handle;
+    return HSM_OK;
+}
+
 static bool is_dead(const hsm_handle_target *target, const void *arg)
 {
     (void)arg;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 #define SLOTS_MAX 256u
 #define SESSIONS_MAX 1000000u
 #define HANDLES_MAX (sizeof(CK_ULONG) > 4 ? (size_t)16777215 : (size_t)1048575)
@@ -57,6 +59,8 @@ static void empty_session(hsm_session *session)
     hsm_session_forget_keys(session, false);
     if (session->search.is_open || session->search.ids.data != NULL)
         hsm_search_end(&session->search);
+    free(session->client);
+    session->client = NULL;
     session->application = NULL;
     session->notify = NULL;
     session->has_objects = false;
@@ -187,6 +191,21 @@ hsm_err hsm_session_get(hsm_session_table *table, CK_SESSION_HANDLE handle,
         return HSM_E_SESSION_HANDLE;
     }
     *out_session = session;
+    return HSM_OK;
+}
+
+hsm_err hsm_session_set_client(hsm_session *session, const char *client)
+{
+    char *copy = NULL;
+
+    if (client != NULL) {
+        HSM_CHECK(strnlen(client, HSM_CLIENT_MAX_BYTES + 1) <= HSM_CLIENT_MAX_BYTES, HSM_E_ARG);
+        HSM_CHECK(hsm_utf8_is_valid(hsm_bytes_of_text(client)), HSM_E_ARG);
+        copy = hsm_text_dup(client);
+        HSM_CHECK(copy != NULL, HSM_E_NO_MEMORY);
+    }
+    free(session->client);
+    session->client = copy;
     return HSM_OK;
 }
 

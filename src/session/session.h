@@ -81,6 +81,7 @@ typedef struct hsm_session {
     CK_NOTIFY notify;
     hsm_operation operation[HSM_SLOT_COUNT];
     hsm_search search;
+    char *client;      /* who asks from afar, UTF-8; NULL: this process itself */
     bool has_objects;  /* session objects were made here; set by core */
     uint32_t position; /* the table's own: place in the slot's list, under its lock */
 } hsm_session;
@@ -113,6 +114,12 @@ HSM_MUST_USE hsm_err hsm_session_open(hsm_session_table *table, uint32_t slot, b
  * errors  HSM_E_SESSION_HANDLE */
 HSM_MUST_USE hsm_err hsm_session_get(hsm_session_table *table, CK_SESSION_HANDLE handle,
                                      hsm_session **out_session);
+/* Names who the session is for, as events show it, until it closes. NULL: nobody but this process.
+ * in      client  at most HSM_CLIENT_MAX_BYTES of UTF-8; copied
+ * errors  HSM_E_ARG, HSM_E_NO_MEMORY
+ * thread  the session's lock is held */
+#define HSM_CLIENT_MAX_BYTES 256u
+HSM_MUST_USE hsm_err hsm_session_set_client(hsm_session *session, const char *client);
 /* Unlocks; for HSM_AUTO. */
 void hsm_session_release(hsm_session **session);
 /* Closes a session that the caller holds locked (and unlocks it): operations end, contexts are

@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "base/ct.h"
+#include "base/utf8.h"
 
 #define STRETCHED_BYTES 32
 #define DEVICE_SECRET_BYTES 32
@@ -16,49 +17,11 @@ static const char *const derive_info[HSM_USER_COUNT] = {
     [HSM_USER_USER] = "craton-hsm pin 1 user",
 };
 
-/* First bytes of UTF-8 characters of one length, and what may follow them (RFC 3629: no overlong
- * form, no surrogate, nothing over U+10FFFF). */
-static const struct {
-    uint8_t first_min, first_max;
-    uint8_t second_min, second_max; /* the others are 0x80 .. 0xbf */
-    uint8_t len;
-} utf8_rows[] = {
-    { 0x00, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-    { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-    { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-};
-
-/* Bytes of the character that `text` begins with, 0 if it is none. */
-static size_t utf8_char_len(hsm_bytes text)
-{
-    const uint8_t first = text.data[0];
-    size_t row = 0;
-
-    while (row < HSM_ARRAY_LEN(utf8_rows) &&
-           (first < utf8_rows[row].first_min || first > utf8_rows[row].first_max))
-        row++;
-    if (row == HSM_ARRAY_LEN(utf8_rows) || utf8_rows[row].len > text.len)
-        return 0;
-    for (size_t i = 1; i < utf8_rows[row].len; i++) {
-        const uint8_t min = i == 1 ? utf8_rows[row].second_min : 0x80;
-        const uint8_t max = i == 1 ? utf8_rows[row].second_max : 0xbf;
-
-        if (text.data[i] < min || text.data[i] > max)
-            return 0;
-    }
-    return utf8_rows[row].len;
-}
-
 hsm_err hsm_pin_check_rules(const hsm_token *token, hsm_bytes pin)
 {
     HSM_CHECK(pin.len >= token->options.pin_min_bytes && pin.len <= token->options.pin_max_bytes,
               HSM_E_PIN_LEN);
-    while (pin.len > 0) {
-        const size_t len = utf8_char_len(pin);
-
-        HSM_CHECK(len > 0, HSM_E_PIN_INVALID);
-        pin = hsm_bytes_of(pin.data + len, pin.len - len);
-    }
+    HSM_CHECK(hsm_utf8_is_valid(pin), HSM_E_PIN_INVALID);
     return HSM_OK;
 }
 

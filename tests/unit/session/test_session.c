@@ -390,10 +390,47 @@ static void threads(void)
     CHECK_EQ(hsm_session_count(table, 0).sessions, 0);
 }
 
+static void names_its_client(void)
+{
+    HSM_AUTO(hsm_session_table_drop) hsm_session_table *table = make_table(1, 1, 1);
+    char longest[HSM_CLIENT_MAX_BYTES + 2] = "";
+    CK_SESSION_HANDLE handle = 0;
+    hsm_session *session = NULL;
+
+    REQUIRE_OK(hsm_session_open(table, 0, true, false, &handle));
+    REQUIRE_OK(hsm_session_get(table, handle, &session));
+    CHECK_THAT(session->client == NULL);
+
+    memset(longest, 'c', HSM_CLIENT_MAX_BYTES);
+    CHECK_OK(hsm_session_set_client(session, longest));
+    CHECK_STR(session->client, longest);
+    CHECK_THAT(session->client != longest);
+    CASE("what is refused leaves the name as it is");
+    longest[HSM_CLIENT_MAX_BYTES] = 'c';
+    CHECK_ERR(hsm_session_set_client(session, longest), HSM_E_ARG);
+    CHECK_ERR(hsm_session_set_client(session, "CN=\xff"), HSM_E_ARG);
+    CHECK_EQ(strlen(session->client), HSM_CLIENT_MAX_BYTES);
+    CHECK_OK(hsm_session_set_client(session, NULL));
+    CHECK_THAT(session->client == NULL);
+
+    CASE("the next session has none");
+    CHECK_OK(hsm_session_set_client(session, "CN=one"));
+    hsm_session_close(table, &session);
+    REQUIRE_OK(hsm_session_open(table, 0, true, false, &handle));
+    REQUIRE_OK(hsm_session_get(table, handle, &session));
+    CHECK_THAT(session->client == NULL);
+    hsm_session_release(&session);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(limits_are_checked), CHECK_TEST(opens_and_closes),
-    CHECK_TEST(stale_handles),      CHECK_TEST(close_leaves_nothing_behind),
-    CHECK_TEST(ten_thousand),       CHECK_TEST(each_visits_all),
-    CHECK_TEST(memory_runs_out),    CHECK_TEST(threads),
+    CHECK_TEST(limits_are_checked),
+    CHECK_TEST(opens_and_closes),
+    CHECK_TEST(stale_handles),
+    CHECK_TEST(close_leaves_nothing_behind),
+    CHECK_TEST(ten_thousand),
+    CHECK_TEST(each_visits_all),
+    CHECK_TEST(memory_runs_out),
+    CHECK_TEST(names_its_client),
+    CHECK_TEST(threads),
 };
 CHECK_MAIN(tests)
