@@ -12,6 +12,15 @@
 #define STORE_BUSY_MS 10000u
 #define OBJECTS_CACHED_MAX 2048u
 
+/* Said before anything needs a secret: deeper it would be a random generator that has no seed. */
+static hsm_err check_locked_memory(bool is_required)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *probe = NULL;
+
+    hsm_secret_require_locked(is_required);
+    return hsm_secret_create(1, &probe);
+}
+
 static hsm_err open_crypto(hsm_core *core)
 {
     const hsm_config *config = core->config;
@@ -24,7 +33,7 @@ static hsm_err open_crypto(hsm_core *core)
         .is_ecdsa_deterministic = config->algorithms.deterministic_ecdsa,
     };
 
-    hsm_secret_require_locked(options.is_approved_only);
+    HSM_TRY(check_locked_memory(options.is_approved_only));
     return hsm_crypto_create(&options, &core->crypto);
 }
 
