@@ -92,6 +92,8 @@ HSM_MUST_USE hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *p
 /* Puts what follows from the key itself: check value, public key info, value length.
  * in      known  the key pair parsed already (either half); NULL: it is parsed here */
 HSM_MUST_USE hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft, hsm_key *known);
+/* Puts the lengths of a domain parameter object's numbers. */
+HSM_MUST_USE hsm_err hsm_core_put_domain(hsm_draft *draft);
 /* Puts where the key comes from: local, generation mechanism, always sensitive, never
  * extractable. */
 typedef struct hsm_provenance {

@@ -22,9 +22,13 @@ static const struct {
     { HSM_PART_COEFFICIENT, CKA_COEFFICIENT, HSM_KIND_RSA_PRIVATE },
     { HSM_PART_PARAMETER_SET, CKA_PARAMETER_SET,
       HSM_KIND_PQC_PUBLIC | HSM_KIND_LATTICE_PRIVATE | HSM_KIND_SLH_PRIVATE },
-    { HSM_PART_PUBLIC, CKA_VALUE, HSM_KIND_PQC_PUBLIC },
-    { HSM_PART_VALUE, CKA_VALUE, HSM_KIND_LATTICE_PRIVATE | HSM_KIND_SLH_PRIVATE },
+    { HSM_PART_PUBLIC, CKA_VALUE, HSM_KIND_PQC_PUBLIC | HSM_KIND_DH_PUBLIC },
+    { HSM_PART_VALUE, CKA_VALUE,
+      HSM_KIND_LATTICE_PRIVATE | HSM_KIND_SLH_PRIVATE | HSM_KIND_DH_PRIVATE },
     { HSM_PART_SEED, CKA_SEED, HSM_KIND_LATTICE_PRIVATE },
+    { HSM_PART_PRIME, CKA_PRIME, HSM_KIND_DH_PUBLIC | HSM_KIND_DH_PRIVATE },
+    { HSM_PART_BASE, CKA_BASE, HSM_KIND_DH_PUBLIC | HSM_KIND_DH_PRIVATE },
+    { HSM_PART_SUBPRIME, CKA_SUBPRIME, HSM_KIND_DH_PUBLIC | HSM_KIND_DH_PRIVATE },
 };
 
 /* Elliptic curve points are kept as the standard gives them back: a DER OCTET STRING for the
@@ -150,21 +154,6 @@ static hsm_err put_point(hsm_draft *draft, const hsm_key_parts *parts)
     return hsm_draft_put(draft, CKA_EC_POINT, hsm_bytes_of(der, writer.len));
 }
 
-hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *parts)
-{
-    for (size_t i = 0; i < HSM_ARRAY_LEN(part_attrs); i++) {
-        const hsm_bytes value = parts->part[part_attrs[i].part];
-
-        if ((part_attrs[i].kinds & hsm_draft_kind(draft)) == 0 || value.len == 0)
-            continue;
-        if (part_attrs[i].part == HSM_PART_POINT)
-            HSM_TRY(put_point(draft, parts));
-        else
-            HSM_TRY(hsm_draft_put(draft, part_attrs[i].attr, value));
-    }
-    return HSM_OK;
-}
-
 /* Significant bits of a big-endian number. */
 static CK_ULONG number_bits(hsm_bytes number)
 {
@@ -178,6 +167,47 @@ static CK_ULONG number_bits(hsm_bytes number)
         }
     }
     return 0;
+}
+
+/* PKCS#11 v3.2, 6.4: a length that the caller did not ask for is what came out. */
+static hsm_err put_value_bits(hsm_draft *draft, const hsm_key_parts *parts)
+{
+    hsm_bytes given;
+
+    if (parts->key_type != CKK_DH || hsm_draft_kind(draft) != HSM_KIND_DH_PRIVATE ||
+        hsm_draft_get(draft, CKA_VALUE_BITS, &given))
+        return HSM_OK;
+    return hsm_draft_put_ulong(draft, CKA_VALUE_BITS, number_bits(parts->part[HSM_PART_VALUE]));
+}
+
+hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *parts)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(part_attrs); i++) {
+        const hsm_bytes value = parts->part[part_attrs[i].part];
+
+        if ((part_attrs[i].kinds & hsm_draft_kind(draft)) == 0 || value.len == 0)
+            continue;
+        if (part_attrs[i].part == HSM_PART_POINT)
+            HSM_TRY(put_point(draft, parts));
+        else
+            HSM_TRY(hsm_draft_put(draft, part_attrs[i].attr, value));
+    }
+    return put_value_bits(draft, parts);
+}
+
+hsm_err hsm_core_put_domain(hsm_draft *draft)
+{
+    static const struct {
+        CK_ATTRIBUTE_TYPE number;
+        CK_ATTRIBUTE_TYPE bits;
+    } lengths[] = { { CKA_PRIME, CKA_PRIME_BITS }, { CKA_SUBPRIME, CKA_SUBPRIME_BITS } };
+    hsm_bytes number;
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(lengths); i++) {
+        if (hsm_draft_get(draft, lengths[i].number, &number))
+            HSM_TRY(hsm_draft_put_ulong(draft, lengths[i].bits, number_bits(number)));
+    }
+    return HSM_OK;
 }
 
 static hsm_err put_secret_derived(hsm_core *core, hsm_draft *draft, const hsm_key_parts *parts)

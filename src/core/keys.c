@@ -83,8 +83,20 @@ hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MEC
     return hsm_core_add(core, session, &draft, 1, out_key);
 }
 
+/* A length of the private value that nothing can have is left to the backend to refuse. */
+static void read_dh_request(const hsm_draft *public_draft, const hsm_draft *private_draft,
+                            hsm_keygen *request)
+{
+    const CK_ULONG bits = hsm_draft_ulong(private_draft, CKA_VALUE_BITS, 0);
+
+    request->value_bits = bits > UINT32_MAX ? UINT32_MAX : (uint32_t)bits;
+    (void)hsm_draft_get(public_draft, CKA_PRIME, &request->prime);
+    (void)hsm_draft_get(public_draft, CKA_BASE, &request->base);
+    (void)hsm_draft_get(public_draft, CKA_SUBPRIME, &request->subprime);
+}
+
 static hsm_err read_pair_request(const hsm_mech *mech, const hsm_draft *public_draft,
-                                 hsm_keygen *out_request)
+                                 const hsm_draft *private_draft, hsm_keygen *out_request)
 {
     hsm_keygen request = { .mech = mech, .key_type = mech->key_type };
 
@@ -97,6 +109,8 @@ static hsm_err read_pair_request(const hsm_mech *mech, const hsm_draft *public_d
     } else if (hsm_draft_kind(public_draft) == HSM_KIND_PQC_PUBLIC) {
         request.parameter_set =
             hsm_draft_ulong(public_draft, CKA_PARAMETER_SET, CK_UNAVAILABLE_INFORMATION);
+    } else if (hsm_draft_kind(public_draft) == HSM_KIND_DH_PUBLIC) {
+        read_dh_request(public_draft, private_draft, &request);
     } else {
         HSM_CHECK(hsm_draft_get(public_draft, CKA_EC_PARAMS, &request.ec_params),
                   HSM_E_TEMPLATE_INCOMPLETE);
@@ -140,7 +154,7 @@ hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
                         &private_draft));
     HSM_TRY(may_make(core, session, public_draft));
     HSM_TRY(may_make(core, session, private_draft));
-    HSM_TRY(read_pair_request(mech, public_draft, &keygen));
+    HSM_TRY(read_pair_request(mech, public_draft, private_draft, &keygen));
 
     HSM_TRY(hsm_keygen_run(core->crypto, &keygen, &bundle));
     hsm_draft *drafts[2] = { public_draft, private_draft };

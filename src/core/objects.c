@@ -126,7 +126,8 @@ hsm_err hsm_core_create_object(hsm_core *core, hsm_session *session, const hsm_t
 {
     const hsm_kind_set keys = HSM_KIND_RSA_PUBLIC | HSM_KIND_RSA_PRIVATE | HSM_KIND_EC_PUBLIC |
                               HSM_KIND_EC_PRIVATE | HSM_KIND_SECRET | HSM_KIND_PQC_PUBLIC |
-                              HSM_KIND_LATTICE_PRIVATE | HSM_KIND_SLH_PRIVATE;
+                              HSM_KIND_LATTICE_PRIVATE | HSM_KIND_SLH_PRIVATE | HSM_KIND_DH_PUBLIC |
+                              HSM_KIND_DH_PRIVATE;
     const hsm_template implied = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
 
@@ -136,6 +137,8 @@ hsm_err hsm_core_create_object(hsm_core *core, hsm_session *session, const hsm_t
                                hsm_draft_bool(draft, CKA_PRIVATE, true)));
     if ((hsm_draft_kind(draft) & keys) != 0)
         HSM_TRY(complete_key(core, draft));
+    if (hsm_draft_kind(draft) == HSM_KIND_DOMAIN)
+        HSM_TRY(hsm_core_put_domain(draft));
     return hsm_core_add(core, session, &draft, 1, out_handle);
 }
 

@@ -74,9 +74,11 @@ static hsm_err fetch_others(hsm_ossl *ossl)
     ossl->hkdf = EVP_KDF_fetch(ossl->libctx, "HKDF", NULL);
     ossl->pbkdf2 = EVP_KDF_fetch(ossl->libctx, "PBKDF2", NULL);
     ossl->x963 = EVP_KDF_fetch(ossl->libctx, "X963KDF", NULL);
+    ossl->sskdf = EVP_KDF_fetch(ossl->libctx, "SSKDF", NULL);
     ossl->tls1_prf = EVP_KDF_fetch(ossl->libctx, "TLS1-PRF", NULL);
     HSM_CHECK(ossl->hmac != NULL && ossl->cmac != NULL && ossl->hkdf != NULL &&
-                  ossl->pbkdf2 != NULL && ossl->x963 != NULL && ossl->tls1_prf != NULL,
+                  ossl->pbkdf2 != NULL && ossl->x963 != NULL && ossl->sskdf != NULL &&
+                  ossl->tls1_prf != NULL,
               hsm_ossl_cause(HSM_E_CRYPTO));
     return HSM_OK;
 }
@@ -158,6 +160,7 @@ static void free_native(hsm_ossl *ossl)
     EVP_KDF_free(ossl->hkdf);
     EVP_KDF_free(ossl->pbkdf2);
     EVP_KDF_free(ossl->x963);
+    EVP_KDF_free(ossl->sskdf);
     EVP_KDF_free(ossl->tls1_prf);
     if (ossl->provider != NULL)
         (void)OSSL_PROVIDER_unload(ossl->provider);
@@ -190,6 +193,7 @@ const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type)
         { CKK_EC_EDWARDS, &hsm_ossl_ec_key }, { CKK_EC_MONTGOMERY, &hsm_ossl_ec_key },
         { CKK_ML_DSA, &hsm_ossl_pqc_key },    { CKK_ML_KEM, &hsm_ossl_pqc_key },
         { CKK_SLH_DSA, &hsm_ossl_pqc_key },   { CKK_CRATON_COMP_KEM, &hsm_ossl_composite_key },
+        { CKK_DH, &hsm_ossl_dh_key },         { CKK_X9_42_DH, &hsm_ossl_dh_key },
     };
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(types); i++) {

@@ -28,6 +28,7 @@ typedef struct hsm_ossl {
     EVP_KDF *hkdf;
     EVP_KDF *pbkdf2;
     EVP_KDF *x963;
+    EVP_KDF *sskdf;
     EVP_KDF *tls1_prf;
     EVP_CIPHER *aes[HSM_ALG_COUNT][HSM_AES_SIZES]; /* only the AES modes are filled */
     struct hsm_ossl_pkey *pkey;                    /* backend_openssl_pkey.c */
@@ -65,6 +66,7 @@ extern const hsm_key_ops hsm_ossl_rsa_key;
 extern const hsm_key_ops hsm_ossl_ec_key;
 extern const hsm_key_ops hsm_ossl_composite_key; /* backend_openssl_composite.c */
 extern const hsm_key_ops hsm_ossl_pqc_key;       /* backend_openssl_pqc_key.c */
+extern const hsm_key_ops hsm_ossl_dh_key;        /* backend_openssl_dh_key.c */
 const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
 
 hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,

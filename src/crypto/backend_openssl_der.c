@@ -2,6 +2,7 @@
  * read here and not by OpenSSL's encoders, so that secrets stay in hsm_secret and nothing but the one
  * strict form is taken.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/backend_openssl_dh.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_pqc.h"
 #include "crypto/der.h"
@@ -79,6 +80,8 @@ hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der)
 
     if (key->set != NULL)
         return hsm_ossl_pqc_spki(key, out_der);
+    if (key->group != NULL)
+        return hsm_ossl_dh_spki(key, out_der);
     HSM_CHECK(key->native != NULL, HSM_E_KEY_TYPE);
     if (key->curve == NULL) {
         HSM_TRY(put_rsa_numbers(&writer, key, RSA_PUBLIC_COUNT, scratch));
@@ -166,6 +169,8 @@ hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der)
 
     if (key->set != NULL)
         return hsm_ossl_pqc_pkcs8_encode(key, out_der);
+    if (key->group != NULL)
+        return hsm_ossl_dh_pkcs8_encode(key, out_der);
     HSM_CHECK(key->native != NULL && key->key_class == CKO_PRIVATE_KEY, HSM_E_KEY_NOT_WRAPPABLE);
     /* n, d, p, q and the three CRT numbers: less than six times the modulus */
     const size_t parts_len = key->curve == NULL ? 6 * (size_t)((key->bits + 7) / 8)
@@ -187,8 +192,9 @@ hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der)
 /* What a PrivateKeyInfo says before the key itself is read. */
 typedef struct private_info {
     CK_KEY_TYPE key_type;
-    const hsm_curve *curve; /* neither this nor set: RSA */
+    const hsm_curve *curve;
     const hsm_pqc_set *set;
+    hsm_key_parts domain;  /* DH, X9.42: the group */
     hsm_bytes private_key; /* content of the OCTET STRING */
     hsm_bytes public_key;  /* version 2, [1]; empty if there is none */
 } private_info;
@@ -211,6 +217,11 @@ static hsm_err read_algorithm(hsm_bytes sequence, private_info *info)
         HSM_TRY(hsm_reader_end(&reader, HSM_E_WRAPPED_KEY));
         info->key_type = CKK_EC;
         return hsm_curve_find(named, CKK_EC, &info->curve);
+    }
+    const hsm_err err = hsm_ossl_dh_read_algorithm(oid, reader.rest, &info->domain);
+    if (err != HSM_E_KEY_TYPE) {
+        info->key_type = info->domain.key_type;
+        return err;
     }
     HSM_TRY(hsm_reader_end(&reader, HSM_E_WRAPPED_KEY));
     info->set = hsm_pqc_find_oid(oid);
@@ -320,8 +331,14 @@ static hsm_err read_parts(hsm_crypto *crypto, const private_info *info, hsm_key_
         parts->part[HSM_PART_PUBLIC] = info->public_key;
         return hsm_ossl_pqc_read_private(info->set, info->private_key, parts);
     }
-    if (info->curve == NULL)
+    if (info->key_type == CKK_RSA)
         return read_rsa(info->private_key, parts);
+    if (hsm_dh_is_type(info->key_type)) {
+        parts->part[HSM_PART_PRIME] = info->domain.part[HSM_PART_PRIME];
+        parts->part[HSM_PART_BASE] = info->domain.part[HSM_PART_BASE];
+        parts->part[HSM_PART_SUBPRIME] = info->domain.part[HSM_PART_SUBPRIME];
+        return hsm_ossl_dh_read_private(info->private_key, parts);
+    }
 
     parts->part[HSM_PART_PARAMS] = curve_oid(info->curve);
     if (info->key_type == CKK_EC)

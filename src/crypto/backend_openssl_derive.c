@@ -1,8 +1,10 @@
-/* ECDH (SP 800-56A rev. 3, 5.7.1.2; RFC 7748, 6) with the KDF of X9.63.
+/* ECDH (SP 800-56A rev. 3, 5.7.1.2; RFC 7748, 6), and what key agreements do with the shared secret:
+ * the KDFs of X9.63 and of SP 800-56C (one step).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/kdf.h>
 
 #include "base/ct.h"
+#include "crypto/backend_openssl_dh.h"
 #include "crypto/backend_openssl_pkey.h"
 
 static void kdf_ctx_drop(EVP_KDF_CTX **p)
@@ -10,15 +12,34 @@ static void kdf_ctx_drop(EVP_KDF_CTX **p)
     EVP_KDF_CTX_free(*p);
 }
 
-/* The hash of a CKD_..._KDF, or HSM_HASH_NONE. */
-static hsm_hash hash_of_kdf(CK_ULONG kdf)
+/* Which function of OpenSSL a CKD_... is. X9.42 and X9.63 concatenate alike: the secret, a counter,
+ * the other information; SP 800-56C puts the counter first. */
+typedef struct kdf_choice {
+    const EVP_KDF *kdf; /* NULL: none */
+    const hsm_hash_info *hash;
+} kdf_choice;
+
+static hsm_err choose_kdf(const hsm_crypto *crypto, CK_ULONG id, kdf_choice *out)
 {
-    for (int i = HSM_HASH_NONE + 1; i < HSM_HASH_COUNT; i++) {
-        const hsm_hash_info *hash = hsm_hash_get((hsm_hash)i);
-        if (hash->kdf == kdf && kdf != 0)
-            return (hsm_hash)i;
+    const hsm_ossl *ossl = hsm_ossl_of(crypto);
+
+    *out = (kdf_choice){ 0 };
+    if (id == CKD_NULL)
+        return HSM_OK;
+    if (id == CKD_SHA1_KDF_CONCATENATE) {
+        *out = (kdf_choice){ ossl->x963, hsm_hash_get(HSM_HASH_SHA1) };
+        return HSM_OK;
     }
-    return HSM_HASH_NONE;
+    HSM_CHECK(id != CK_UNAVAILABLE_INFORMATION, HSM_E_MECHANISM_PARAM); /* some hashes have none */
+    for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
+        const hsm_hash_info *info = hsm_hash_get(hash);
+
+        if (info->kdf == id || info->kdf_sp800 == id) {
+            *out = (kdf_choice){ info->kdf == id ? ossl->x963 : ossl->sskdf, info };
+            return HSM_OK;
+        }
+    }
+    return HSM_E_MECHANISM_PARAM;
 }
 
 /* The other side's public key, checked. Whatever is wrong with it is the parameter's fault. */
@@ -68,12 +89,11 @@ static hsm_err take_end(hsm_bytes shared, size_t out_len, hsm_secret **out_value
     return hsm_secret_dup(hsm_bytes_of(shared.data + shared.len - len, len), out_value);
 }
 
-/* ANSI X9.63; SEC 1, 3.6.1 */
-static hsm_err expand(hsm_crypto *crypto, const hsm_hash_info *hash, hsm_bytes shared,
-                      hsm_bytes info, hsm_secret *out)
+static hsm_err expand(const kdf_choice *choice, hsm_bytes shared, hsm_bytes info, hsm_secret *out)
 {
     OSSL_PARAM params[4] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)hash->name, 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
+                                         (char *)(uintptr_t)choice->hash->name, 0),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, (void *)(uintptr_t)shared.data,
                                           shared.len),
         OSSL_PARAM_END,
@@ -83,7 +103,7 @@ static hsm_err expand(hsm_crypto *crypto, const hsm_hash_info *hash, hsm_bytes s
         params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
                                                       (void *)(uintptr_t)info.data, info.len);
 
-    HSM_AUTO(kdf_ctx_drop) EVP_KDF_CTX *kdf = EVP_KDF_CTX_new(hsm_ossl_of(crypto)->x963);
+    HSM_AUTO(kdf_ctx_drop) EVP_KDF_CTX *kdf = EVP_KDF_CTX_new((EVP_KDF *)(uintptr_t)choice->kdf);
     HSM_CHECK(kdf != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
     return hsm_ossl_done(EVP_KDF_derive(kdf, hsm_secret_data(out), hsm_secret_len(out), params),
                          HSM_E_CRYPTO);
@@ -91,28 +111,34 @@ static hsm_err expand(hsm_crypto *crypto, const hsm_hash_info *hash, hsm_bytes s
 
 /* All our curves have cofactor 1 (X25519 and X448 clear theirs), so the cofactor variants of the
  * mechanism are the same computation. */
+static hsm_err agree_ecdh(const hsm_key *base, hsm_bytes public_data, hsm_secret **out_shared)
+{
+    HSM_AUTO(hsm_ossl_pkey_drop) EVP_PKEY *peer = NULL;
+
+    HSM_CHECK(base->curve != NULL && base->curve->key_type != CKK_EC_EDWARDS, HSM_E_KEY_TYPE);
+    HSM_TRY(read_peer(base, public_data, &peer));
+    return agree(base, peer, out_shared);
+}
+
 hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                         hsm_key *base, size_t out_len, hsm_secret **out_value)
 {
-    const hsm_hash hash = hash_of_kdf(params->kdf);
-    HSM_AUTO(hsm_ossl_pkey_drop) EVP_PKEY *peer = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *shared = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
+    kdf_choice choice;
 
-    HSM_CHECK(mech->alg == HSM_ALG_ECDH, HSM_E_MECHANISM);
-    HSM_CHECK(base->curve != NULL && base->curve->key_type != CKK_EC_EDWARDS, HSM_E_KEY_TYPE);
-    HSM_CHECK(params->kdf == CKD_NULL || hash != HSM_HASH_NONE, HSM_E_MECHANISM_PARAM);
-    HSM_CHECK(params->kdf != CKD_NULL || params->shared_data.len == 0, HSM_E_MECHANISM_PARAM);
+    HSM_CHECK(mech->alg == HSM_ALG_ECDH || mech->alg == HSM_ALG_DH, HSM_E_MECHANISM);
+    HSM_TRY(choose_kdf(crypto, params->kdf, &choice));
+    HSM_CHECK(choice.kdf != NULL || params->shared_data.len == 0, HSM_E_MECHANISM_PARAM);
     HSM_CHECK(out_len <= HSM_SECRET_MAX_BYTES, HSM_E_KEY_SIZE);
 
-    HSM_TRY(read_peer(base, params->public_data, &peer));
-    HSM_TRY(agree(base, peer, &shared));
-    if (params->kdf == CKD_NULL)
+    HSM_TRY(mech->alg == HSM_ALG_ECDH ? agree_ecdh(base, params->public_data, &shared)
+                                      : hsm_ossl_dh_agree(base, params->public_data, &shared));
+    if (choice.kdf == NULL)
         return take_end(hsm_secret_view(shared), out_len, out_value);
 
-    const hsm_hash_info *info = hsm_hash_get(hash);
-    HSM_TRY(hsm_secret_create(out_len == 0 ? info->len : out_len, &value));
-    HSM_TRY(expand(crypto, info, hsm_secret_view(shared), params->shared_data, value));
+    HSM_TRY(hsm_secret_create(out_len == 0 ? choice.hash->len : out_len, &value));
+    HSM_TRY(expand(&choice, hsm_secret_view(shared), params->shared_data, value));
     *out_value = HSM_MOVE(value);
     return HSM_OK;
 }

@@ -1,5 +1,7 @@
-/* Key encapsulation: ML-KEM (FIPS 203), RSASVE (SP 800-56B, 7.2.1) and ephemeral ECDH.
+/* Key encapsulation: ML-KEM (FIPS 203), RSASVE (SP 800-56B, 7.2.1) and ephemeral ECDH; which file
+ * has the others.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/backend_openssl_dh.h"
 #include "crypto/backend_openssl_pqc.h"
 #include "crypto/kem.h"
 
@@ -137,6 +139,8 @@ hsm_err hsm_ossl_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_se
 {
     if (use->mech->alg == HSM_ALG_COMP_KEM)
         return hsm_ossl_composite_encapsulate(use, ciphertext, out_value);
+    if (use->mech->alg == HSM_ALG_DH)
+        return hsm_ossl_dh_encapsulate(use, ciphertext, out_value);
     return use->mech->alg == HSM_ALG_ECDH ? encapsulate_ecdh(use, ciphertext, out_value)
                                           : encapsulate(use, ciphertext, out_value);
 }
@@ -145,6 +149,8 @@ hsm_err hsm_ossl_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_s
 {
     if (use->mech->alg == HSM_ALG_COMP_KEM)
         return hsm_ossl_composite_decapsulate(use, ciphertext, out_value);
+    if (use->mech->alg == HSM_ALG_DH)
+        return hsm_ossl_dh_decapsulate(use, ciphertext, out_value);
     return use->mech->alg == HSM_ALG_ECDH ? decapsulate_ecdh(use, ciphertext, out_value)
                                           : decapsulate(use, ciphertext, out_value);
 }

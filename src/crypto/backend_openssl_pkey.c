@@ -11,9 +11,10 @@
 
 /* What OpenSSL fetches by itself when a context is made. Held from the start: a first fetch without
  * memory would leave the library context without the algorithm for ever. */
-static const char *const key_types[] = { "RSA", "EC", "ED25519", "ED448", "X25519", "X448" };
+static const char *const key_types[] = { "RSA",    "EC",   "ED25519", "ED448",
+                                         "X25519", "X448", "DH",      "DHX" };
 static const char *const signatures[] = { "RSA", "ECDSA" };
-static const char *const exchanges[] = { "ECDH", "X25519", "X448" };
+static const char *const exchanges[] = { "ECDH", "X25519", "X448", "DH" };
 
 struct hsm_ossl_pkey {
     EVP_SIGNATURE *eddsa[HSM_EDDSA_COUNT];
@@ -309,7 +310,7 @@ hsm_err hsm_ossl_pair_check(const hsm_crypto *crypto, EVP_PKEY *pkey, CK_KEY_TYP
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(hsm_ossl_of(crypto)->libctx, pkey, NULL);
     HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
 
-    if (key_type == CKK_EC_MONTGOMERY)
+    if (key_type == CKK_EC_MONTGOMERY || key_type == CKK_DH || key_type == CKK_X9_42_DH)
         return hsm_ossl_done(EVP_PKEY_pairwise_check(ctx), HSM_E_SELF_TEST);
 
     EVP_SIGNATURE *algorithm = NULL;

@@ -103,7 +103,7 @@ HSM_MUST_USE hsm_err hsm_ossl_packer_put(hsm_ossl_packer *packer, hsm_part part,
 /* Hands everything over. */
 void hsm_ossl_packer_finish(hsm_ossl_packer *packer, hsm_key_bundle *out);
 
-/* Signs and verifies (RSA, EC, Edwards) or derives the public key again (Montgomery).
+/* Signs and verifies (RSA, EC, Edwards) or derives the public key again (Montgomery, DH).
  * errors  HSM_E_SELF_TEST, HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_ossl_pair_check(const hsm_crypto *crypto, EVP_PKEY *pkey,
                                          CK_KEY_TYPE key_type);

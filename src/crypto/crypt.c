@@ -42,6 +42,7 @@ static const struct {
     [HSM_ALG_ECDSA] = { HSM_FAMILY_ECDSA, false },
     [HSM_ALG_EDDSA] = { HSM_FAMILY_EDDSA, false },
     [HSM_ALG_ECDH] = { HSM_FAMILY_COUNT, false },
+    [HSM_ALG_DH] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_CONCAT_BASE_KEY] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_CONCAT_BASE_DATA] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_CONCAT_DATA_BASE] = { HSM_FAMILY_COUNT, false },

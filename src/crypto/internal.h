@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "crypto/backend.h"
+#include "crypto/dh.h"
 #include "crypto/pqc.h"
 
 struct hsm_crypto {
@@ -27,6 +28,7 @@ struct hsm_key {
     const hsm_curve *curve;                /* EC, Edwards, Montgomery */
     uint8_t point[HSM_EC_POINT_MAX_BYTES]; /* with a curve: the raw public point, point_bytes */
     const hsm_pqc_set *set;                /* ML-DSA, ML-KEM, SLH-DSA, composite */
+    const hsm_dh_group *group;             /* DH, X9.42 */
     struct hsm_key *half[2]; /* composite: the ML-KEM key and the curve's; native is NULL */
     hsm_secret *value;       /* secret keys: the bytes; composite private keys: all of it */
     void *native;            /* asymmetric keys: the backend's (EVP_PKEY) */

@@ -27,6 +27,7 @@ size_t hsm_kem_ciphertext_len(const hsm_kem_use *use);
  * ML-KEM    32 bytes, FIPS 203, algorithm 20
  * ECDH      an ephemeral key pair, whose public point is the ciphertext (EC: uncompressed), and the
  *           key derivation of the parameter, which has no public data
+ * DH        the same in the key's group; the ciphertext is as long as the prime
  * RSA PKCS, OAEP  value_len random bytes, encrypted
  * RSA X.509 RSASVE (SP 800-56B, 7.2.1): as long as the modulus; value_len bytes of its end
  *

@@ -23,6 +23,9 @@ typedef enum hsm_part {
     HSM_PART_PARAMETER_SET, /* ML-DSA, ML-KEM, SLH-DSA: a CK_ULONG, as CKA_PARAMETER_SET */
     HSM_PART_PUBLIC,        /* their public key, also beside a private one */
     HSM_PART_SEED,          /* ML-DSA, ML-KEM: what the private key is expanded from */
+    HSM_PART_PRIME, /* DH, X9.42: domain parameters; the public value is PUBLIC, the private VALUE */
+    HSM_PART_BASE,
+    HSM_PART_SUBPRIME, /* X9.42 only */
     HSM_PART_COUNT,
 } hsm_part;
 
@@ -48,7 +51,8 @@ void hsm_key_bundle_clear(hsm_key_bundle *bundle);
  *
  * errors  HSM_E_KEY_TYPE (unknown type), HSM_E_TEMPLATE_INCOMPLETE (a needed part is missing),
  *         HSM_E_ATTRIBUTE_VALUE (a part is not valid: point not on the curve, even modulus ...),
- *         HSM_E_CURVE, HSM_E_DOMAIN_PARAMS, HSM_E_PARAMETER_SET, HSM_E_KEY_SIZE, HSM_E_NO_MEMORY
+ *         HSM_E_CURVE, HSM_E_DOMAIN_PARAMS (also: a group that is not in dh.h), HSM_E_PARAMETER_SET,
+ *         HSM_E_KEY_SIZE, HSM_E_NO_MEMORY
  */
 HSM_MUST_USE hsm_err hsm_key_create(hsm_crypto *crypto, const hsm_key_parts *parts,
                                     hsm_key **out_key);
@@ -110,15 +114,19 @@ typedef struct hsm_keygen {
     hsm_bytes ec_params;
     const hsm_mech_params *params; /* of the mechanism; NULL: it has none */
     CK_ULONG parameter_set;        /* ML-DSA, ML-KEM, SLH-DSA */
+    hsm_bytes prime;               /* DH, X9.42 */
+    hsm_bytes base;
+    hsm_bytes subprime;  /* X9.42 */
+    uint32_t value_bits; /* DH: length of the private value; 0: by the group's strength */
 } hsm_keygen;
 
 /* Makes a key: a secret key's VALUE, or all parts of a pair (private bundle with public parts in
  * it). errors  HSM_E_KEY_SIZE, HSM_E_CURVE, HSM_E_DOMAIN_PARAMS, HSM_E_ATTRIBUTE_VALUE (bad public
- * exponent), HSM_E_PARAMETER_SET, HSM_E_RANDOM, HSM_E_SELF_TEST (the pair does not fit together) */
+ * exponent or value_bits), HSM_E_PARAMETER_SET, HSM_E_RANDOM, HSM_E_SELF_TEST (the pair does not fit together) */
 HSM_MUST_USE hsm_err hsm_keygen_run(hsm_crypto *crypto, const hsm_keygen *request,
                                     hsm_key_bundle *out_bundle);
 
-/* Derives shared bytes: ECDH1. out_len 0 means all that the mechanism gives (the field's size
+/* Derives shared bytes: ECDH1, DH, X9.42. out_len 0 means all that the mechanism gives (the field's size
  * without KDF). errors HSM_E_MECHANISM_PARAM (public data), HSM_E_KEY_SIZE (more than it gives) */
 HSM_MUST_USE hsm_err hsm_derive_run(hsm_crypto *crypto, const hsm_mech *mech,
                                     const hsm_mech_params *params, hsm_key *base, size_t out_len,

@@ -3,6 +3,7 @@
 #include "crypto/mech.h"
 
 #include "crypto/internal.h"
+#include "crypto/mech_dh.h"
 #include "crypto/mech_pqc.h"
 
 #define EN_DE_CRYPT (HSM_OP_ENCRYPT | HSM_OP_DECRYPT)
@@ -197,7 +198,11 @@ static const hsm_mech mechs[] = {
     ML_KEM_KEY_PAIR_GEN_ROW,
     ML_KEM_ROW,
     ML_DSA_ROWS,
+    DH_ROWS,
+    HASH_ML_DSA_ROWS,
     SLH_DSA_ROWS,
+    X9_42_ROWS,
+    HASH_SLH_DSA_ROWS,
     RSA_HASHED_ROW(SHA256_RSA_PKCS, SHA256, HSM_APPROVED),
     RSA_HASHED_ROW(SHA384_RSA_PKCS, SHA384, HSM_APPROVED),
     RSA_HASHED_ROW(SHA512_RSA_PKCS, SHA512, HSM_APPROVED),

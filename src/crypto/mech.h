@@ -34,6 +34,7 @@ typedef struct hsm_hash_info {
     CK_MECHANISM_TYPE digest_mech; /* CKM_SHA256, in OAEP and PSS parameters; or none */
     CK_ULONG mgf;                  /* CKG_MGF1_SHA256 */
     CK_ULONG kdf;                  /* CKD_SHA256_KDF, X9.63 */
+    CK_ULONG kdf_sp800;            /* CKD_SHA256_KDF_SP800, SP 800-56C one-step */
 } hsm_hash_info;
 const hsm_hash_info *hsm_hash_get(hsm_hash hash); /* NULL for HSM_HASH_NONE */
 /* Whether the output's length must be asked for: SHAKE. */
@@ -72,6 +73,7 @@ typedef enum hsm_alg {
     HSM_ALG_ECDSA,
     HSM_ALG_EDDSA,
     HSM_ALG_ECDH,
+    HSM_ALG_DH,
     HSM_ALG_CONCAT_BASE_KEY, /* key derivation (kdf.h) */
     HSM_ALG_CONCAT_BASE_DATA,
     HSM_ALG_CONCAT_DATA_BASE,
@@ -114,6 +116,8 @@ typedef enum hsm_param_shape {
     HSM_PARAM_OAEP,    /* CK_RSA_PKCS_OAEP_PARAMS */
     HSM_PARAM_EDDSA,   /* absent, or CK_EDDSA_PARAMS */
     HSM_PARAM_ECDH1,   /* CK_ECDH1_DERIVE_PARAMS */
+    HSM_PARAM_DH,      /* the other side's public value; absent for encapsulation */
+    HSM_PARAM_X9_42,   /* CK_X9_42_DH1_DERIVE_PARAMS */
 
     HSM_PARAM_CCM,               /* CK_CCM_PARAMS or CK_CCM_WRAP_PARAMS */
     HSM_PARAM_CHACHA20,          /* CK_CHACHA20_PARAMS */
@@ -201,7 +205,7 @@ typedef struct hsm_mech_params {
     bool is_prehash;   /* EdDSA ph */
     bool has_context;  /* EdDSA: parameter given, so Ed25519ctx or ph */
     hsm_bytes context;
-    CK_ULONG kdf; /* ECDH: CKD_... */
+    CK_ULONG kdf; /* ECDH, DH: CKD_... */
     hsm_bytes shared_data;
     hsm_bytes public_data; /* empty for encapsulation */
     CK_ULONG hedge;        /* ML-DSA, SLH-DSA: CKH_..., as given (context above) */

@@ -11,6 +11,7 @@
 #define SIGN_CONTEXT_MAX_BYTES 255u  /* FIPS 204, 5.2; FIPS 205, 10.2 */
 #define ECDH_SHARED_MAX_BYTES 4096u
 #define ECDH_PUBLIC_MAX_BYTES 256u /* a point, raw or in DER */
+#define DH_PUBLIC_MAX_BYTES 1024u  /* as long as the longest prime */
 #define AES_BLOCK_BYTES 16u
 #define PASSWORD_MAX_BYTES 4096u /* and of the salt */
 #define PBKDF2_ITERATIONS_MAX 100000000u
@@ -275,7 +276,9 @@ static bool is_kdf(CK_ULONG id)
     if (id == CKD_NULL)
         return true;
     for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
-        if (hsm_hash_get(hash)->kdf == id)
+        const hsm_hash_info *info = hsm_hash_get(hash);
+
+        if (info->kdf == id || info->kdf_sp800 == id)
             return id != CK_UNAVAILABLE_INFORMATION;
     }
     return false;
@@ -294,6 +297,30 @@ static hsm_err read_ecdh1(const hsm_mech *mech, hsm_bytes param, hsm_mech_params
     HSM_TRY(
         nested(ecdh.pPublicData, ecdh.ulPublicDataLen, ECDH_PUBLIC_MAX_BYTES, &out->public_data));
     out->kdf = ecdh.kdf;
+    return HSM_OK;
+}
+
+static hsm_err read_dh(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    (void)mech;
+    HSM_CHECK(param.len <= DH_PUBLIC_MAX_BYTES, HSM_E_MECHANISM_PARAM);
+    out->kdf = CKD_NULL;
+    out->public_data = param;
+    return HSM_OK;
+}
+
+/* CKD_SHA1_KDF_ASN1 is not offered: it counts inside a structure that the caller encoded. */
+static hsm_err read_x9_42(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    CK_X9_42_DH1_DERIVE_PARAMS dh;
+
+    (void)mech;
+    HSM_TRY(copy_struct(param, &dh, sizeof dh));
+    HSM_CHECK(dh.kdf == CKD_SHA1_KDF_CONCATENATE || (dh.kdf == CKD_NULL && dh.ulOtherInfoLen == 0),
+              HSM_E_MECHANISM_PARAM);
+    HSM_TRY(nested(dh.pOtherInfo, dh.ulOtherInfoLen, ECDH_SHARED_MAX_BYTES, &out->shared_data));
+    HSM_TRY(nested(dh.pPublicData, dh.ulPublicDataLen, DH_PUBLIC_MAX_BYTES, &out->public_data));
+    out->kdf = dh.kdf;
     return HSM_OK;
 }
 
@@ -432,6 +459,8 @@ static const reader readers[] = {
     [HSM_PARAM_CHACHA20_POLY1305] = read_chacha20_poly1305,
     [HSM_PARAM_EDDSA] = read_eddsa,
     [HSM_PARAM_ECDH1] = read_ecdh1,
+    [HSM_PARAM_DH] = read_dh,
+    [HSM_PARAM_X9_42] = read_x9_42,
     [HSM_PARAM_SIGN_CONTEXT] = read_sign_context,
     [HSM_PARAM_HASH_SIGN_CONTEXT] = read_hash_sign_context,
 };

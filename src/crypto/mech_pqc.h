@@ -47,11 +47,15 @@
     {                                                                               \
         ML_DSA_KEY(HASH_ML_DSA_##HASH), PQC_SIGN(ML_DSA, SIGN_CONTEXT, HASH, true), \
     }
-#define ML_DSA_ROWS                                                                      \
-    { ML_DSA_KEY(ML_DSA_KEY_PAIR_GEN), PQC_KEY_GEN },                                    \
-        { ML_DSA_KEY(ML_DSA), PQC_SIGN(ML_DSA, SIGN_CONTEXT, NONE, true) },              \
-        { ML_DSA_KEY(HASH_ML_DSA), PQC_SIGN(ML_DSA, HASH_SIGN_CONTEXT, NONE, false) },   \
-        ML_DSA_HASH_ROW(SHA224), ML_DSA_HASH_ROW(SHA256), ML_DSA_HASH_ROW(SHA384),       \
+#define ML_DSA_ROWS                                                               \
+    { ML_DSA_KEY(ML_DSA_KEY_PAIR_GEN), PQC_KEY_GEN },                             \
+        { ML_DSA_KEY(ML_DSA), PQC_SIGN(ML_DSA, SIGN_CONTEXT, NONE, true) },       \
+    {                                                                             \
+        ML_DSA_KEY(HASH_ML_DSA), PQC_SIGN(ML_DSA, HASH_SIGN_CONTEXT, NONE, false) \
+    }
+/* DH's numbers lie between. */
+#define HASH_ML_DSA_ROWS                                                                 \
+    ML_DSA_HASH_ROW(SHA224), ML_DSA_HASH_ROW(SHA256), ML_DSA_HASH_ROW(SHA384),           \
         ML_DSA_HASH_ROW(SHA512), ML_DSA_HASH_ROW(SHA3_224), ML_DSA_HASH_ROW(SHA3_256),   \
         ML_DSA_HASH_ROW(SHA3_384), ML_DSA_HASH_ROW(SHA3_512), ML_DSA_HASH_ROW(SHAKE128), \
         ML_DSA_HASH_ROW(SHAKE256)
@@ -60,10 +64,14 @@
     {                                                                                  \
         SLH_DSA_KEY(HASH_SLH_DSA_##HASH), PQC_SIGN(SLH_DSA, SIGN_CONTEXT, HASH, true), \
     }
-#define SLH_DSA_ROWS                                                                        \
-    { SLH_DSA_KEY(SLH_DSA_KEY_PAIR_GEN), PQC_KEY_GEN },                                     \
-        { SLH_DSA_KEY(SLH_DSA), PQC_SIGN(SLH_DSA, SIGN_CONTEXT, NONE, true) },              \
-        { SLH_DSA_KEY(HASH_SLH_DSA), PQC_SIGN(SLH_DSA, HASH_SIGN_CONTEXT, NONE, false) },   \
+#define SLH_DSA_ROWS                                                      \
+    { SLH_DSA_KEY(SLH_DSA_KEY_PAIR_GEN), PQC_KEY_GEN },                   \
+    {                                                                     \
+        SLH_DSA_KEY(SLH_DSA), PQC_SIGN(SLH_DSA, SIGN_CONTEXT, NONE, true) \
+    }
+/* X9.42's numbers lie between. */
+#define HASH_SLH_DSA_ROWS                                                                   \
+    { SLH_DSA_KEY(HASH_SLH_DSA), PQC_SIGN(SLH_DSA, HASH_SIGN_CONTEXT, NONE, false) },       \
         SLH_DSA_HASH_ROW(SHA224), SLH_DSA_HASH_ROW(SHA256), SLH_DSA_HASH_ROW(SHA384),       \
         SLH_DSA_HASH_ROW(SHA512), SLH_DSA_HASH_ROW(SHA3_224), SLH_DSA_HASH_ROW(SHA3_256),   \
         SLH_DSA_HASH_ROW(SHA3_384), SLH_DSA_HASH_ROW(SHA3_512), SLH_DSA_HASH_ROW(SHAKE128), \

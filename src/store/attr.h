@@ -43,6 +43,8 @@ typedef enum hsm_object_kind {
     HSM_KIND_PQC_PUBLIC = 1u << 10,      /* CKK_ML_DSA, CKK_ML_KEM, CKK_SLH_DSA */
     HSM_KIND_LATTICE_PRIVATE = 1u << 11, /* CKK_ML_DSA, CKK_ML_KEM: seed or value or both */
     HSM_KIND_SLH_PRIVATE = 1u << 12,     /* CKK_SLH_DSA, composites */
+    HSM_KIND_DH_PUBLIC = 1u << 13,       /* CKK_DH, CKK_X9_42_DH */
+    HSM_KIND_DH_PRIVATE = 1u << 14,
 } hsm_object_kind;
 typedef unsigned hsm_kind_set;
 

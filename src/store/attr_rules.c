@@ -5,7 +5,7 @@
 #define KEY_KINDS                                                                            \
     (HSM_KIND_RSA_PUBLIC | HSM_KIND_RSA_PRIVATE | HSM_KIND_EC_PUBLIC | HSM_KIND_EC_PRIVATE | \
      HSM_KIND_SECRET | HSM_KIND_DOMAIN | HSM_KIND_PQC_PUBLIC | HSM_KIND_LATTICE_PRIVATE |    \
-     HSM_KIND_SLH_PRIVATE)
+     HSM_KIND_SLH_PRIVATE | HSM_KIND_DH_PUBLIC | HSM_KIND_DH_PRIVATE)
 
 /* --- kind --------------------------------------------------------------------------------------- */
 
@@ -52,6 +52,8 @@ static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
 
     if (usage == CKA_ENCAPSULATE || usage == CKA_DECAPSULATE)
         return key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM;
+    if (key_type == CKK_DH || key_type == CKK_X9_42_DH)
+        return !is_signing && !is_sealing; /* key agreement only, by derivation */
     if (key_type == CKK_EC_MONTGOMERY || key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM)
         return !is_signing; /* key agreement only */
     if (key_type == CKK_RSA || key_type == CKK_AES)
@@ -147,6 +149,27 @@ static hsm_err certificate_agrees(const hsm_draft *draft)
     return HSM_OK;
 }
 
+/* X9.42 keys have a subprime, DH keys have none; only DH's private values have a length. */
+static hsm_err dh_agrees(const hsm_draft *draft)
+{
+    const bool is_dh = hsm_draft_ulong(draft, CKA_KEY_TYPE, CKK_DH) == CKK_DH;
+    const bool has_subprime = len_of(draft, CKA_SUBPRIME) > 0;
+
+    if (is_dh)
+        HSM_CHECK(!has_subprime, HSM_E_TEMPLATE_INCONSISTENT);
+    else if (len_of(draft, CKA_PRIME) > 0) /* not yet there while a pair is being generated */
+        HSM_CHECK(has_subprime, HSM_E_TEMPLATE_INCOMPLETE);
+    HSM_CHECK(is_dh || len_of(draft, CKA_VALUE_BITS) == 0, HSM_E_TEMPLATE_INCONSISTENT);
+    return HSM_OK;
+}
+
+static hsm_err private_agrees(const hsm_draft *draft)
+{
+    if (hsm_draft_bool(draft, CKA_ALWAYS_AUTHENTICATE, false))
+        HSM_CHECK(hsm_draft_bool(draft, CKA_PRIVATE, false), HSM_E_TEMPLATE_INCONSISTENT);
+    return HSM_OK;
+}
+
 /* DSA and X9.42 parameters have a subprime, DH parameters have none. */
 static hsm_err domain_agrees(const hsm_draft *draft)
 {
@@ -172,9 +195,12 @@ hsm_err hsm_rules_agree(const hsm_draft *draft)
     case HSM_KIND_EC_PRIVATE:
     case HSM_KIND_LATTICE_PRIVATE:
     case HSM_KIND_SLH_PRIVATE:
-        if (hsm_draft_bool(draft, CKA_ALWAYS_AUTHENTICATE, false))
-            HSM_CHECK(hsm_draft_bool(draft, CKA_PRIVATE, false), HSM_E_TEMPLATE_INCONSISTENT);
-        return HSM_OK;
+        return private_agrees(draft);
+    case HSM_KIND_DH_PRIVATE:
+        HSM_TRY(private_agrees(draft));
+        return dh_agrees(draft);
+    case HSM_KIND_DH_PUBLIC:
+        return dh_agrees(draft);
     case HSM_KIND_DATA:
     case HSM_KIND_RSA_PUBLIC:
     case HSM_KIND_EC_PUBLIC:

@@ -98,6 +98,7 @@ typedef union job_params {
     CK_MAC_GENERAL_PARAMS mac_len;
     CK_EDDSA_PARAMS eddsa;
     CK_ECDH1_DERIVE_PARAMS ecdh;
+    CK_X9_42_DH1_DERIVE_PARAMS x9_42;
     CK_HKDF_PARAMS hkdf;
     CK_SP800_108_KDF_PARAMS kbkdf;
     CK_PKCS5_PBKD2_PARAMS2 pbkdf2;
@@ -161,6 +162,9 @@ void param_oaep(job *j, const hash_row *hash, const hash_row *mgf, span label);
 void param_pss(job *j, const hash_row *hash, const hash_row *mgf, CK_ULONG salt_len);
 void param_eddsa(job *j, bool is_prehash, span context);
 void param_ecdh(job *j, CK_ULONG kdf, span shared, span point);
+/* The public value itself, or of X9.42, without a KDF; empty: to decapsulate. */
+void param_dh(job *j, span public_value);
+void param_x9_42(job *j, span public_value);
 void param_context(job *j, span context, CK_ULONG hedge);
 void param_hkdf(job *j, const hash_row *hash, bool extract, bool expand, span salt, span info);
 void param_kbkdf(job *j, CK_MECHANISM_TYPE prf, CK_ULONG width_bits, span before, span after);
@@ -187,6 +191,8 @@ size_t curve_bytes(const char *name);
 CK_KEY_TYPE curve_key_type(const char *name);
 void key_ec_public(attrs *key, const kat_case *c, const char *curve, span point);
 void key_ec_private(attrs *key, const char *curve, span value);
+/* Diffie-Hellman, from the fields Prime, Base and Subprime (X9.42) of a stanza. */
+void key_dh(attrs *key, CK_OBJECT_CLASS class, const kat_case *c, span value);
 /* Post-quantum keys: "ML-DSA-44", "SLH-DSA-SHA2-128f", "ML-KEM-768". False: no such set. */
 bool key_pqc_public(attrs *key, const char *set, span value);
 bool key_pqc_private(attrs *key, const char *set, span value, span seed);

@@ -122,6 +122,25 @@ void key_ec_private(attrs *key, const char *curve, span value)
     put_bool(key, CKA_DERIVE, type != CKK_EC_EDWARDS);
 }
 
+void key_dh(attrs *key, CK_OBJECT_CLASS class, const kat_case *c, span value)
+{
+    const span prime = case_hex(c, "Prime");
+    const span base = case_hex(c, "Base");
+    const span subprime = case_hex(c, "Subprime");
+
+    put_ulong(key, CKA_CLASS, class);
+    put_ulong(key, CKA_KEY_TYPE, subprime.len > 0 ? CKK_X9_42_DH : CKK_DH);
+    put_bytes(key, CKA_PRIME, prime.data, prime.len);
+    put_bytes(key, CKA_BASE, base.data, base.len);
+    if (subprime.len > 0)
+        put_bytes(key, CKA_SUBPRIME, subprime.data, subprime.len);
+    put_bytes(key, CKA_VALUE, value.data, value.len);
+    if (class == CKO_PRIVATE_KEY) {
+        put_bool(key, CKA_DERIVE, true);
+        put_bool(key, CKA_DECAPSULATE, true);
+    }
+}
+
 static const struct {
     const char *name;
     CK_KEY_TYPE type;

@@ -94,6 +94,21 @@ static void tls(job *j, const kat_case *c)
         param_tls_master(j, hash, randoms[0], randoms[1]);
 }
 
+/* To decapsulate, the public value is the ciphertext and not in the parameter. */
+static void dh(job *j, const kat_case *c, const char *name, const char *op)
+{
+    const span none = { (const uint8_t *)"", 0 };
+    const bool is_kem = strcmp(op, "decapsulate") == 0;
+    const span peer = bytes_of(c, "Peer");
+
+    if (is_kem)
+        j->in = peer;
+    if (strncmp(name, "X9_42_", 6) == 0)
+        param_x9_42(j, is_kem ? none : peer);
+    else
+        param_dh(j, is_kem ? none : peer);
+}
+
 /* The parameter of a key derivation; false: of something else. */
 static bool derive_param(job *j, const kat_case *c, const char *name)
 {
@@ -169,7 +184,8 @@ static CK_KEY_TYPE secret_type(const kat_case *c, const char *name)
     return strncmp(name, "AES_", 4) == 0 ? CKK_AES : CKK_GENERIC_SECRET;
 }
 
-/* A key of DefineKey: Pkcs8 and Spki, or Curve and Value or Point, or Set and Private, Seed, Public. */
+/* A key of DefineKey: Pkcs8 and Spki, or Curve and Value or Point, or Set and Private, Seed, Public, or
+ * Prime, Base, Subprime and Value or Public. */
 static bool pair_key(job *j, const kat_case *c, bool is_public)
 {
     const char *set = case_text(c, "Set");
@@ -179,7 +195,10 @@ static bool pair_key(job *j, const kat_case *c, bool is_public)
         return is_public
                    ? key_pqc_public(&j->key, set, bytes_of(c, "Public"))
                    : key_pqc_private(&j->key, set, bytes_of(c, "Private"), bytes_of(c, "Seed"));
-    if (curve != NULL && is_public)
+    if (case_has(c, "Prime"))
+        key_dh(&j->key, is_public ? CKO_PUBLIC_KEY : CKO_PRIVATE_KEY, c,
+               bytes_of(c, is_public ? "Public" : "Value"));
+    else if (curve != NULL && is_public)
         key_ec_public(&j->key, c, curve, bytes_of(c, "Point"));
     else if (curve != NULL)
         key_ec_private(&j->key, curve, bytes_of(c, "Value"));
@@ -247,7 +266,10 @@ static void one_op(kat *k, const kat_case *c, const char *name, size_t op)
     j.is_one_way = strcmp(ops[op].op, "decrypt") == 0;
     j.is_multi_part = case_has(c, "Parts");
     j.is_data = case_is(c, "Object", "data");
-    param(&j, c, name);
+    if (case_has(c, "Peer"))
+        dh(&j, c, name, ops[op].op);
+    else
+        param(&j, c, name);
     if (!load_key(&j, c, name, ops[op].key))
         kat_die(c->file, c->number, "no key, or one that can not be read");
     if (case_has(c, "OtherKey"))

@@ -159,6 +159,22 @@ void param_ecdh(job *j, CK_ULONG kdf, span shared, span point)
     set(j, sizeof j->params.ecdh);
 }
 
+void param_dh(job *j, span public_value)
+{
+    j->mechanism.pParameter = public_value.len == 0 ? NULL : bytes(public_value);
+    j->mechanism.ulParameterLen = public_value.len;
+}
+
+void param_x9_42(job *j, span public_value)
+{
+    j->params.x9_42 =
+        (CK_X9_42_DH1_DERIVE_PARAMS){ .kdf = CKD_NULL,
+                                      .ulPublicDataLen = public_value.len,
+                                      .pPublicData =
+                                          public_value.len == 0 ? NULL : bytes(public_value) };
+    set(j, sizeof j->params.x9_42);
+}
+
 void param_context(job *j, span context, CK_ULONG hedge)
 {
     j->params.context = (CK_SIGN_ADDITIONAL_CONTEXT){ .hedgeVariant = hedge,

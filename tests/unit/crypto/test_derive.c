@@ -77,27 +77,41 @@ static void both_sides_agree_on_every_curve(void)
     }
 }
 
-static void x963_with_every_hash(void)
+/* One KDF: all bytes of the vector, and what comes when no length is asked for. */
+static void check_kdf(hsm_crypto *crypto, const hsm_hash_info *hash, CK_ULONG kdf,
+                      const char *output)
 {
-    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *block = NULL;
     blob point, info, want;
 
     REQUIRE_THAT(private_key(crypto, "P-256", x963_value, &key));
+    const hsm_mech_params params = { .kdf = kdf,
+                                     .public_data = unhex(x963_public, &point),
+                                     .shared_data = unhex(x963_info, &info) };
+    unhex(output, &want);
+    CHECK_OK(derive(crypto, key, &params, want.len, &value));
+    CHECK_BYTES(hsm_secret_view(value).data, hsm_secret_view(value).len, want.data, want.len);
+    CHECK_OK(derive(crypto, key, &params, 0, &block));
+    CHECK_BYTES(hsm_secret_view(block).data, hsm_secret_view(block).len, want.data, hash->len);
+}
+
+static void kdfs_with_every_hash(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+
     for (size_t i = 0; i < HSM_ARRAY_LEN(x963_vectors); i++) {
         const hsm_hash_info *hash = hsm_hash_get(x963_vectors[i].hash);
-        HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
-        HSM_AUTO(hsm_secret_drop) hsm_secret *block = NULL;
-        const hsm_mech_params params = { .kdf = hash->kdf,
-                                         .public_data = unhex(x963_public, &point),
-                                         .shared_data = unhex(x963_info, &info) };
 
         CASE(hash->name);
-        unhex(x963_vectors[i].output, &want);
-        CHECK_OK(derive(crypto, key, &params, want.len, &value));
-        CHECK_BYTES(hsm_secret_view(value).data, hsm_secret_view(value).len, want.data, want.len);
-        CHECK_OK(derive(crypto, key, &params, 0, &block));
-        CHECK_BYTES(hsm_secret_view(block).data, hsm_secret_view(block).len, want.data, hash->len);
+        check_kdf(crypto, hash, hash->kdf, x963_vectors[i].output);
+    }
+    for (size_t i = 0; i < HSM_ARRAY_LEN(sp800_vectors); i++) {
+        const hsm_hash_info *hash = hsm_hash_get(sp800_vectors[i].hash);
+
+        CASE(hash->name);
+        check_kdf(crypto, hash, hash->kdf_sp800, sp800_vectors[i].output);
     }
 }
 
@@ -170,7 +184,7 @@ static void bad_requests_are_refused(void)
 
 static const check_test tests[] = {
     CHECK_TEST(published_secrets),        CHECK_TEST(both_sides_agree_on_every_curve),
-    CHECK_TEST(x963_with_every_hash),     CHECK_TEST(truncation_removes_the_leading_end),
+    CHECK_TEST(kdfs_with_every_hash),     CHECK_TEST(truncation_removes_the_leading_end),
     CHECK_TEST(bad_requests_are_refused),
 };
 

@@ -187,4 +187,38 @@ static const struct {
       "6c788ba234cc5c4f0889dd89f9c35c3aa6298fc74a57d9059ac09b67" },
 };
 
+/* SP 800-56C rev. 2, 4.1: H(counter || Z || info), computed with Python's hashlib. */
+static const struct {
+    hsm_hash hash;
+    const char *output; /* 70 bytes */
+} sp800_vectors[] = {
+    { HSM_HASH_SHA1,
+      "96b4f087dc9d03c4fb4510b262f3d413333d2cd818aec8d37dc424194c716275b111aa0eec462efabd45"
+      "0b52e56d28972f699b89725917cc9b70c788ad1a4244550612e38b14" },
+    { HSM_HASH_SHA224,
+      "36e5a4f1451a4e6118368115f179891c7a5bdee671de820fd9660b06b67309dd66f3f7afce74d8157257"
+      "ffc612401dea0f97b5b2887939671998015102c8d4fc377657f78b68" },
+    { HSM_HASH_SHA256,
+      "56271ee803313651a6a9d61c90d3261a92839ad164de1e26ecf3a4a3900f3f3789688a7438f2ffa6c0fa"
+      "aafdbe20683471a3c28c94f1d735539c1deec5a425f3be5a0746c691" },
+    { HSM_HASH_SHA384,
+      "e81683d44a960b87e0ff875228c20d1476b0ca1c07451c8943a20d09863150121718fb33d7cbcebe0667"
+      "63498ba5b7981b7402b5a2e9ea4e211a439de8133834ac4e4e8661d7" },
+    { HSM_HASH_SHA512,
+      "0cbe5bb0fbdee5381513315912bf88e81b0adc647260868216a17346f5255dc2a89b072a3b1af3e75973"
+      "e7a1458015df056506dab6a33cec75fe283370e44e1ba28320e4f5eb" },
+    { HSM_HASH_SHA3_224,
+      "eeabea0038fb9cfa9aed3a45c338b3e1731a44ace881a99fc9fb37cbc7be71f739d298caea47e96832c2"
+      "74367e22a054444626b992960266ffd6c2feab1f424c7e676cbe3dc4" },
+    { HSM_HASH_SHA3_256,
+      "36ba97e7fd5a152a03551f584dd9b8f324ba39feb3efb35a414b3f925775593b561df12bb629fe6f4a67"
+      "0d1b0d51009a114eb09e2a6c47b47637951b57a487613353c2efef9d" },
+    { HSM_HASH_SHA3_384,
+      "4adf5edf461c9eba773f247428129cd78349c3087cf937c6da8d9e2d94afb1606ac78506fb1d277f8e99"
+      "77704e9bfc40055cd0db1a0793a143633acbac9eef38267144e448ae" },
+    { HSM_HASH_SHA3_512,
+      "b754d525ec16a3ffca6456487ba22ab0cc205df1217e7d37f5924d73629a65d9b36a520bee169514970f"
+      "63b9bf2a62dbad3c7c8f88df5679a3487ebd3a4a3a5ee278ff728c40" },
+};
+
 #endif
