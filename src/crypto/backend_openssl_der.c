@@ -152,17 +152,6 @@ static hsm_err put_private(hsm_der_writer *writer, const hsm_key *key)
                                           : put_raw_private(writer, key);
 }
 
-/* A secret of the exact length with what the writer, whose room is `whole`, has written. */
-static hsm_err cut(hsm_secret *whole, const hsm_der_writer *writer)
-{
-    const hsm_bytes der = hsm_der_view(writer);
-
-    HSM_CHECK(!writer->is_failed, HSM_E_INTERNAL);
-    memmove(hsm_secret_data(whole), der.data, der.len);
-    hsm_secret_shrink(whole, der.len);
-    return HSM_OK;
-}
-
 hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *whole = NULL;
@@ -181,9 +170,7 @@ hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der)
     HSM_TRY(put_private(&writer, key));
     hsm_der_wrap(&writer, HSM_DER_OCTET_STRING, 0);
     put_algorithm(&writer, key);
-    hsm_der_put(&writer, hsm_bytes_of(der_zero, sizeof der_zero)); /* v1 */
-    hsm_der_wrap(&writer, HSM_DER_SEQUENCE, 0);
-    HSM_TRY(cut(whole, &writer));
+    HSM_TRY(hsm_der_end_private_info(&writer, whole));
 
     *out_der = HSM_MOVE(whole);
     return HSM_OK;

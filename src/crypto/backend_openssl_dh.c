@@ -11,7 +11,6 @@ static const uint8_t oid_dh[] = {
 };
 /* dhpublicnumber, RFC 3279 */
 static const uint8_t oid_x942[] = { 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3e, 0x02, 0x01 };
-static const uint8_t der_zero[] = { HSM_DER_INTEGER, 0x01, 0x00 };
 
 /* Prime, base and order, one half of the key, and all tags, lengths, OIDs and versions. */
 #define DER_MAX_BYTES (4 * HSM_DH_MAX_BYTES + 128u)
@@ -66,17 +65,6 @@ hsm_err hsm_ossl_dh_agree(const hsm_key *base, hsm_bytes public_value, hsm_secre
 
 /* --- encapsulation (PKCS#11 v3.2, 6.4: the mechanisms in C_EncapsulateKey) ------------------------ */
 
-static hsm_err derive_with(const hsm_kem_use *use, hsm_key *private_key, hsm_bytes public_value,
-                           hsm_secret **out_value)
-{
-    hsm_mech_params params = *use->params;
-
-    HSM_CHECK(params.public_data.len == 0, HSM_E_MECHANISM_PARAM);
-    params.public_data = public_value;
-    return hsm_ossl_derive(use->key->crypto, use->mech, &params, private_key, use->value_len,
-                           out_value);
-}
-
 static hsm_err make_ephemeral(const hsm_kem_use *use, hsm_key_bundle *out_bundle)
 {
     const hsm_key *key = use->key;
@@ -105,8 +93,8 @@ hsm_err hsm_ossl_dh_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm
     HSM_CHECK(use->key->group != NULL, HSM_E_KEY_TYPE);
     HSM_TRY(hsm_ossl_dh_public(use->key, public));
     HSM_TRY(make_ephemeral(use, &ephemeral));
-    HSM_TRY(
-        derive_with(use, ephemeral.key, hsm_bytes_of(public, hsm_dh_bytes(use->key)), out_value));
+    HSM_TRY(hsm_ossl_kem_agree(use, ephemeral.key, hsm_bytes_of(public, hsm_dh_bytes(use->key)),
+                               out_value));
     return hsm_ossl_dh_public(ephemeral.key, ciphertext);
 }
 
@@ -115,7 +103,7 @@ hsm_err hsm_ossl_dh_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext,
                                 hsm_secret **out_value)
 {
     HSM_CHECK(use->params->public_data.len == 0, HSM_E_MECHANISM_PARAM);
-    const hsm_err err = derive_with(use, use->key, ciphertext, out_value);
+    const hsm_err err = hsm_ossl_kem_agree(use, use->key, ciphertext, out_value);
     return err == HSM_E_MECHANISM_PARAM ? HSM_E_WRAPPED_KEY : err;
 }
 
@@ -177,12 +165,7 @@ hsm_err hsm_ossl_dh_pkcs8_encode(const hsm_key *key, hsm_secret **out_der)
     hsm_der_put_uint(&writer, hsm_secret_view(value));
     hsm_der_wrap(&writer, HSM_DER_OCTET_STRING, 0);
     HSM_TRY(put_algorithm(&writer, key));
-    hsm_der_put(&writer, hsm_bytes_of(der_zero, sizeof der_zero)); /* v1 */
-    hsm_der_wrap(&writer, HSM_DER_SEQUENCE, 0);
-    HSM_CHECK(!writer.is_failed, HSM_E_INTERNAL);
-    const hsm_bytes der = hsm_der_view(&writer);
-    memmove(hsm_secret_data(whole), der.data, der.len);
-    hsm_secret_shrink(whole, der.len);
+    HSM_TRY(hsm_der_end_private_info(&writer, whole));
     *out_der = HSM_MOVE(whole);
     return HSM_OK;
 }

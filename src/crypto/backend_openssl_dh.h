@@ -30,6 +30,9 @@ HSM_MUST_USE hsm_err hsm_ossl_dh_check_public(const hsm_crypto *crypto, EVP_PKEY
 HSM_MUST_USE hsm_err hsm_ossl_dh_agree(const hsm_key *base, hsm_bytes public_value,
                                        hsm_secret **out_shared);
 
+/* One side of an ephemeral key agreement, by the KEM's mechanism (backend_openssl_kem.c). */
+HSM_MUST_USE hsm_err hsm_ossl_kem_agree(const hsm_kem_use *use, hsm_key *private_key,
+                                        hsm_bytes public_data, hsm_secret **out_value);
 /* Ephemeral key agreement as a KEM (kem.h); the ciphertext is the fresh public value. */
 HSM_MUST_USE hsm_err hsm_ossl_dh_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext,
                                              hsm_secret **out_value);

@@ -83,13 +83,13 @@ static hsm_err decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_sec
 
 /* --- ECDH (PKCS#11 v3.2, 6.3: the mechanisms in C_EncapsulateKey) --------------------------------- */
 
-static hsm_err agree(const hsm_kem_use *use, hsm_key *private_key, hsm_bytes point,
-                     hsm_secret **out_value)
+hsm_err hsm_ossl_kem_agree(const hsm_kem_use *use, hsm_key *private_key, hsm_bytes public_data,
+                           hsm_secret **out_value)
 {
     hsm_mech_params params = *use->params;
 
     HSM_CHECK(params.public_data.len == 0, HSM_E_MECHANISM_PARAM);
-    params.public_data = point;
+    params.public_data = public_data;
     return hsm_ossl_derive(use->key->crypto, use->mech, &params, private_key, use->value_len,
                            out_value);
 }
@@ -113,7 +113,8 @@ static hsm_err encapsulate_ecdh(const hsm_kem_use *use, uint8_t *ciphertext, hsm
 
     HSM_CHECK(curve != NULL && curve->key_type != CKK_EC_EDWARDS, HSM_E_KEY_TYPE);
     HSM_TRY(make_ephemeral(use, &ephemeral));
-    HSM_TRY(agree(use, ephemeral, hsm_bytes_of(use->key->point, curve->point_bytes), out_value));
+    HSM_TRY(hsm_ossl_kem_agree(use, ephemeral, hsm_bytes_of(use->key->point, curve->point_bytes),
+                               out_value));
     memcpy(ciphertext, ephemeral->point, curve->point_bytes);
     return HSM_OK;
 }
@@ -131,7 +132,7 @@ static hsm_err decapsulate_ecdh(const hsm_kem_use *use, hsm_bytes ciphertext,
     hsm_err err = hsm_ossl_ec_from_point(use->key->crypto, curve, ciphertext, &peer);
     HSM_CHECK(err != HSM_E_ATTRIBUTE_VALUE, HSM_E_WRAPPED_KEY);
     HSM_TRY(err);
-    err = agree(use, use->key, ciphertext, out_value);
+    err = hsm_ossl_kem_agree(use, use->key, ciphertext, out_value);
     return err == HSM_E_MECHANISM_PARAM ? HSM_E_WRAPPED_KEY : err; /* a point of small order */
 }
 

@@ -6,8 +6,6 @@
 
 #define FRAME_MAX_BYTES 64u
 
-static const uint8_t der_zero[] = { HSM_DER_INTEGER, 0x01, 0x00 };
-
 static void put_algorithm(hsm_der_writer *writer, const hsm_pqc_set *set)
 {
     const size_t mark = hsm_der_written(writer);
@@ -80,13 +78,7 @@ hsm_err hsm_ossl_pqc_pkcs8_encode(const hsm_key *key, hsm_secret **out_der)
     HSM_TRY(put_private(&writer, key));
     hsm_der_wrap(&writer, HSM_DER_OCTET_STRING, 0);
     put_algorithm(&writer, key->set);
-    hsm_der_put(&writer, hsm_bytes_of(der_zero, sizeof der_zero)); /* v1 */
-    hsm_der_wrap(&writer, HSM_DER_SEQUENCE, 0);
-    HSM_CHECK(!writer.is_failed, HSM_E_INTERNAL);
-
-    const hsm_bytes der = hsm_der_view(&writer);
-    memmove(hsm_secret_data(whole), der.data, der.len);
-    hsm_secret_shrink(whole, der.len);
+    HSM_TRY(hsm_der_end_private_info(&writer, whole));
     *out_der = HSM_MOVE(whole);
     return HSM_OK;
 }

@@ -126,3 +126,16 @@ void hsm_der_wrap_bits(hsm_der_writer *writer, size_t mark)
     put_u8(writer, 0); /* no unused bits */
     hsm_der_wrap(writer, HSM_DER_BIT_STRING, mark);
 }
+
+hsm_err hsm_der_end_private_info(hsm_der_writer *writer, hsm_secret *room)
+{
+    static const uint8_t version_1[] = { HSM_DER_INTEGER, 0x01, 0x00 };
+
+    hsm_der_put(writer, hsm_bytes_of(version_1, sizeof version_1));
+    hsm_der_wrap(writer, HSM_DER_SEQUENCE, 0);
+    HSM_CHECK(!writer->is_failed, HSM_E_INTERNAL);
+    const hsm_bytes der = hsm_der_view(writer);
+    memmove(hsm_secret_data(room), der.data, der.len);
+    hsm_secret_shrink(room, der.len);
+    return HSM_OK;
+}

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/codec.h"
+#include "base/secret.h"
 
 enum {
     HSM_DER_INTEGER = 0x02,
@@ -64,6 +65,9 @@ void hsm_der_put(hsm_der_writer *writer, hsm_bytes bytes);
 void hsm_der_put_uint(hsm_der_writer *writer, hsm_bytes number);
 /* Puts tag and length before everything written since `mark`. */
 void hsm_der_wrap(hsm_der_writer *writer, uint8_t tag, size_t mark);
+/* Ends a PrivateKeyInfo of version 1 (RFC 5958, 2) whose algorithm and key are written, and cuts
+ * `room`, which the writer writes into, to it. errors HSM_E_INTERNAL (the room was too small) */
+HSM_MUST_USE hsm_err hsm_der_end_private_info(hsm_der_writer *writer, hsm_secret *room);
 /* Makes what was written since `mark` the content of a BIT STRING. */
 void hsm_der_wrap_bits(hsm_der_writer *writer, size_t mark);
 
