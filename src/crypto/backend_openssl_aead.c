@@ -1,4 +1,5 @@
-/* Authenticated encryption: AES-GCM and ChaCha20-Poly1305. The tag follows the cipher text.
+/* Authenticated encryption: AES-GCM and ChaCha20-Poly1305. The tag follows the cipher text, unless
+ * the operation has it apart.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 #include "crypto/backend_openssl_aes.h"
@@ -88,6 +89,12 @@ static size_t tag_len(const hsm_crypt *crypt)
     return crypt->kept.tag_bits / 8;
 }
 
+/* How much of the tag is in the cipher text. */
+static size_t joined_len(const hsm_crypt *crypt)
+{
+    return crypt->kept.is_tag_apart ? 0 : tag_len(crypt);
+}
+
 static hsm_err encrypt_part(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
 {
     aead_state *aead = crypt->state[HSM_FAMILY_AEAD];
@@ -97,11 +104,11 @@ static hsm_err encrypt_part(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
     return hsm_ossl_aes_feed(&aead->aes, in, out->data, &out->len);
 }
 
-/* Appends the tag to what out has. */
+/* Appends the tag to what out has, or keeps it apart. */
 static hsm_err put_tag(hsm_crypt *crypt, hsm_out *out)
 {
     aead_state *aead = crypt->state[HSM_FAMILY_AEAD];
-    uint8_t *tag = out->data + out->len;
+    uint8_t *tag = crypt->kept.is_tag_apart ? crypt->tag : out->data + out->len;
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, tag_len(crypt)),
         OSSL_PARAM_construct_end(),
@@ -110,7 +117,7 @@ static hsm_err put_tag(hsm_crypt *crypt, hsm_out *out)
 
     HSM_TRY(hsm_ossl_done(EVP_CipherFinal_ex(aead->aes.ctx, tag, &none), HSM_E_CRYPTO));
     HSM_TRY(hsm_ossl_done(EVP_CIPHER_CTX_get_params(aead->aes.ctx, params), HSM_E_CRYPTO));
-    out->len += tag_len(crypt);
+    out->len += joined_len(crypt);
     return HSM_OK;
 }
 
@@ -118,16 +125,15 @@ static hsm_err put_tag(hsm_crypt *crypt, hsm_out *out)
 static hsm_err decrypt(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
 {
     aead_state *aead = crypt->state[HSM_FAMILY_AEAD];
-    const size_t tag_bytes = tag_len(crypt);
+    const size_t joined = joined_len(crypt);
     uint8_t tag[HSM_AES_BLOCK_BYTES];
     int none = 0;
 
-    HSM_CHECK(in.len >= tag_bytes && in.len - tag_bytes <= GCM_TEXT_MAX_BYTES,
-              HSM_E_ENCRYPTED_DATA_LEN);
-    const hsm_bytes text = hsm_bytes_of(in.data, in.len - tag_bytes);
-    memcpy(tag, in.data + text.len, tag_bytes);
+    HSM_CHECK(in.len >= joined && in.len - joined <= GCM_TEXT_MAX_BYTES, HSM_E_ENCRYPTED_DATA_LEN);
+    const hsm_bytes text = hsm_bytes_of(in.data, in.len - joined);
+    memcpy(tag, joined == 0 ? crypt->tag : in.data + text.len, tag_len(crypt));
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, tag_bytes),
+        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, tag_len(crypt)),
         OSSL_PARAM_construct_end(),
     };
     HSM_TRY(hsm_ossl_done(EVP_CIPHER_CTX_set_params(aead->aes.ctx, params), HSM_E_CRYPTO));
@@ -169,11 +175,11 @@ static size_t result_len(const hsm_crypt *crypt, size_t in_len, bool is_last)
     const aead_state *aead = crypt->state[HSM_FAMILY_AEAD];
 
     if (hsm_op_encrypts(crypt->op))
-        return is_last ? in_len + tag_len(crypt) : in_len;
+        return is_last ? in_len + joined_len(crypt) : in_len;
     if (!is_last)
         return 0;
     const size_t total = aead->held.len + in_len;
-    return total < tag_len(crypt) ? 0 : total - tag_len(crypt);
+    return total < joined_len(crypt) ? 0 : total - joined_len(crypt);
 }
 
 const hsm_family hsm_ossl_aead = {

@@ -71,6 +71,12 @@ static size_t tag_len(const hsm_crypt *crypt)
     return is_ccm(crypt) ? crypt->kept.tag_bits / 8 : 0;
 }
 
+/* How much of the tag is in the cipher text. */
+static size_t joined_len(const hsm_crypt *crypt)
+{
+    return crypt->kept.is_tag_apart ? 0 : tag_len(crypt);
+}
+
 static hsm_err crypt_all(whole_state *whole, hsm_bytes in, uint8_t *out, size_t *out_len,
                          hsm_err otherwise)
 {
@@ -129,20 +135,22 @@ static bool is_ccm_len(const hsm_crypt *crypt, size_t text_len)
     if (text_len > TEXT_MAX_BYTES || (len_bytes < 8 && (uint64_t)text_len >> (8 * len_bytes) != 0))
         return false;
     return !is_said || said == text_len ||
-           (crypt->op == HSM_OP_DECRYPT && said == text_len + tag_len(crypt));
+           (crypt->op == HSM_OP_DECRYPT && said == text_len + joined_len(crypt));
 }
 
-static hsm_err seal_ccm(const hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
+static hsm_err seal_ccm(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
 {
     whole_state *whole = crypt->state[HSM_FAMILY_WHOLE];
+    uint8_t none[1] = { 0 };
 
     HSM_CHECK(is_ccm_len(crypt, in.len), HSM_E_DATA_LEN);
     HSM_TRY(start_ccm(crypt, whole, in.len, NULL));
-    HSM_TRY(crypt_all(whole, in, out->data, &out->len, HSM_E_CRYPTO));
-    HSM_TRY(hsm_ossl_done(EVP_CIPHER_CTX_ctrl(whole->aes.ctx, EVP_CTRL_AEAD_GET_TAG,
-                                              (int)tag_len(crypt), out->data + out->len),
-                          HSM_E_CRYPTO));
-    out->len += tag_len(crypt);
+    HSM_TRY(crypt_all(whole, in, out->data == NULL ? none : out->data, &out->len, HSM_E_CRYPTO));
+    uint8_t *tag = crypt->kept.is_tag_apart ? crypt->tag : out->data + out->len;
+    HSM_TRY(hsm_ossl_done(
+        EVP_CIPHER_CTX_ctrl(whole->aes.ctx, EVP_CTRL_AEAD_GET_TAG, (int)tag_len(crypt), tag),
+        HSM_E_CRYPTO));
+    out->len += joined_len(crypt);
     return HSM_OK;
 }
 
@@ -152,10 +160,10 @@ static hsm_err open_ccm(const hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
     uint8_t tag[BLOCK];
     uint8_t none[1];
 
-    HSM_CHECK(in.len >= tag_len(crypt) && is_ccm_len(crypt, in.len - tag_len(crypt)),
-              HSM_E_ENCRYPTED_DATA_LEN);
-    const hsm_bytes text = hsm_bytes_of(in.data, in.len - tag_len(crypt));
-    memcpy(tag, in.data + text.len, tag_len(crypt));
+    const size_t joined = joined_len(crypt);
+    HSM_CHECK(in.len >= joined && is_ccm_len(crypt, in.len - joined), HSM_E_ENCRYPTED_DATA_LEN);
+    const hsm_bytes text = hsm_bytes_of(in.data, in.len - joined);
+    memcpy(tag, joined == 0 ? crypt->tag : in.data + text.len, tag_len(crypt));
     HSM_TRY(start_ccm(crypt, whole, text.len, tag));
     return crypt_all(whole, text, out->data == NULL ? none : out->data, &out->len,
                      HSM_E_ENCRYPTED_DATA);
@@ -211,8 +219,8 @@ static size_t result_len(const hsm_crypt *crypt, size_t in_len, bool is_last)
     if (!is_last)
         return 0;
     if (hsm_op_encrypts(crypt->op))
-        return total + tag_len(crypt);
-    return total < tag_len(crypt) ? 0 : total - tag_len(crypt);
+        return total + joined_len(crypt);
+    return total < joined_len(crypt) ? 0 : total - joined_len(crypt);
 }
 
 const hsm_family hsm_ossl_whole = {

@@ -103,6 +103,7 @@ static hsm_err keep_params(hsm_crypt *crypt, const hsm_mech_params *params)
 
     HSM_CHECK(params->iv.len <= sizeof kept->iv, HSM_E_MECHANISM_PARAM);
     kept->tag_bits = params->tag_bits;
+    kept->is_tag_apart = params->is_tag_apart;
     kept->counter_bits = params->counter_bits;
     kept->data_len = params->data_len;
     kept->mac_len = params->mac_len;
@@ -154,8 +155,21 @@ hsm_err hsm_crypt_begin(hsm_crypt *crypt, hsm_op op, const hsm_mech *mech,
     return err;
 }
 
-/* One step that gives a result: family->single, update or final. */
-typedef enum step { STEP_SINGLE, STEP_UPDATE, STEP_FINAL } step;
+/* One step that gives a result: family->single, update, final, or the last two at once. */
+typedef enum step { STEP_SINGLE, STEP_UPDATE, STEP_FINAL, STEP_LAST } step;
+
+static hsm_err run_last(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
+{
+    const hsm_op_set giving = HSM_OP_ENCRYPT | HSM_OP_DECRYPT;
+    const bool gives = (crypt->op & giving) != 0;
+
+    out->len = 0;
+    HSM_TRY(crypt->family->update(crypt, in, gives ? out : NULL));
+    hsm_out rest = hsm_out_of(out->data + out->len, out->cap - out->len);
+    HSM_TRY(crypt->family->final(crypt, &rest));
+    out->len += rest.len;
+    return HSM_OK;
+}
 
 static hsm_err run(hsm_crypt *crypt, step what, hsm_bytes in, hsm_out *out)
 {
@@ -166,6 +180,8 @@ static hsm_err run(hsm_crypt *crypt, step what, hsm_bytes in, hsm_out *out)
         return crypt->family->update(crypt, in, out);
     case STEP_FINAL:
         return crypt->family->final(crypt, out);
+    case STEP_LAST:
+        return run_last(crypt, in, out);
     }
     return HSM_E_INTERNAL;
 }
@@ -280,6 +296,13 @@ hsm_err hsm_crypt_update(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
     return err;
 }
 
+hsm_err hsm_crypt_last(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
+{
+    HSM_CHECK(crypt->mech != NULL && !crypt->has_late, HSM_E_OPERATION);
+    HSM_CHECK(takes_parts(crypt) && crypt->family->final != NULL, HSM_E_NOT_SUPPORTED);
+    return produce(crypt, STEP_LAST, in, out);
+}
+
 hsm_err hsm_crypt_final(hsm_crypt *crypt, hsm_out *out)
 {
     HSM_CHECK(crypt->mech != NULL, HSM_E_OPERATION);
@@ -301,6 +324,17 @@ hsm_err hsm_crypt_verify_final(hsm_crypt *crypt, hsm_bytes signature)
     HSM_CHECK(crypt->mech != NULL, HSM_E_OPERATION);
     HSM_CHECK(takes_parts(crypt) && crypt->family->verify_final != NULL, HSM_E_NOT_SUPPORTED);
     return crypt->family->verify_final(crypt, signature);
+}
+
+hsm_bytes hsm_crypt_tag(const hsm_crypt *crypt)
+{
+    return hsm_bytes_of(crypt->tag, crypt->kept.tag_bits / 8);
+}
+
+void hsm_crypt_put_tag(hsm_crypt *crypt, hsm_bytes tag)
+{
+    if (tag.len > 0 && tag.len <= sizeof crypt->tag)
+        memcpy(crypt->tag, tag.data, tag.len);
 }
 
 bool hsm_crypt_has_parts(const hsm_crypt *crypt)

@@ -47,6 +47,9 @@ HSM_MUST_USE hsm_err hsm_crypt_single(hsm_crypt *crypt, hsm_bytes in, hsm_out *o
  * others. Length rules as above.
  * errors  as above, HSM_E_LIMIT, HSM_E_NOT_SUPPORTED (the mechanism is single-part only) */
 HSM_MUST_USE hsm_err hsm_crypt_update(hsm_crypt *crypt, hsm_bytes in, hsm_out *out);
+/* A last part and the end at once: what update and final would give together. Length rules as above:
+ * while only the length is told, the part is not taken. */
+HSM_MUST_USE hsm_err hsm_crypt_last(hsm_crypt *crypt, hsm_bytes in, hsm_out *out);
 /* The rest of encrypt and decrypt; the result of digest and sign. Length rules as above. */
 HSM_MUST_USE hsm_err hsm_crypt_final(hsm_crypt *crypt, hsm_out *out);
 
@@ -54,6 +57,13 @@ HSM_MUST_USE hsm_err hsm_crypt_final(hsm_crypt *crypt, hsm_out *out);
  * errors  HSM_E_SIGNATURE, HSM_E_SIGNATURE_LEN, HSM_E_DATA_LEN */
 HSM_MUST_USE hsm_err hsm_crypt_verify(hsm_crypt *crypt, hsm_bytes in, hsm_bytes signature);
 HSM_MUST_USE hsm_err hsm_crypt_verify_final(hsm_crypt *crypt, hsm_bytes signature);
+
+/* Authenticated encryption with the tag apart (hsm_mech_params): the tag of an encryption that has
+ * ended, borrowed; and that of a decryption, to be given before its end. */
+#define HSM_CRYPT_TAG_MAX_BYTES 16u
+hsm_bytes hsm_crypt_tag(const hsm_crypt *crypt);
+/* in      tag  HSM_CRYPT_TAG_MAX_BYTES at most, as many as the parameters said */
+void hsm_crypt_put_tag(hsm_crypt *crypt, hsm_bytes tag);
 
 /* Whether hsm_crypt_update() was called since the operation was opened. */
 bool hsm_crypt_has_parts(const hsm_crypt *crypt);

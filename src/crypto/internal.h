@@ -37,6 +37,7 @@ struct hsm_key {
 /* Parameters an operation keeps after begin. */
 typedef struct hsm_crypt_kept {
     uint32_t tag_bits;
+    bool is_tag_apart;
     uint32_t counter_bits;
     uint64_t data_len;
     uint32_t mac_len; /* of the MAC or digest */
@@ -66,6 +67,7 @@ struct hsm_crypt {
     bool has_late;
     size_t late_len;
     uint8_t late[HSM_CRYPT_LATE_MAX_BYTES];
+    uint8_t tag[HSM_CRYPT_TAG_MAX_BYTES]; /* where kept.is_tag_apart */
 };
 
 /* A private key around what a backend made (native, taken on success); bits and curve are the
