@@ -9,7 +9,9 @@ static const struct {
     const char *text;
 } columns[] = {
     { HSM_OP_ENCRYPT | HSM_OP_DECRYPT, "encrypt" },
+    { HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT, "encrypt messages" },
     { HSM_OP_SIGN | HSM_OP_VERIFY, "sign" },
+    { HSM_OP_MESSAGE_SIGN | HSM_OP_MESSAGE_VERIFY, "sign messages" },
     { HSM_OP_SIGN_RECOVER | HSM_OP_VERIFY_RECOVER, "recover" },
     { HSM_OP_DIGEST, "digest" },
     { HSM_OP_GENERATE | HSM_OP_GENERATE_PAIR, "generate" },
@@ -19,7 +21,6 @@ static const struct {
 };
 
 static const char *const unserved[] = {
-    "C_MessageEncryptInit and the other message functions",
     "C_WrapKeyAuthenticated, C_UnwrapKeyAuthenticated",
     "C_AsyncComplete, C_AsyncGetID, C_AsyncJoin",
 };

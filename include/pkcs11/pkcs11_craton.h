@@ -17,4 +17,7 @@
 #define CKP_CRATON_COMP_KEM_MLKEM768_ECDH_P256 (CKP_VENDOR_DEFINED | 0x43520002UL)
 #define CKP_CRATON_COMP_KEM_MLKEM1024_ECDH_P384 (CKP_VENDOR_DEFINED | 0x43520003UL)
 
+/* Secret keys: how many initialisation vectors were made for it (docs/messages.md); read-only. */
+#define CKA_CRATON_IV_USES (CKA_VENDOR_DEFINED | 0x43520001UL)
+
 #endif

@@ -114,6 +114,10 @@
     X(PARAMETER_SET, "parameter set not supported", CKR_PARAMETER_SET_NOT_SUPPORTED,              \
       INVALID_ARGUMENT, USAGE)                                                                    \
     X(PUBLIC_KEY, "public key not valid", CKR_PUBLIC_KEY_INVALID, INVALID_ARGUMENT, DATA)         \
+    X(AEAD, "the authentication tag does not fit", CKR_AEAD_DECRYPT_FAILED, INVALID_ARGUMENT,      \
+      DATA)                                                                                       \
+    X(IV_SPENT, "the key has no initialisation vector left", CKR_TOKEN_RESOURCE_EXCEEDED,         \
+      RESOURCE_EXHAUSTED, RESOURCE)                                                               \
     X(OPERATION_ACTIVE, "an operation is already open", CKR_OPERATION_ACTIVE,                     \
       FAILED_PRECONDITION, STATE)                                                                 \
     X(OPERATION, "no operation is open", CKR_OPERATION_NOT_INITIALIZED, FAILED_PRECONDITION,      \

@@ -3,8 +3,8 @@
 #ifndef HSM_BASE_OP_H
 #define HSM_BASE_OP_H
 
-/* A set of these is a bit mask (hsm_op_set). The order of the first group is the order of the
- * session's operation slots. */
+/* A set of these is a bit mask (hsm_op_set). The order of the first seven, and that of the messages'
+ * four, is the order of the session's operation slots. */
 typedef enum hsm_op {
     HSM_OP_ENCRYPT = 1u << 0,
     HSM_OP_DECRYPT = 1u << 1,
@@ -28,5 +28,13 @@ typedef enum hsm_op {
 } hsm_op;
 
 typedef unsigned hsm_op_set;
+
+/* Operations on many messages under one key. */
+#define HSM_OPS_MESSAGE \
+    (HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT | HSM_OP_MESSAGE_SIGN | HSM_OP_MESSAGE_VERIFY)
+/* What stays possible when nothing new may be made: checking and reading what exists. */
+#define HSM_OPS_OF_OLD_DATA                                                                        \
+    (HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP | HSM_OP_DECAPSULATE | \
+     HSM_OP_MESSAGE_DECRYPT | HSM_OP_MESSAGE_VERIFY)
 
 #endif

@@ -90,6 +90,7 @@ static hsm_err open_sessions(hsm_core *core)
     };
 
     HSM_TRY(hsm_handles_create(&core->handles));
+    HSM_TRY(hsm_iv_ledger_create(core->crypto, &core->ivs));
     return hsm_session_table_create(&limits, &core->sessions);
 }
 
@@ -129,6 +130,7 @@ void hsm_core_close(hsm_core *core)
     }
     free(core->slots);
     hsm_handles_destroy(core->handles);
+    hsm_iv_ledger_destroy(core->ivs);
     hsm_ephemeral_destroy(core->ephemeral);
     hsm_store_close(core->store);
     hsm_crypto_destroy(core->crypto);

@@ -166,6 +166,43 @@ HSM_MUST_USE hsm_err hsm_core_digest_key(hsm_core *core, hsm_session *session,
  * HSM_E_OPERATION if none is open. */
 hsm_err hsm_core_abort(hsm_session *session, hsm_op op, hsm_err err);
 
+/* --- Messages (message.c, message_sign.c): op is MESSAGE_ENCRYPT, MESSAGE_DECRYPT, MESSAGE_SIGN or
+ *     MESSAGE_VERIFY; opened, and cancelled, by hsm_core_op_init() ------------------------------- */
+
+/* A message, or a part of one. An error ends the message, not the operation. */
+typedef struct hsm_message_part {
+    hsm_bytes param; /* CK_..._MESSAGE_PARAMS; signatures: empty, or the mechanism's own */
+    hsm_bytes aad;   /* encrypt, decrypt: with the beginning */
+    hsm_bytes in;
+    bool is_last;
+} hsm_message_part;
+
+/* Whole messages. errors HSM_E_MECHANISM_PARAM, HSM_E_AEAD (decrypt), HSM_E_IV_SPENT (encrypt),
+ *         HSM_E_OPERATION_ACTIVE (a message in parts goes on), those of hsm_core_op_single() */
+HSM_MUST_USE hsm_err hsm_core_message_crypt(hsm_core *core, hsm_session *session, hsm_op op,
+                                            const hsm_message_part *part, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_message_sign(hsm_core *core, hsm_session *session,
+                                           const hsm_message_part *part, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_message_verify(hsm_core *core, hsm_session *session,
+                                             const hsm_message_part *part, hsm_bytes signature);
+/* Messages in parts. out, signature: used with the last part of a signature. errors as above,
+ *         HSM_E_OPERATION (no message was begun), HSM_E_NOT_SUPPORTED (not in parts) */
+HSM_MUST_USE hsm_err hsm_core_message_crypt_begin(hsm_core *core, hsm_session *session, hsm_op op,
+                                                  const hsm_message_part *part);
+HSM_MUST_USE hsm_err hsm_core_message_crypt_next(hsm_core *core, hsm_session *session, hsm_op op,
+                                                 const hsm_message_part *part, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_message_sign_begin(hsm_core *core, hsm_session *session, hsm_op op,
+                                                 const hsm_message_part *part);
+HSM_MUST_USE hsm_err hsm_core_message_sign_next(hsm_core *core, hsm_session *session,
+                                                const hsm_message_part *part, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_message_verify_next(hsm_core *core, hsm_session *session,
+                                                  const hsm_message_part *part,
+                                                  hsm_bytes signature);
+/* Ends the operation. errors HSM_E_OPERATION, HSM_E_OPERATION_ACTIVE (a message goes on) */
+HSM_MUST_USE hsm_err hsm_core_message_final(hsm_core *core, hsm_session *session, hsm_op op);
+/* As hsm_core_abort(): the message ends that goes on, if any. */
+hsm_err hsm_core_message_abort(hsm_session *session, hsm_op op, hsm_err err);
+
 /* --- Keys (keys.c, wrap.c, derive.c) ------------------------------------------------------------ */
 
 HSM_MUST_USE hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session,

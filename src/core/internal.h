@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "core/core.h"
 #include "core/handles.h"
+#include "core/iv_ledger.h"
 #include "crypto/crypt.h"
 #include "crypto/crypto.h"
 #include "session/session.h"
@@ -30,6 +31,7 @@ struct hsm_core {
     hsm_ephemeral *ephemeral; /* session objects */
     hsm_handles *handles;     /* object handles */
     hsm_session_table *sessions;
+    hsm_iv_ledger *ivs; /* initialisation vectors made here */
     hsm_slot *slots;
     uint32_t slot_count;
 };
@@ -103,6 +105,34 @@ typedef struct hsm_provenance {
     bool may_be_never_extractable;
 } hsm_provenance;
 HSM_MUST_USE hsm_err hsm_core_put_provenance(hsm_draft *draft, const hsm_provenance *provenance);
+
+/* --- Messages (message.c, iv_ledger.c) ------------------------------------------------------------ */
+
+/* Makes an operation on messages remember what its mechanism said. errors HSM_E_NO_MEMORY,
+ * HSM_E_MECHANISM_PARAM */
+HSM_MUST_USE hsm_err hsm_core_message_open(hsm_operation *operation, const hsm_mech_params *params);
+/* The operation, open and authenticated, between two messages or in the middle of one.
+ * errors  HSM_E_OPERATION, HSM_E_OPERATION_ACTIVE (a message goes on), HSM_E_NOT_LOGGED_IN */
+HSM_MUST_USE hsm_err hsm_core_message_ready(hsm_session *session, hsm_op op, bool is_in_parts,
+                                            hsm_operation **out_operation);
+/* Ends a message; the operation waits for the next one. */
+void hsm_core_message_end(hsm_operation *operation);
+
+/* A message about to be encrypted. */
+typedef struct hsm_iv_use {
+    const hsm_mech *mech;
+    const hsm_object *object; /* the key ... */
+    hsm_key *key;             /* ... parsed */
+    const hsm_message_params *given;
+} hsm_iv_use;
+/* Makes the message's initialisation vector, or takes the caller's (iv.c). A new one counts as used
+ * whatever becomes of the message.
+ * errors  HSM_E_MECHANISM_PARAM (not so with this key), HSM_E_IV_SPENT, HSM_E_LIMIT, and those of
+ *         hsm_store_replace() */
+HSM_MUST_USE hsm_err hsm_core_make_iv(hsm_core *core, const hsm_iv_use *use,
+                                      uint8_t iv[HSM_IV_MAX_BYTES]);
+/* Notes in the draft of an object's copy that its value is somebody else's too, if it is a key. */
+HSM_MUST_USE hsm_err hsm_core_iv_mark_copy(const hsm_object *object, hsm_draft *draft);
 
 /* --- Rules for using a key (policy.c) ------------------------------------------------------------ */
 

@@ -152,6 +152,8 @@ hsm_err hsm_core_copy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HAN
     HSM_CHECK(hsm_object_bool(object, CKA_COPYABLE, true), HSM_E_ACTION_PROHIBITED);
     HSM_TRY(hsm_object_to_draft(object, hsm_core_serial(core, object->slot), &draft));
     HSM_TRY(hsm_draft_change(draft, HSM_ORIGIN_COPY, changes, hsm_core_is_so(core, session)));
+    if (object->is_token || is_token(draft))
+        HSM_TRY(hsm_core_iv_mark_copy(object, draft));
     return hsm_core_add(core, session, &draft, 1, out_handle);
 }
 

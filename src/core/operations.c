@@ -71,7 +71,10 @@ hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
     HSM_TRY(hsm_core_admit(core, &use, &mech, &params, &parsed));
     operation->mech = mech;
     HSM_TRY(hsm_operation_prepare(operation, core->crypto));
-    HSM_TRY(hsm_crypt_begin(operation->crypt, op, mech, &params, parsed));
+    if ((op & HSM_OPS_MESSAGE) != 0)
+        HSM_TRY(hsm_core_message_open(operation, &params));
+    else
+        HSM_TRY(hsm_crypt_begin(operation->crypt, op, mech, &params, parsed));
 
     operation->needs_login = use.object != NULL && use.object->always_authenticate;
     operation->is_open = true;

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/internal.h"
+#include "crypto/mech_message.h"
 #include "os/clock.h"
 
 /* Whether the key's own list of mechanisms, if it has one, names `id` (PKCS#11 v3.2, 4.9). */
@@ -42,8 +43,6 @@ static bool has_date(const hsm_attr *attr)
  * reading old data stay possible afterwards. */
 static hsm_err check_dates(const hsm_object *object, hsm_op op)
 {
-    const hsm_op_set only_old_data =
-        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP | HSM_OP_DECAPSULATE;
     char today[9];
 
     if (!object->has_dates)
@@ -54,7 +53,7 @@ static hsm_err check_dates(const hsm_object *object, hsm_op op)
     today_digits(today);
     HSM_CHECK(!has_date(start) || strncmp(today, (const char *)start->value.data, 8) >= 0,
               HSM_E_KEY_FUNCTION);
-    if ((op & only_old_data) != 0)
+    if ((op & HSM_OPS_OF_OLD_DATA) != 0)
         return HSM_OK;
     HSM_CHECK(!has_date(end) || strncmp(today, (const char *)end->value.data, 8) <= 0,
               HSM_E_KEY_FUNCTION);
@@ -82,6 +81,16 @@ static const hsm_mech *row_of(const hsm_key_use *use)
     return hsm_mech_find(use->mechanism->mechanism);
 }
 
+/* Encrypted messages bring their parameters with them. */
+static hsm_err read_params(const hsm_mech *mech, const hsm_key_use *use, hsm_mech_params *out)
+{
+    if ((use->op & (HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT)) == 0)
+        return hsm_mech_params_read(mech, use->mechanism, out);
+    HSM_TRY(hsm_message_params_check(mech, use->mechanism));
+    *out = (hsm_mech_params){ 0 };
+    return HSM_OK;
+}
+
 hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use, const hsm_mech **out_mech,
                        hsm_mech_params *out_params, hsm_key **out_key)
 {
@@ -93,7 +102,7 @@ hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use, const hsm_mech **
     HSM_TRY(hsm_mech_allow(core->crypto, mech, use->op));
     if (use->object != NULL)
         HSM_TRY(check_key(core, use, mech, &key));
-    HSM_TRY(hsm_mech_params_read(mech, use->mechanism, out_params));
+    HSM_TRY(read_params(mech, use, out_params));
     *out_mech = mech;
     *out_key = key;
     return HSM_OK;

@@ -199,6 +199,8 @@ hsm_err hsm_core_mechanism_info(hsm_core *core, CK_SLOT_ID slot, CK_MECHANISM_TY
         if ((ops & op_flags[i].op) != 0)
             out_info->flags |= op_flags[i].flag;
     }
+    if (mech->is_multi_part && (ops & HSM_OPS_MESSAGE) != 0)
+        out_info->flags |= CKF_MULTI_MESSAGE;
     return HSM_OK;
 }
 

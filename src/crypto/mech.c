@@ -7,7 +7,8 @@
 #include "crypto/mech_pqc.h"
 
 #define EN_DE_CRYPT (HSM_OP_ENCRYPT | HSM_OP_DECRYPT)
-#define SIGN_VERIFY (HSM_OP_SIGN | HSM_OP_VERIFY)
+#define AEAD (EN_DE_CRYPT | HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT)
+#define SIGN_VERIFY (HSM_OP_SIGN | HSM_OP_VERIFY | HSM_OP_MESSAGE_SIGN | HSM_OP_MESSAGE_VERIFY)
 #define RECOVER (HSM_OP_SIGN_RECOVER | HSM_OP_VERIFY_RECOVER)
 #define UN_WRAP (HSM_OP_WRAP | HSM_OP_UNWRAP)
 #define KEM (HSM_OP_ENCAPSULATE | HSM_OP_DECAPSULATE)
@@ -95,6 +96,13 @@
         ID(NAME), .source = SOURCE, .ops = EN_DE_CRYPT | UN_WRAP, AES_KEY, \
                   .is_multi_part = IS_MULTI_PART, .alg = HSM_ALG_##ALG,    \
                   .params = HSM_PARAM_##PARAMS, .approval = HSM_APPROVED,  \
+    }
+/* Authenticated encryption, also of messages. */
+#define AES_AEAD_ROW(MODE, SOURCE)                                                               \
+    {                                                                                            \
+        ID(AES_##MODE), .source = SOURCE, .ops = AEAD | UN_WRAP, AES_KEY, .is_multi_part = true, \
+                        .alg = HSM_ALG_AES_##MODE, .params = HSM_PARAM_##MODE,                   \
+                        .approval = HSM_APPROVED,                                                \
     }
 #define XTS_KEY                                                                      \
     .key_type = CKK_AES_XTS, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 256, \
@@ -382,10 +390,8 @@ static const hsm_mech mechs[] = {
     AES_CIPHER_ROW(AES_CBC_PAD, AES_CBC_PAD, IV16, true,
                    "SP 800-38A, 6.2; RFC 5652, 6.3; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_CTR, AES_CTR, CTR, true, "SP 800-38A, 6.5; PKCS#11 v3.2, AES with counter"),
-    AES_CIPHER_ROW(AES_GCM, AES_GCM, GCM, true,
-                   "SP 800-38D; PKCS#11 v3.2, Additional AES mechanisms"),
-    AES_CIPHER_ROW(AES_CCM, AES_CCM, CCM, true,
-                   "SP 800-38C; PKCS#11 v3.2, Additional AES mechanisms"),
+    AES_AEAD_ROW(GCM, "SP 800-38D; PKCS#11 v3.2, Additional AES mechanisms"),
+    AES_AEAD_ROW(CCM, "SP 800-38C; PKCS#11 v3.2, Additional AES mechanisms"),
     AES_CIPHER_ROW(AES_CTS, AES_CTS, IV16, true,
                    "SP 800-38A addendum, CBC-CS1; PKCS#11 v3.2, AES CBC with ciphertext stealing"),
     CMAC_ROW(AES_CMAC, NONE),
@@ -393,7 +399,8 @@ static const hsm_mech mechs[] = {
     {
         ID(AES_GMAC),
         .source = "SP 800-38D; PKCS#11 v3.2, Additional AES mechanisms",
-        .ops = SIGN_VERIFY,
+        /* Not of messages: the IV would be the same for all of them. */
+        .ops = HSM_OP_SIGN | HSM_OP_VERIFY,
         AES_KEY,
         .is_multi_part = true,
         .alg = HSM_ALG_AES_GMAC,
@@ -438,7 +445,7 @@ static const hsm_mech mechs[] = {
     {
         ID(CHACHA20_POLY1305),
         .source = "RFC 8439, 2.8; PKCS#11 v3.2, ChaCha20/Poly1305",
-        .ops = EN_DE_CRYPT | UN_WRAP,
+        .ops = AEAD | UN_WRAP,
         CHACHA20_KEY,
         .is_multi_part = true,
         .alg = HSM_ALG_CHACHA20_POLY1305,
@@ -505,19 +512,18 @@ uint32_t hsm_mech_key_min_bits(const struct hsm_crypto *crypto, const hsm_mech *
 
 static bool is_sha1_signing(const hsm_mech *mech, hsm_op op)
 {
-    return op == HSM_OP_SIGN && mech->hash == HSM_HASH_SHA1 && mech->alg != HSM_ALG_HMAC;
+    return (op & (HSM_OP_SIGN | HSM_OP_MESSAGE_SIGN)) != 0 && mech->hash == HSM_HASH_SHA1 &&
+           mech->alg != HSM_ALG_HMAC;
 }
 
 hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech, hsm_op op)
 {
-    const hsm_op_set of_old_data =
-        HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT | HSM_OP_UNWRAP | HSM_OP_DECAPSULATE;
-
     HSM_CHECK(crypto->options.may_use_pqc || !hsm_pqc_is_type(mech->key_type), HSM_E_MECHANISM);
     HSM_CHECK(crypto->options.may_sign_sha1 || !is_sha1_signing(mech, op), HSM_E_MECHANISM);
     if (!crypto->options.is_approved_only || mech->approval == HSM_APPROVED)
         return HSM_OK;
-    HSM_CHECK(mech->approval == HSM_APPROVED_LEGACY && (op & of_old_data) != 0, HSM_E_MECHANISM);
+    HSM_CHECK(mech->approval == HSM_APPROVED_LEGACY && (op & HSM_OPS_OF_OLD_DATA) != 0,
+              HSM_E_MECHANISM);
     return HSM_OK;
 }
 

@@ -15,8 +15,8 @@
 #define SLH_DSA_KEY(NAME) PQC_ROW(NAME, "FIPS 205", SLH_DSA, 32, 64)
 
 #define PQC_KEY_GEN .ops = HSM_OP_GENERATE_PAIR, .alg = HSM_ALG_KEYGEN, .params = HSM_PARAM_NONE
-#define PQC_SIGN(ALG, PARAMS, HASH, IS_MULTI_PART)                                          \
-    .ops = HSM_OP_SIGN | HSM_OP_VERIFY, .alg = HSM_ALG_##ALG, .params = HSM_PARAM_##PARAMS, \
+#define PQC_SIGN(ALG, PARAMS, HASH, IS_MULTI_PART)                          \
+    .ops = SIGN_VERIFY, .alg = HSM_ALG_##ALG, .params = HSM_PARAM_##PARAMS, \
     .hash = HSM_HASH_##HASH, .is_multi_part = IS_MULTI_PART
 
 #define ML_KEM_KEY_PAIR_GEN_ROW                       \

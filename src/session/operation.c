@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/session.h"
 
+#include <stdlib.h>
+
 hsm_err hsm_operation_prepare(hsm_operation *operation, hsm_crypto *crypto)
 {
     if (operation->crypt != NULL)
@@ -29,6 +31,11 @@ void hsm_operation_end(hsm_operation *operation)
         operation->has_signature = false;
     }
     operation->needs_login = false;
+    if (operation->message != NULL) {
+        hsm_buf_clear(&operation->message->spans);
+        free(operation->message);
+        operation->message = NULL;
+    }
     if (operation->must_forget)
         forget(operation);
 }

@@ -21,8 +21,20 @@ typedef enum hsm_op_slot {
     HSM_SLOT_SIGN_RECOVER,
     HSM_SLOT_VERIFY,
     HSM_SLOT_VERIFY_RECOVER,
+    HSM_SLOT_MESSAGE_ENCRYPT,
+    HSM_SLOT_MESSAGE_DECRYPT,
+    HSM_SLOT_MESSAGE_SIGN,
+    HSM_SLOT_MESSAGE_VERIFY,
     HSM_SLOT_COUNT,
 } hsm_op_slot;
+
+/* What an operation on messages keeps from one message to the next. */
+typedef struct hsm_message {
+    bool is_in_parts;       /* C_...MessageBegin was called, and its message goes on */
+    uint32_t tag_bits;      /* of the message that goes on */
+    hsm_mech_params params; /* sign, verify: of the mechanism */
+    hsm_buf spans;          /* what params points into */
+} hsm_message;
 
 /* One operation. crypt and object stay after its end, to be used again by the next operation with
  * the same key; hsm_session_forget_keys() drops them. */
@@ -35,6 +47,7 @@ typedef struct hsm_operation {
     hsm_object *object; /* the key, one reference; NULL for digests */
     bool has_signature; /* VERIFY: it was given at the start, in `signature` */
     hsm_buf signature;
+    hsm_message *message;    /* while an operation on messages is open; else NULL */
     CK_OBJECT_HANDLE handle; /* under which the caller knows it */
 } hsm_operation;
 
@@ -144,15 +157,22 @@ void hsm_session_each(hsm_session_table *table, uint32_t slot,
 /* The operation slot of an operation kind; HSM_SLOT_COUNT for a kind that has none. */
 static inline hsm_op_slot hsm_op_slot_of(hsm_op op)
 {
-    /* Both enumerations have the same order, but for the search, which is no operation. */
+    /* Both enumerations have the same order, with other kinds in between. */
+    enum { FIRST = (1u << (HSM_SLOT_VERIFY_RECOVER + 1)) - 1, SKIPPED = 8 };
     _Static_assert(
         HSM_OP_ENCRYPT == 1u << HSM_SLOT_ENCRYPT && HSM_OP_DECRYPT == 1u << HSM_SLOT_DECRYPT &&
             HSM_OP_DIGEST == 1u << HSM_SLOT_DIGEST && HSM_OP_SIGN == 1u << HSM_SLOT_SIGN &&
             HSM_OP_SIGN_RECOVER == 1u << HSM_SLOT_SIGN_RECOVER &&
             HSM_OP_VERIFY == 1u << HSM_SLOT_VERIFY &&
-            HSM_OP_VERIFY_RECOVER == 1u << HSM_SLOT_VERIFY_RECOVER,
+            HSM_OP_VERIFY_RECOVER == 1u << HSM_SLOT_VERIFY_RECOVER &&
+            HSM_OP_MESSAGE_ENCRYPT == 1u << (HSM_SLOT_MESSAGE_ENCRYPT + SKIPPED) &&
+            HSM_OP_MESSAGE_DECRYPT == 1u << (HSM_SLOT_MESSAGE_DECRYPT + SKIPPED) &&
+            HSM_OP_MESSAGE_SIGN == 1u << (HSM_SLOT_MESSAGE_SIGN + SKIPPED) &&
+            HSM_OP_MESSAGE_VERIFY == 1u << (HSM_SLOT_MESSAGE_VERIFY + SKIPPED),
         "the order of base/op.h");
-    const int slot = __builtin_ctz((unsigned)op | 1u << HSM_SLOT_COUNT);
+    const unsigned slots =
+        ((unsigned)op & FIRST) | ((unsigned)op & (unsigned)HSM_OPS_MESSAGE) >> SKIPPED;
+    const int slot = __builtin_ctz(slots | 1u << HSM_SLOT_COUNT);
 
     return (hsm_op_slot)slot;
 }

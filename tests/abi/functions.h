@@ -5,7 +5,8 @@
  *   q required place for a result             r room for a result, NULL asks for the length
  *   a number of elements there is room for    e reserved, NULL
  *   u any value will do     F session flags   W wait flags  V type of validation flags
- *   v an empty name         x C_Initialize's  - a function this token does not offer */
+ *   v nothing, (NULL, 0)    g a message's parameter   z its length
+ *   x C_Initialize's        - a function this token does not offer */
 #ifndef ABI_FUNCTIONS_H
 #define ABI_FUNCTIONS_H
 
@@ -82,26 +83,26 @@
     X(C_GetInterface, 3_0, "uuqu")             \
     X(C_LoginUser, 3_0, "huplvv")              \
     X(C_SessionCancel, 3_0, "hu")              \
-    X(C_MessageEncryptInit, 3_0, "---")        \
-    X(C_EncryptMessage, 3_0, "---------")      \
-    X(C_EncryptMessageBegin, 3_0, "-----")     \
-    X(C_EncryptMessageNext, 3_0, "--------")   \
-    X(C_MessageEncryptFinal, 3_0, "-")         \
-    X(C_MessageDecryptInit, 3_0, "---")        \
-    X(C_DecryptMessage, 3_0, "---------")      \
-    X(C_DecryptMessageBegin, 3_0, "-----")     \
-    X(C_DecryptMessageNext, 3_0, "--------")   \
-    X(C_MessageDecryptFinal, 3_0, "-")         \
-    X(C_MessageSignInit, 3_0, "---")           \
-    X(C_SignMessage, 3_0, "-------")           \
-    X(C_SignMessageBegin, 3_0, "---")          \
-    X(C_SignMessageNext, 3_0, "-------")       \
-    X(C_MessageSignFinal, 3_0, "-")            \
-    X(C_MessageVerifyInit, 3_0, "---")         \
-    X(C_VerifyMessage, 3_0, "-------")         \
-    X(C_VerifyMessageBegin, 3_0, "---")        \
-    X(C_VerifyMessageNext, 3_0, "-------")     \
-    X(C_MessageVerifyFinal, 3_0, "-")          \
+    X(C_MessageEncryptInit, 3_0, "hco")        \
+    X(C_EncryptMessage, 3_0, "hgzililrq")      \
+    X(C_EncryptMessageBegin, 3_0, "hgzil")     \
+    X(C_EncryptMessageNext, 3_0, "hgzilrqu")   \
+    X(C_MessageEncryptFinal, 3_0, "h")         \
+    X(C_MessageDecryptInit, 3_0, "hco")        \
+    X(C_DecryptMessage, 3_0, "hgzililrq")      \
+    X(C_DecryptMessageBegin, 3_0, "hgzil")     \
+    X(C_DecryptMessageNext, 3_0, "hgzilrqu")   \
+    X(C_MessageDecryptFinal, 3_0, "h")         \
+    X(C_MessageSignInit, 3_0, "hco")           \
+    X(C_SignMessage, 3_0, "hvvilrq")           \
+    X(C_SignMessageBegin, 3_0, "hvv")          \
+    X(C_SignMessageNext, 3_0, "hvviluu")       \
+    X(C_MessageSignFinal, 3_0, "h")            \
+    X(C_MessageVerifyInit, 3_0, "hco")         \
+    X(C_VerifyMessage, 3_0, "hvvilil")         \
+    X(C_VerifyMessageBegin, 3_0, "hvv")        \
+    X(C_VerifyMessageNext, 3_0, "hvviluu")     \
+    X(C_MessageVerifyFinal, 3_0, "h")          \
     X(C_EncapsulateKey, 3_2, "hmotnrqq")       \
     X(C_DecapsulateKey, 3_2, "hmotnilq")       \
     X(C_VerifySignatureInit, 3_2, "hcoil")     \

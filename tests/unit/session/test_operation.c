@@ -17,12 +17,16 @@ static void slots_of_kinds(void)
         { HSM_OP_SIGN_RECOVER, HSM_SLOT_SIGN_RECOVER },
         { HSM_OP_VERIFY, HSM_SLOT_VERIFY },
         { HSM_OP_VERIFY_RECOVER, HSM_SLOT_VERIFY_RECOVER },
+        { HSM_OP_MESSAGE_ENCRYPT, HSM_SLOT_MESSAGE_ENCRYPT },
+        { HSM_OP_MESSAGE_DECRYPT, HSM_SLOT_MESSAGE_DECRYPT },
+        { HSM_OP_MESSAGE_SIGN, HSM_SLOT_MESSAGE_SIGN },
+        { HSM_OP_MESSAGE_VERIFY, HSM_SLOT_MESSAGE_VERIFY },
     };
 
     CHECK_EQ(HSM_ARRAY_LEN(rows), HSM_SLOT_COUNT);
     for (size_t i = 0; i < HSM_ARRAY_LEN(rows); i++)
         CHECK_EQ(hsm_op_slot_of(rows[i].op), rows[i].slot);
-    for (unsigned op = HSM_OP_FIND; op <= HSM_OP_MESSAGE_VERIFY; op <<= 1)
+    for (unsigned op = HSM_OP_FIND; op <= HSM_OP_DECAPSULATE; op <<= 1)
         CHECK_EQ(hsm_op_slot_of((hsm_op)op), HSM_SLOT_COUNT);
 }
 
