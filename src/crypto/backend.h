@@ -23,7 +23,8 @@ typedef enum hsm_family_id {
     HSM_FAMILY_RSA,
     HSM_FAMILY_ECDSA,
     HSM_FAMILY_EDDSA,
-    HSM_FAMILY_PQC_SIGN, /* ML-DSA, SLH-DSA */
+    HSM_FAMILY_PQC_SIGN,  /* ML-DSA, SLH-DSA */
+    HSM_FAMILY_COMPOSITE, /* ML-DSA and a curve's signature */
     HSM_FAMILY_COUNT,
 } hsm_family_id;
 

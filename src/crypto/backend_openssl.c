@@ -12,6 +12,7 @@
 #include "crypto/backend_openssl_kdf.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_random.h"
+#include "crypto/composite_sign.h"
 #include "crypto/hybrid_wrap.h"
 #include "os/fork.h"
 
@@ -189,11 +190,17 @@ const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type)
         CK_KEY_TYPE key_type;
         const hsm_key_ops *ops;
     } types[] = {
-        { CKK_RSA, &hsm_ossl_rsa_key },       { CKK_EC, &hsm_ossl_ec_key },
-        { CKK_EC_EDWARDS, &hsm_ossl_ec_key }, { CKK_EC_MONTGOMERY, &hsm_ossl_ec_key },
-        { CKK_ML_DSA, &hsm_ossl_pqc_key },    { CKK_ML_KEM, &hsm_ossl_pqc_key },
-        { CKK_SLH_DSA, &hsm_ossl_pqc_key },   { CKK_CRATON_COMP_KEM, &hsm_ossl_composite_key },
-        { CKK_DH, &hsm_ossl_dh_key },         { CKK_X9_42_DH, &hsm_ossl_dh_key },
+        { CKK_RSA, &hsm_ossl_rsa_key },
+        { CKK_EC, &hsm_ossl_ec_key },
+        { CKK_EC_EDWARDS, &hsm_ossl_ec_key },
+        { CKK_EC_MONTGOMERY, &hsm_ossl_ec_key },
+        { CKK_ML_DSA, &hsm_ossl_pqc_key },
+        { CKK_ML_KEM, &hsm_ossl_pqc_key },
+        { CKK_SLH_DSA, &hsm_ossl_pqc_key },
+        { CKK_CRATON_COMP_KEM, &hsm_ossl_composite_key },
+        { CKK_CRATON_COMP_SIG, &hsm_ossl_composite_key },
+        { CKK_DH, &hsm_ossl_dh_key },
+        { CKK_X9_42_DH, &hsm_ossl_dh_key },
     };
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(types); i++) {
@@ -229,6 +236,7 @@ const hsm_backend hsm_backend_openssl = {
         [HSM_FAMILY_ECDSA] = &hsm_ossl_ecdsa,
         [HSM_FAMILY_EDDSA] = &hsm_ossl_eddsa,
         [HSM_FAMILY_PQC_SIGN] = &hsm_ossl_pqc_sign,
+        [HSM_FAMILY_COMPOSITE] = &hsm_composite_sign,
     },
     .key_ops = hsm_ossl_key_ops,
     .derive = hsm_ossl_derive,

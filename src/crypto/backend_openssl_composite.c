@@ -1,4 +1,5 @@
-/* Composite KEM keys: ML-KEM and ECDH in one (draft-ietf-lamps-pq-composite-kem; docs/hybrid.md).
+/* Composite keys: a lattice key and a curve's in one, for encapsulation (draft-ietf-lamps-pq-composite-kem)
+ * or signatures (draft-ietf-lamps-pq-composite-sigs); the composite KEM itself. docs/hybrid.md
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_pqc.h"
 #include "crypto/der.h"
@@ -6,7 +7,7 @@
 
 #define SECRET_BYTES 32u
 #define LABEL_MAX_BYTES 32u
-enum { KEM, CURVE };
+enum { LATTICE = HSM_COMPOSITE_LATTICE, CURVE = HSM_COMPOSITE_CURVE };
 
 static const uint8_t der_one[] = { HSM_DER_INTEGER, 0x01, 0x01 };
 
@@ -23,9 +24,9 @@ static const hsm_curve *curve_of(const hsm_pqc_set *set)
     return NULL;
 }
 
-static hsm_err kem_set_of(const hsm_pqc_set *set, const hsm_pqc_set **out_set)
+static hsm_err lattice_set_of(const hsm_pqc_set *set, const hsm_pqc_set **out_set)
 {
-    return hsm_pqc_find(CKK_ML_KEM, set->composite->kem_set, out_set);
+    return hsm_pqc_find(set->composite->lattice_type, set->composite->lattice_set, out_set);
 }
 
 static hsm_err set_of(const hsm_key_parts *parts, const hsm_pqc_set **out_set)
@@ -39,12 +40,12 @@ static hsm_err set_of(const hsm_key_parts *parts, const hsm_pqc_set **out_set)
     return hsm_pqc_find(parts->key_type, id, out_set);
 }
 
-/* ECPrivateKey with the curve's name and without the public key; X25519's key is bare. */
+/* ECPrivateKey with the curve's name and without the public key; X25519's and Ed25519's keys are bare. */
 static hsm_err read_scalar(const hsm_curve *curve, hsm_bytes encoded, hsm_bytes *out_value)
 {
     hsm_reader outer = hsm_reader_of(encoded);
 
-    if (curve->key_type == CKK_EC_MONTGOMERY) {
+    if (curve->key_type != CKK_EC) {
         *out_value = encoded;
         return HSM_OK;
     }
@@ -67,7 +68,7 @@ static hsm_err write_private(const hsm_pqc_set *set, const hsm_curve *curve, hsm
 {
     hsm_der_writer writer = hsm_der_writer_of(out, set->private_bytes);
 
-    if (curve->key_type == CKK_EC_MONTGOMERY) {
+    if (curve->key_type != CKK_EC) {
         hsm_der_put(&writer, value);
     } else {
         hsm_der_put(&writer, hsm_bytes_of(curve->oid, curve->oid_len));
@@ -83,47 +84,50 @@ static hsm_err write_private(const hsm_pqc_set *set, const hsm_curve *curve, hsm
     return HSM_OK;
 }
 
-static hsm_err create_halves(hsm_key *key, const hsm_key_parts *kem, const hsm_key_parts *curve)
+static hsm_err create_halves(hsm_key *key, const hsm_key_parts *lattice, const hsm_key_parts *curve)
 {
-    HSM_TRY(hsm_key_create(key->crypto, kem, &key->half[KEM]));
+    HSM_TRY(hsm_key_create(key->crypto, lattice, &key->half[LATTICE]));
     return hsm_key_create(key->crypto, curve, &key->half[CURVE]);
 }
 
 static hsm_err create_private(const hsm_pqc_set *set, const hsm_curve *curve, hsm_bytes value,
                               hsm_key *key)
 {
-    const hsm_pqc_set *kem_set = NULL;
-    hsm_key_parts kem = { .key_class = CKO_PRIVATE_KEY, .key_type = CKK_ML_KEM };
+    const hsm_pqc_set *lattice_set = NULL;
+    hsm_key_parts lattice = { .key_class = CKO_PRIVATE_KEY,
+                              .key_type = set->composite->lattice_type };
     hsm_key_parts ec = { .key_class = CKO_PRIVATE_KEY, .key_type = curve->key_type };
 
     HSM_CHECK(value.len > 0, HSM_E_TEMPLATE_INCOMPLETE);
     HSM_CHECK(value.len == set->private_bytes, HSM_E_ATTRIBUTE_VALUE);
-    HSM_TRY(kem_set_of(set, &kem_set));
-    const size_t seed_len = kem_set->seed_bytes;
-    kem.part[HSM_PART_PARAMETER_SET] = hsm_bytes_of(&kem_set->id, sizeof kem_set->id);
-    kem.part[HSM_PART_SEED] = hsm_bytes_of(value.data, seed_len);
+    HSM_TRY(lattice_set_of(set, &lattice_set));
+    const size_t seed_len = lattice_set->seed_bytes;
+    lattice.part[HSM_PART_PARAMETER_SET] = hsm_bytes_of(&lattice_set->id, sizeof lattice_set->id);
+    lattice.part[HSM_PART_SEED] = hsm_bytes_of(value.data, seed_len);
     ec.part[HSM_PART_PARAMS] = hsm_bytes_of(curve->oid, curve->oid_len);
     HSM_TRY(read_scalar(curve, hsm_bytes_of(value.data + seed_len, value.len - seed_len),
                         &ec.part[HSM_PART_VALUE]));
-    HSM_TRY(create_halves(key, &kem, &ec));
+    HSM_TRY(create_halves(key, &lattice, &ec));
     return hsm_secret_dup(value, &key->value);
 }
 
 static hsm_err create_public(const hsm_pqc_set *set, const hsm_curve *curve, hsm_bytes public,
                              hsm_key *key)
 {
-    const hsm_pqc_set *kem_set = NULL;
-    hsm_key_parts kem = { .key_class = CKO_PUBLIC_KEY, .key_type = CKK_ML_KEM };
+    const hsm_pqc_set *lattice_set = NULL;
+    hsm_key_parts lattice = { .key_class = CKO_PUBLIC_KEY,
+                              .key_type = set->composite->lattice_type };
     hsm_key_parts ec = { .key_class = CKO_PUBLIC_KEY, .key_type = curve->key_type };
 
     HSM_CHECK(public.len > 0, HSM_E_TEMPLATE_INCOMPLETE);
     HSM_CHECK(public.len == set->public_bytes, HSM_E_ATTRIBUTE_VALUE);
-    HSM_TRY(kem_set_of(set, &kem_set));
-    kem.part[HSM_PART_PARAMETER_SET] = hsm_bytes_of(&kem_set->id, sizeof kem_set->id);
-    kem.part[HSM_PART_PUBLIC] = hsm_bytes_of(public.data, kem_set->public_bytes);
+    HSM_TRY(lattice_set_of(set, &lattice_set));
+    lattice.part[HSM_PART_PARAMETER_SET] = hsm_bytes_of(&lattice_set->id, sizeof lattice_set->id);
+    lattice.part[HSM_PART_PUBLIC] = hsm_bytes_of(public.data, lattice_set->public_bytes);
     ec.part[HSM_PART_PARAMS] = hsm_bytes_of(curve->oid, curve->oid_len);
-    ec.part[HSM_PART_POINT] = hsm_bytes_of(public.data + kem_set->public_bytes, curve->point_bytes);
-    return create_halves(key, &kem, &ec);
+    ec.part[HSM_PART_POINT] =
+        hsm_bytes_of(public.data + lattice_set->public_bytes, curve->point_bytes);
+    return create_halves(key, &lattice, &ec);
 }
 
 hsm_err hsm_ossl_pqc_public(const hsm_key *key, uint8_t *out)
@@ -131,10 +135,11 @@ hsm_err hsm_ossl_pqc_public(const hsm_key *key, uint8_t *out)
     if (key->set->composite == NULL)
         return hsm_ossl_pqc_read(key->native, OSSL_PKEY_PARAM_PUB_KEY, out, key->set->public_bytes);
 
-    const hsm_key *kem = key->half[KEM];
+    const hsm_key *lattice = key->half[LATTICE];
     const hsm_key *ec = key->half[CURVE];
-    HSM_TRY(hsm_ossl_pqc_read(kem->native, OSSL_PKEY_PARAM_PUB_KEY, out, kem->set->public_bytes));
-    memcpy(out + kem->set->public_bytes, ec->point, ec->curve->point_bytes);
+    HSM_TRY(hsm_ossl_pqc_read(lattice->native, OSSL_PKEY_PARAM_PUB_KEY, out,
+                              lattice->set->public_bytes));
+    memcpy(out + lattice->set->public_bytes, ec->point, ec->curve->point_bytes);
     return HSM_OK;
 }
 
@@ -160,7 +165,7 @@ static hsm_err composite_create(hsm_crypto *crypto, const hsm_key_parts *parts, 
 
 static hsm_err composite_check(hsm_key *key)
 {
-    HSM_TRY(hsm_key_check(key->half[KEM]));
+    HSM_TRY(hsm_key_check(key->half[LATTICE]));
     return hsm_key_check(key->half[CURVE]);
 }
 
@@ -194,7 +199,7 @@ static hsm_err composite_complete(hsm_crypto *crypto, const hsm_key_parts *parts
 static hsm_err composite_generate(hsm_crypto *crypto, const hsm_keygen *request,
                                   hsm_key_bundle *out)
 {
-    HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle kem = { 0 };
+    HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle lattice = { 0 };
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle ec = { 0 };
     HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
@@ -203,15 +208,15 @@ static hsm_err composite_generate(hsm_crypto *crypto, const hsm_keygen *request,
     HSM_TRY(hsm_pqc_find(request->key_type, request->parameter_set, &set));
     const hsm_curve *curve = curve_of(set);
     HSM_CHECK(curve != NULL, HSM_E_INTERNAL);
-    const hsm_keygen kem_request = { .key_type = CKK_ML_KEM,
-                                     .parameter_set = set->composite->kem_set };
+    const hsm_keygen lattice_request = { .key_type = set->composite->lattice_type,
+                                         .parameter_set = set->composite->lattice_set };
     const hsm_keygen ec_request = { .key_type = curve->key_type,
                                     .ec_params = hsm_bytes_of(curve->oid, curve->oid_len) };
-    HSM_TRY(hsm_ossl_pqc_key.generate(crypto, &kem_request, &kem));
+    HSM_TRY(hsm_ossl_pqc_key.generate(crypto, &lattice_request, &lattice));
     HSM_TRY(hsm_ossl_ec_key.generate(crypto, &ec_request, &ec));
     HSM_TRY(hsm_secret_create(set->private_bytes, &value));
-    HSM_TRY(write_private(set, curve, kem.parts.part[HSM_PART_SEED], ec.parts.part[HSM_PART_VALUE],
-                          hsm_secret_data(value)));
+    HSM_TRY(write_private(set, curve, lattice.parts.part[HSM_PART_SEED],
+                          ec.parts.part[HSM_PART_VALUE], hsm_secret_data(value)));
 
     hsm_key_parts parts = { .key_class = CKO_PRIVATE_KEY, .key_type = request->key_type };
     parts.part[HSM_PART_PARAMETER_SET] = hsm_bytes_of(&set->id, sizeof set->id);
@@ -236,7 +241,7 @@ static const hsm_mech_params no_params = { .kdf = CKD_NULL };
 
 static hsm_kem_use half_of(const hsm_kem_use *use, int half)
 {
-    return (hsm_kem_use){ .mech = half == KEM ? &kem_mech : &curve_mech,
+    return (hsm_kem_use){ .mech = half == LATTICE ? &kem_mech : &curve_mech,
                           .params = &no_params,
                           .key = use->key->half[half] };
 }
@@ -280,7 +285,7 @@ static hsm_err check_len(const hsm_kem_use *use)
 hsm_err hsm_ossl_composite_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext,
                                        hsm_secret **out_value)
 {
-    const hsm_kem_use kem = half_of(use, KEM);
+    const hsm_kem_use kem = half_of(use, LATTICE);
     const hsm_kem_use trad = half_of(use, CURVE);
     const size_t kem_len = hsm_kem_ciphertext_len(&kem);
     HSM_AUTO(hsm_secret_drop) hsm_secret *kem_secret = NULL;
@@ -296,7 +301,7 @@ hsm_err hsm_ossl_composite_encapsulate(const hsm_kem_use *use, uint8_t *cipherte
 hsm_err hsm_ossl_composite_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext,
                                        hsm_secret **out_value)
 {
-    const hsm_kem_use kem = half_of(use, KEM);
+    const hsm_kem_use kem = half_of(use, LATTICE);
     const hsm_kem_use trad = half_of(use, CURVE);
     const size_t kem_len = hsm_kem_ciphertext_len(&kem);
     const hsm_bytes trad_ciphertext =

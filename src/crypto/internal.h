@@ -16,6 +16,9 @@ struct hsm_crypto {
     _Atomic uint64_t last_serial; /* of a key */
 };
 
+/* The halves of a composite key. */
+enum { HSM_COMPOSITE_LATTICE, HSM_COMPOSITE_CURVE };
+
 /* The longest public point: P-521, uncompressed. */
 #define HSM_EC_POINT_MAX_BYTES 133u
 
@@ -29,9 +32,9 @@ struct hsm_key {
     uint8_t point[HSM_EC_POINT_MAX_BYTES]; /* with a curve: the raw public point, point_bytes */
     const hsm_pqc_set *set;                /* ML-DSA, ML-KEM, SLH-DSA, composite */
     const hsm_dh_group *group;             /* DH, X9.42 */
-    struct hsm_key *half[2]; /* composite: the ML-KEM key and the curve's; native is NULL */
-    hsm_secret *value;       /* secret keys: the bytes; composite private keys: all of it */
-    void *native;            /* asymmetric keys: the backend's (EVP_PKEY) */
+    struct hsm_key *half[2];               /* composite: by HSM_COMPOSITE_...; native is NULL */
+    hsm_secret *value; /* secret keys: the bytes; composite private keys: all of it */
+    void *native;      /* asymmetric keys: the backend's (EVP_PKEY) */
 };
 
 /* Parameters an operation keeps after begin. */

@@ -470,6 +470,7 @@ static const hsm_mech mechs[] = {
         .approval = HSM_APPROVED,
     },
     COMP_KEM_ROWS,
+    COMP_SIG_ROWS,
 };
 
 const hsm_mech *hsm_mech_table(size_t *out_count)
@@ -496,6 +497,15 @@ const hsm_mech *hsm_mech_by_alg(hsm_alg alg)
 {
     for (size_t i = 0; i < HSM_ARRAY_LEN(mechs); i++) {
         if (mechs[i].alg == alg)
+            return &mechs[i];
+    }
+    return NULL;
+}
+
+const hsm_mech *hsm_mech_by_hash(hsm_alg alg, hsm_hash hash)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(mechs); i++) {
+        if (mechs[i].alg == alg && mechs[i].hash == hash)
             return &mechs[i];
     }
     return NULL;

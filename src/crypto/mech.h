@@ -100,6 +100,7 @@ typedef enum hsm_alg {
     HSM_ALG_SLH_DSA,
     HSM_ALG_ML_KEM,
     HSM_ALG_COMP_KEM,
+    HSM_ALG_COMP_SIG,
     HSM_ALG_KEYGEN, /* key and key pair generation: the key type decides */
     HSM_ALG_COUNT,
 } hsm_alg;
@@ -168,6 +169,8 @@ const hsm_mech *hsm_mech_table(size_t *out_count);
 const hsm_mech *hsm_mech_find(CK_MECHANISM_TYPE id);
 /* The first row of an algorithm that has one: for mechanisms made of others. */
 const hsm_mech *hsm_mech_by_alg(hsm_alg alg);
+/* The same with this hash. */
+const hsm_mech *hsm_mech_by_hash(hsm_alg alg, hsm_hash hash);
 
 struct hsm_crypto;
 /* Whether the rules in force (approved mode, PQC off, SHA-1 signing) leave the row usable for `op`.

@@ -43,6 +43,18 @@
                                        .alg = HSM_ALG_COMP_KEM                         \
     }
 
+#define COMP_SIG_ROW(NAME)                                                                        \
+    .id = CKM_##NAME, .name = #NAME,                                                              \
+    .source = "draft-ietf-lamps-pq-composite-sigs; docs/hybrid.md",                               \
+    .key_type = CKK_CRATON_COMP_SIG, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 1344 * 8, \
+    .key_max_bits = 2725 * 8, .is_size_in_bytes = true
+#define COMP_SIG_ROWS                                                                              \
+    { COMP_SIG_ROW(CRATON_COMP_SIG_KEY_PAIR_GEN), PQC_KEY_GEN },                                   \
+        { COMP_SIG_ROW(CRATON_COMP_SIG), PQC_SIGN(COMP_SIG, SIGN_CONTEXT, NONE, true) },           \
+    {                                                                                              \
+        COMP_SIG_ROW(CRATON_COMP_SIG_EXTERNAL_HASH), PQC_SIGN(COMP_SIG, SIGN_CONTEXT, NONE, false) \
+    }
+
 #define ML_DSA_HASH_ROW(HASH)                                                       \
     {                                                                               \
         ML_DSA_KEY(HASH_ML_DSA_##HASH), PQC_SIGN(ML_DSA, SIGN_CONTEXT, HASH, true), \

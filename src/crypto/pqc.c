@@ -32,16 +32,33 @@
 
 /* draft-ietf-lamps-pq-composite-kem, 6: id-MLKEM768-X25519-SHA3-256 and the two with ECDH. Private
  * keys are the seed and the other half's key: 32 bytes, or an ECPrivateKey with the curve's name. */
-static const hsm_composite mlkem768_x25519 = { CKP_ML_KEM_768, CKK_EC_MONTGOMERY, "curve25519",
-                                               "\\.//^\\" };
-static const hsm_composite mlkem768_p256 = { CKP_ML_KEM_768, CKK_EC, "secp256r1", "MLKEM768-P256" };
-static const hsm_composite mlkem1024_p384 = { CKP_ML_KEM_1024, CKK_EC, "secp384r1",
-                                              "MLKEM1024-P384" };
+#define COMPOSITE_KEM(lattice, type, name, text)                                    \
+    {                                                                               \
+        .lattice_type = CKK_ML_KEM, .lattice_set = (lattice), .curve_type = (type), \
+        .curve = (name), .label = (text),                                           \
+    }
+static const hsm_composite mlkem768_x25519 =
+    COMPOSITE_KEM(CKP_ML_KEM_768, CKK_EC_MONTGOMERY, "curve25519", "\\.//^\\");
+static const hsm_composite mlkem768_p256 =
+    COMPOSITE_KEM(CKP_ML_KEM_768, CKK_EC, "secp256r1", "MLKEM768-P256");
+static const hsm_composite mlkem1024_p384 =
+    COMPOSITE_KEM(CKP_ML_KEM_1024, CKK_EC, "secp384r1", "MLKEM1024-P384");
 #define COMPOSITE(text, set, half, public_len, private_len, ciphertext_len, number)     \
     {                                                                                   \
         .name = text, .key_type = CKK_CRATON_COMP_KEM, .id = CKP_CRATON_COMP_KEM_##set, \
         .public_bytes = (public_len), .private_bytes = (private_len),                   \
         .result_bytes = (ciphertext_len), .composite = &(half), .oid_len = 10,          \
+        .oid = { 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x06, (number) },      \
+    }
+
+/* draft-ietf-lamps-pq-composite-sigs, 7: those with a curve. Signatures with ECDSA are DER and so
+ * of no fixed length. */
+#define COMPOSITE_SIG(text, set, public_len, private_len, signature_len, number, ...)   \
+    {                                                                                   \
+        .name = text, .key_type = CKK_CRATON_COMP_SIG, .id = CKP_CRATON_COMP_SIG_##set, \
+        .public_bytes = (public_len), .private_bytes = (private_len),                   \
+        .result_bytes = (signature_len),                                                \
+        .composite = &(const hsm_composite){ CKK_ML_DSA, __VA_ARGS__ }, .oid_len = 10,  \
         .oid = { 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x06, (number) },      \
     }
 
@@ -70,6 +87,33 @@ static const hsm_pqc_set sets[] = {
               1088 + 65, 59),
     COMPOSITE("MLKEM1024-ECDH-P384-SHA3-256", MLKEM1024_ECDH_P384, mlkem1024_p384, 1568 + 97,
               64 + 64, 1568 + 97, 63),
+    COMPOSITE_SIG("MLDSA44-Ed25519-SHA512", MLDSA44_ED25519_SHA512, 1344, 64, 2484, 39,
+                  CKP_ML_DSA_44, CKK_EC_EDWARDS, "edwards25519", "COMPSIG-MLDSA44-Ed25519-SHA512",
+                  HSM_HASH_SHA512, HSM_HASH_NONE),
+    COMPOSITE_SIG("MLDSA44-ECDSA-P256-SHA256", MLDSA44_ECDSA_P256_SHA256, 1377, 83, 2492, 40,
+                  CKP_ML_DSA_44, CKK_EC, "secp256r1", "COMPSIG-MLDSA44-ECDSA-P256-SHA256",
+                  HSM_HASH_SHA256, HSM_HASH_SHA256),
+    COMPOSITE_SIG("MLDSA65-ECDSA-P256-SHA512", MLDSA65_ECDSA_P256_SHA512, 2017, 83, 3381, 45,
+                  CKP_ML_DSA_65, CKK_EC, "secp256r1", "COMPSIG-MLDSA65-ECDSA-P256-SHA512",
+                  HSM_HASH_SHA512, HSM_HASH_SHA256),
+    COMPOSITE_SIG("MLDSA65-ECDSA-P384-SHA512", MLDSA65_ECDSA_P384_SHA512, 2049, 96, 3413, 46,
+                  CKP_ML_DSA_65, CKK_EC, "secp384r1", "COMPSIG-MLDSA65-ECDSA-P384-SHA512",
+                  HSM_HASH_SHA512, HSM_HASH_SHA384),
+    COMPOSITE_SIG("MLDSA65-ECDSA-brainpoolP256r1-SHA512", MLDSA65_ECDSA_BRAINPOOLP256R1_SHA512,
+                  2017, 84, 3381, 47, CKP_ML_DSA_65, CKK_EC, "brainpoolP256r1",
+                  "COMPSIG-MLDSA65-ECDSA-BP256-SHA512", HSM_HASH_SHA512, HSM_HASH_SHA256),
+    COMPOSITE_SIG("MLDSA65-Ed25519-SHA512", MLDSA65_ED25519_SHA512, 1984, 64, 3373, 48,
+                  CKP_ML_DSA_65, CKK_EC_EDWARDS, "edwards25519", "COMPSIG-MLDSA65-Ed25519-SHA512",
+                  HSM_HASH_SHA512, HSM_HASH_NONE),
+    COMPOSITE_SIG("MLDSA87-ECDSA-P384-SHA512", MLDSA87_ECDSA_P384_SHA512, 2689, 96, 4731, 49,
+                  CKP_ML_DSA_87, CKK_EC, "secp384r1", "COMPSIG-MLDSA87-ECDSA-P384-SHA512",
+                  HSM_HASH_SHA512, HSM_HASH_SHA384),
+    COMPOSITE_SIG("MLDSA87-ECDSA-brainpoolP384r1-SHA512", MLDSA87_ECDSA_BRAINPOOLP384R1_SHA512,
+                  2689, 100, 4731, 50, CKP_ML_DSA_87, CKK_EC, "brainpoolP384r1",
+                  "COMPSIG-MLDSA87-ECDSA-BP384-SHA512", HSM_HASH_SHA512, HSM_HASH_SHA384),
+    COMPOSITE_SIG("MLDSA87-ECDSA-P521-SHA512", MLDSA87_ECDSA_P521_SHA512, 2725, 114, 4766, 54,
+                  CKP_ML_DSA_87, CKK_EC, "secp521r1", "COMPSIG-MLDSA87-ECDSA-P521-SHA512",
+                  HSM_HASH_SHA512, HSM_HASH_SHA512),
 };
 
 const hsm_pqc_set *hsm_pqc_table(size_t *out_count)
@@ -101,5 +145,5 @@ const hsm_pqc_set *hsm_pqc_find_oid(hsm_bytes oid)
 bool hsm_pqc_is_type(CK_KEY_TYPE key_type)
 {
     return key_type == CKK_ML_DSA || key_type == CKK_ML_KEM || key_type == CKK_SLH_DSA ||
-           key_type == CKK_CRATON_COMP_KEM;
+           key_type == CKK_CRATON_COMP_KEM || key_type == CKK_CRATON_COMP_SIG;
 }

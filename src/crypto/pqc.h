@@ -7,21 +7,25 @@
 #include "base/bytes.h"
 #include "base/ck.h"
 #include "base/scope.h"
+#include "crypto/mech.h"
 
 /* The longest of each over all sets. */
-#define HSM_PQC_PUBLIC_MAX_BYTES 2592u  /* ML-DSA-87 */
+#define HSM_PQC_PUBLIC_MAX_BYTES 2725u  /* ML-DSA-87 with P-521 */
 #define HSM_PQC_PRIVATE_MAX_BYTES 4896u /* ML-DSA-87 */
 #define HSM_PQC_SEED_MAX_BYTES 64u      /* ML-KEM */
 #define HSM_PQC_RESULT_MAX_BYTES 49856u /* SLH-DSA-...-256f */
 
 #define HSM_PQC_OID_BYTES 11u
 
-/* The second half of a composite KEM (draft-ietf-lamps-pq-composite-kem). */
+/* The halves of a composite key (draft-ietf-lamps-pq-composite-kem, -composite-sigs). */
 typedef struct hsm_composite {
-    CK_ULONG kem_set;       /* of the ML-KEM half, as in CKA_PARAMETER_SET */
-    CK_KEY_TYPE curve_type; /* CKK_EC, CKK_EC_MONTGOMERY */
-    const char *curve;      /* its name as in CKA_EC_PARAMS (hsm_curve.alias) */
-    const char *label;      /* goes into the secret */
+    CK_KEY_TYPE lattice_type; /* CKK_ML_KEM, CKK_ML_DSA */
+    CK_ULONG lattice_set;     /* as in CKA_PARAMETER_SET */
+    CK_KEY_TYPE curve_type;   /* CKK_EC; CKK_EC_MONTGOMERY or CKK_EC_EDWARDS */
+    const char *curve;        /* its name as in CKA_EC_PARAMS (hsm_curve.alias) */
+    const char *label;        /* goes into the secret, or what is signed */
+    hsm_hash hash;            /* signatures: of the message */
+    hsm_hash curve_hash;      /* ECDSA: of what is signed */
 } hsm_composite;
 
 /* One row: everything that is fixed by the set. Lengths in bytes. */
@@ -32,7 +36,7 @@ typedef struct hsm_pqc_set {
     uint32_t public_bytes;          /* encoded public key, encapsulation key */
     uint32_t private_bytes;         /* expanded private key, decapsulation key */
     uint32_t seed_bytes;            /* 0: the key has no seed apart from its value (SLH-DSA) */
-    uint32_t result_bytes;          /* signature, or ML-KEM's ciphertext */
+    uint32_t result_bytes;          /* signature (composites: the longest), or the ciphertext */
     const hsm_composite *composite; /* NULL: one algorithm */
     uint8_t oid_len;
     uint8_t oid[HSM_PQC_OID_BYTES]; /* DER with tag and length; RFC 9881, RFC 9909, RFC 9935 */

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kat.h"
 
+#include "pkcs11/pkcs11_craton.h"
+
 #include <strings.h>
 
 #define OID(...)    \
@@ -141,6 +143,10 @@ void key_dh(attrs *key, CK_OBJECT_CLASS class, const kat_case *c, span value)
     }
 }
 
+#define COMPOSITE(NAME, SET)                                  \
+    {                                                         \
+        NAME, CKK_CRATON_COMP_SIG, CKP_CRATON_COMP_SIG_##SET, \
+    }
 static const struct {
     const char *name;
     CK_KEY_TYPE type;
@@ -164,6 +170,15 @@ static const struct {
     { "SLH-DSA-SHAKE-192f", CKK_SLH_DSA, CKP_SLH_DSA_SHAKE_192F },
     { "SLH-DSA-SHAKE-256s", CKK_SLH_DSA, CKP_SLH_DSA_SHAKE_256S },
     { "SLH-DSA-SHAKE-256f", CKK_SLH_DSA, CKP_SLH_DSA_SHAKE_256F },
+    COMPOSITE("MLDSA44-Ed25519-SHA512", MLDSA44_ED25519_SHA512),
+    COMPOSITE("MLDSA44-ECDSA-P256-SHA256", MLDSA44_ECDSA_P256_SHA256),
+    COMPOSITE("MLDSA65-ECDSA-P256-SHA512", MLDSA65_ECDSA_P256_SHA512),
+    COMPOSITE("MLDSA65-ECDSA-P384-SHA512", MLDSA65_ECDSA_P384_SHA512),
+    COMPOSITE("MLDSA65-ECDSA-brainpoolP256r1-SHA512", MLDSA65_ECDSA_BRAINPOOLP256R1_SHA512),
+    COMPOSITE("MLDSA65-Ed25519-SHA512", MLDSA65_ED25519_SHA512),
+    COMPOSITE("MLDSA87-ECDSA-P384-SHA512", MLDSA87_ECDSA_P384_SHA512),
+    COMPOSITE("MLDSA87-ECDSA-brainpoolP384r1-SHA512", MLDSA87_ECDSA_BRAINPOOLP384R1_SHA512),
+    COMPOSITE("MLDSA87-ECDSA-P521-SHA512", MLDSA87_ECDSA_P521_SHA512),
 };
 
 static bool start_pqc(attrs *key, const char *name, CK_OBJECT_CLASS class)

@@ -165,7 +165,8 @@ static void param(job *j, const kat_case *c, const char *name)
         param_ctr(j, bytes_of(c, "IV"), case_number(c, "CounterBits"));
     else if (strcmp(name, "EDDSA") == 0)
         eddsa(j, c);
-    else if (strstr(name, "ML_DSA") != NULL || strstr(name, "SLH_DSA") != NULL)
+    else if (strstr(name, "ML_DSA") != NULL || strstr(name, "SLH_DSA") != NULL ||
+             strncmp(name, "0xc352", 6) == 0) /* composites */
         context(j, c);
     else if (!derive_param(j, c, name) && case_has(c, "IV"))
         param_iv(j, bytes_of(c, "IV"));

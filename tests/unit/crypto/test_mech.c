@@ -193,14 +193,15 @@ static void pqc_can_be_off(void)
     for (size_t i = 0; i < count; i++) {
         const bool is_pqc = table[i].key_type == CKK_ML_DSA || table[i].key_type == CKK_ML_KEM ||
                             table[i].key_type == CKK_SLH_DSA ||
-                            table[i].key_type == CKK_CRATON_COMP_KEM;
+                            table[i].key_type == CKK_CRATON_COMP_KEM ||
+                            table[i].key_type == CKK_CRATON_COMP_SIG;
 
         CASE(table[i].name);
         hidden += is_pqc;
         CHECK_OK(hsm_mech_allow(&on, &table[i], HSM_OP_SIGN));
         CHECK_ERR(hsm_mech_allow(&off, &table[i], HSM_OP_SIGN), is_pqc ? HSM_E_MECHANISM : HSM_OK);
     }
-    CHECK_EQ(hidden, 30);
+    CHECK_EQ(hidden, 33);
 }
 
 static void smallest_keys(void)
