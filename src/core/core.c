@@ -146,6 +146,18 @@ void hsm_core_abandon(hsm_core *core)
         hsm_store_abandon(core->store);
 }
 
+bool hsm_core_has_failed(const hsm_core *core)
+{
+    return hsm_crypto_has_failed(core->crypto);
+}
+
+hsm_err hsm_core_check_slot(const hsm_core *core, CK_SLOT_ID slot)
+{
+    HSM_CHECK(!hsm_core_has_failed(core), HSM_E_SELF_TEST);
+    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    return HSM_OK;
+}
+
 hsm_err hsm_core_random(hsm_core *core, hsm_session *session, uint8_t *data, size_t len)
 {
     (void)session;

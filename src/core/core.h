@@ -29,6 +29,12 @@ struct hsm_config;
 HSM_MUST_USE hsm_err hsm_core_open(const struct hsm_config *config, hsm_core **out_core);
 /* Closes everything; nobody is inside any more. NULL is allowed. */
 void hsm_core_close(hsm_core *core);
+/* Whether a self-test or the entropy source failed since open: the error state, which only closing
+ * ends. Every function that takes a slot or resolves a session answers HSM_E_SELF_TEST then, and
+ * nothing more is signed, decrypted, made or drawn. A front door that sees it lets nobody in any
+ * more, waits until those inside have left, and closes the core, which wipes every key.
+ * thread  any; no lock, no system call */
+bool hsm_core_has_failed(const hsm_core *core);
 /* In a forked child: forgets the parent's core without touching its files, locks or memory. */
 void hsm_core_abandon(hsm_core *core);
 HSM_MUST_USE hsm_err hsm_core_random(hsm_core *core, hsm_session *session, uint8_t *data,

@@ -36,6 +36,10 @@ struct hsm_core {
     uint32_t slot_count;
 };
 
+/* Whether there is such a slot, and the core is not in the error state.
+ * errors  HSM_E_SELF_TEST, HSM_E_SLOT */
+HSM_MUST_USE hsm_err hsm_core_check_slot(const hsm_core *core, CK_SLOT_ID slot);
+
 /* --- Access (access.c) ------------------------------------------------------------------------ */
 
 /* Whether private objects of the session's token are in view: the user is logged in. */

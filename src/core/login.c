@@ -18,7 +18,7 @@ static hsm_err facts_of(hsm_core *core, CK_SESSION_HANDLE handle, session_facts 
 {
     HSM_AUTO(hsm_session_release) hsm_session *session = NULL;
 
-    HSM_TRY(hsm_session_get(core->sessions, handle, &session));
+    HSM_TRY(hsm_core_session(core, handle, &session));
     *out_facts = (session_facts){ .slot = session->slot, .is_rw = session->is_rw };
     for (size_t i = 0; i < HSM_SLOT_COUNT; i++) {
         const hsm_operation *operation = &session->operation[i];
@@ -33,7 +33,7 @@ static hsm_err grant_operations(hsm_core *core, CK_SESSION_HANDLE handle)
 {
     HSM_AUTO(hsm_session_release) hsm_session *session = NULL;
 
-    HSM_TRY(hsm_session_get(core->sessions, handle, &session));
+    HSM_TRY(hsm_core_session(core, handle, &session));
     for (size_t i = 0; i < HSM_SLOT_COUNT; i++)
         session->operation[i].needs_login = false;
     return HSM_OK;

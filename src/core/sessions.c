@@ -5,7 +5,7 @@
 hsm_err hsm_core_open_session(hsm_core *core, CK_SLOT_ID slot_id, CK_FLAGS flags,
                               CK_SESSION_HANDLE *out_handle)
 {
-    HSM_CHECK(slot_id < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot_id));
     HSM_CHECK((flags & CKF_SERIAL_SESSION) != 0, HSM_E_SESSION_PARALLEL);
     HSM_CHECK((flags & CKF_ASYNC_SESSION) == 0, HSM_E_SESSION_ASYNC);
 
@@ -105,6 +105,7 @@ hsm_err hsm_core_close_all_sessions(hsm_core *core, CK_SLOT_ID slot)
 
 hsm_err hsm_core_session(hsm_core *core, CK_SESSION_HANDLE handle, hsm_session **out_session)
 {
+    HSM_CHECK(!hsm_core_has_failed(core), HSM_E_SELF_TEST);
     return hsm_session_get(core->sessions, handle, out_session);
 }
 

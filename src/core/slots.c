@@ -26,7 +26,7 @@ hsm_err hsm_core_slot_info(hsm_core *core, CK_SLOT_ID slot, CK_SLOT_INFO *out_in
 {
     char description[65];
 
-    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot));
     (void)snprintf(description, sizeof description, "Craton HSM slot %lu", (unsigned long)slot);
     memset(out_info, 0, sizeof *out_info);
     put_text(out_info->slotDescription, sizeof out_info->slotDescription, description);
@@ -104,7 +104,7 @@ hsm_err hsm_core_token_info(hsm_core *core, CK_SLOT_ID slot, CK_TOKEN_INFO *out_
 {
     hsm_token_info token;
 
-    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot));
     HSM_TRY(hsm_token_get_info(core->slots[slot].token, &token));
     memset(out_info, 0, sizeof *out_info);
     memcpy(out_info->label, token.label, sizeof out_info->label);
@@ -141,7 +141,7 @@ hsm_err hsm_core_mechanism_list(hsm_core *core, CK_SLOT_ID slot, CK_MECHANISM_TY
     const size_t room = *count;
     size_t found = 0;
 
-    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot));
     for (size_t i = 0; i < row_count; i++) {
         if (allowed_ops(core, &rows[i]) == 0)
             continue;
@@ -184,7 +184,7 @@ hsm_err hsm_core_mechanism_info(hsm_core *core, CK_SLOT_ID slot, CK_MECHANISM_TY
 {
     const hsm_mech *mech = hsm_mech_find(id);
 
-    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot));
     HSM_CHECK(mech != NULL, HSM_E_MECHANISM);
     const hsm_op_set ops = allowed_ops(core, mech);
     HSM_CHECK(ops != 0, HSM_E_MECHANISM);
@@ -207,7 +207,7 @@ hsm_err hsm_core_mechanism_info(hsm_core *core, CK_SLOT_ID slot, CK_MECHANISM_TY
 hsm_err hsm_core_init_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin,
                             const uint8_t label[HSM_TOKEN_LABEL_BYTES])
 {
-    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot));
     hsm_slot *target = &core->slots[slot];
 
     (void)pthread_mutex_lock(&target->login_lock);

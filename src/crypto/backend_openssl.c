@@ -139,8 +139,10 @@ static hsm_ossl *unpark(void)
 static hsm_err open_backend(hsm_crypto *crypto)
 {
     crypto->native = unpark();
-    if (crypto->native != NULL)
+    if (crypto->native != NULL) {
+        hsm_ossl_random_start(crypto->native, NULL, NULL);
         return HSM_OK;
+    }
     crypto->native = calloc(1, sizeof(hsm_ossl));
     HSM_CHECK(crypto->native != NULL, HSM_E_NO_MEMORY);
     return open_new(crypto->native);
@@ -184,6 +186,11 @@ static void close_backend(hsm_crypto *crypto)
     ERR_clear_error();
 }
 
+static bool has_failed(const hsm_crypto *crypto)
+{
+    return hsm_ossl_random_has_failed(hsm_ossl_of(crypto));
+}
+
 const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type)
 {
     static const struct {
@@ -219,6 +226,7 @@ const hsm_backend hsm_backend_openssl = {
     .name = "openssl",
     .open = open_backend,
     .close = close_backend,
+    .has_failed = has_failed,
     .random = hsm_ossl_random,
     .random_secret = hsm_ossl_random_secret,
     .seed = hsm_ossl_seed,

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_drbg.h"
 
+#include "base/break.h"
 #include "crypto/backend_openssl_pkey.h"
 
 #define HASH_BYTES 32u
@@ -140,6 +141,8 @@ hsm_err hsm_drbg_generate(hsm_drbg *drbg, hsm_bytes additional, uint8_t *out, si
     if (additional.len > 0)
         HSM_TRY(update(drbg, data));
     HSM_TRY(fill(drbg, out, len));
+    if (len > 0 && hsm_break("hmac-drbg"))
+        out[0] ^= 1;
     HSM_TRY(update(drbg, data));
     drbg->requests++;
     return HSM_OK;

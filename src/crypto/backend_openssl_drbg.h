@@ -4,10 +4,12 @@
 #define HSM_CRYPTO_BACKEND_OPENSSL_DRBG_H
 
 #include "crypto/backend_openssl.h"
+#include "crypto/entropy.h"
 
-/* Security strength of 256 bits: entropy for it, and half as much for the nonce. */
-#define HSM_DRBG_ENTROPY_BYTES 32u
-#define HSM_DRBG_NONCE_BYTES 16u
+/* Security strength of 256 bits: bytes that carry as much entropy, and half as much for the nonce. */
+#define HSM_DRBG_STRENGTH_BITS 256u
+#define HSM_DRBG_ENTROPY_BYTES HSM_ENTROPY_BYTES(HSM_DRBG_STRENGTH_BITS)
+#define HSM_DRBG_NONCE_BYTES HSM_ENTROPY_BYTES(HSM_DRBG_STRENGTH_BITS / 2)
 /* The longest request (table 2: 2^19 bits). */
 #define HSM_DRBG_REQUEST_MAX_BYTES 65536u
 /* Requests between two reseeds; table 2 allows 2^48. */

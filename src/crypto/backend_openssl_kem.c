@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_dh.h"
 #include "crypto/backend_openssl_pqc.h"
+#include "crypto/backend_openssl_random.h"
 #include "crypto/kem.h"
 
 #define ML_KEM_SECRET_BYTES 32u
@@ -57,6 +58,7 @@ static hsm_err encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secr
     HSM_TRY(check_len(use));
     HSM_TRY(hsm_secret_create(secret_len, &shared));
     HSM_TRY(open_ctx(use, &ctx));
+    HSM_TRY(hsm_ossl_random_refresh(use->key->crypto, false));
     HSM_TRY(hsm_ossl_done(
         EVP_PKEY_encapsulate(ctx, ciphertext, &len, hsm_secret_data(shared), &secret_len),
         HSM_E_CRYPTO));

@@ -19,7 +19,18 @@ hsm_err hsm_ossl_random_open(hsm_ossl *ossl)
     HSM_CHECK(ossl->random_provider != NULL, HSM_E_CRYPTO);
     HSM_CHECK(RAND_set_DRBG_type(ossl->libctx, HSM_RANDOM_DRBG, NULL, NULL, NULL) == 1,
               HSM_E_CRYPTO);
+    hsm_ossl_random_start(ossl, NULL, NULL);
     return HSM_OK;
+}
+
+void hsm_ossl_random_start(hsm_ossl *ossl, hsm_entropy_source *source, void *arg)
+{
+    hsm_random_state_open(hsm_random_state_of(ossl->random_provider), source, arg);
+}
+
+bool hsm_ossl_random_has_failed(const hsm_ossl *ossl)
+{
+    return hsm_random_state_has_failed(hsm_random_state_of(ossl->random_provider));
 }
 
 void hsm_ossl_random_close(hsm_ossl *ossl)
@@ -28,51 +39,75 @@ void hsm_ossl_random_close(hsm_ossl *ossl)
         (void)OSSL_PROVIDER_unload(ossl->random_provider); /* instances keep it until they go */
 }
 
-/* A generator that fails may have written something. */
-static hsm_err random_done(int ret, uint8_t *data, size_t len)
+/* Why the generator gave nothing: its source failed for good, or there is no memory for it. */
+static hsm_err cause(const hsm_ossl *ossl)
 {
-    if (ret == 1)
-        return HSM_OK;
     ERR_clear_error();
-    explicit_bzero(data, len);
-    return HSM_E_RANDOM;
+    return hsm_ossl_random_has_failed(ossl) ? HSM_E_SELF_TEST : HSM_E_RANDOM;
+}
+
+/* A new seed before each request (prediction resistance, SP 800-90A, 8.8): also after this virtual
+ * machine was copied, where the state would be the same but the kernel's is not. */
+static hsm_err fill(const hsm_ossl *ossl, EVP_RAND_CTX *drbg, uint8_t *data, size_t len)
+{
+    const int wants_new_seed = 1;
+
+    HSM_CHECK(drbg != NULL, cause(ossl));
+    if (EVP_RAND_generate(drbg, data, len, 0, wants_new_seed, NULL, 0) == 1)
+        return HSM_OK;
+    if (len > 0)
+        explicit_bzero(data, len); /* it may have written something */
+    return cause(ossl);
 }
 
 hsm_err hsm_ossl_random_check(hsm_ossl *ossl)
 {
     uint8_t byte;
 
-    return random_done(RAND_priv_bytes_ex(ossl->libctx, &byte, 1, 0), &byte, 1);
+    return fill(ossl, RAND_get0_private(ossl->libctx), &byte, 1);
 }
 
 hsm_err hsm_ossl_random(hsm_crypto *crypto, uint8_t *data, size_t len)
 {
-    return random_done(RAND_bytes_ex(hsm_ossl_of(crypto)->libctx, data, len, 0), data, len);
+    const hsm_ossl *ossl = hsm_ossl_of(crypto);
+
+    return fill(ossl, RAND_get0_public(ossl->libctx), data, len);
 }
 
 hsm_err hsm_ossl_random_secret(hsm_crypto *crypto, uint8_t *data, size_t len)
 {
-    EVP_RAND_CTX *drbg = RAND_get0_private(hsm_ossl_of(crypto)->libctx);
-    const int wants_new_seed = 1; /* prediction resistance (SP 800-90A, 8.8) */
+    const hsm_ossl *ossl = hsm_ossl_of(crypto);
 
-    HSM_CHECK(drbg != NULL, HSM_E_RANDOM);
-    return random_done(EVP_RAND_generate(drbg, data, len, 0, wants_new_seed, NULL, 0), data, len);
+    return fill(ossl, RAND_get0_private(ossl->libctx), data, len);
+}
+
+static hsm_err reseed(const hsm_ossl *ossl, EVP_RAND_CTX *drbg)
+{
+    HSM_CHECK(drbg != NULL && EVP_RAND_reseed(drbg, 1, NULL, 0, NULL, 0) == 1, cause(ossl));
+    return HSM_OK;
+}
+
+hsm_err hsm_ossl_random_refresh(const hsm_crypto *crypto, bool is_secret_only)
+{
+    const hsm_ossl *ossl = hsm_ossl_of(crypto);
+
+    if (!is_secret_only)
+        HSM_TRY(reseed(ossl, RAND_get0_public(ossl->libctx)));
+    return reseed(ossl, RAND_get0_private(ossl->libctx));
 }
 
 hsm_err hsm_ossl_seed(hsm_crypto *crypto, hsm_bytes seed)
 {
-    EVP_RAND_CTX *drbg = RAND_get0_public(hsm_ossl_of(crypto)->libctx);
+    const hsm_ossl *ossl = hsm_ossl_of(crypto);
+    EVP_RAND_CTX *drbg = RAND_get0_public(ossl->libctx);
 
-    HSM_CHECK(drbg != NULL, HSM_E_RANDOM);
+    HSM_CHECK(drbg != NULL, cause(ossl));
     for (size_t at = 0; at < seed.len;) {
         const size_t left = seed.len - at;
         const size_t len = left < SEED_CHUNK_BYTES ? left : SEED_CHUNK_BYTES;
 
         /* A reseed: fresh entropy besides what the caller gives, which may be known to others. */
-        if (EVP_RAND_reseed(drbg, 0, NULL, 0, seed.data + at, len) != 1) {
-            ERR_clear_error();
-            return HSM_E_RANDOM;
-        }
+        HSM_CHECK(EVP_RAND_reseed(drbg, 0, NULL, 0, seed.data + at, len) == 1, cause(ossl));
         at += len;
     }
     return HSM_OK;

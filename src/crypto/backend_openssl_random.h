@@ -5,14 +5,24 @@
 #define HSM_CRYPTO_BACKEND_OPENSSL_RANDOM_H
 
 #include "crypto/backend_openssl.h"
+#include "crypto/entropy.h"
 
 /* Sets the library context's generator: before its first use. errors HSM_E_CRYPTO */
 HSM_MUST_USE hsm_err hsm_ossl_random_open(hsm_ossl *ossl);
 void hsm_ossl_random_close(hsm_ossl *ossl);
-/* Whether it gives random bytes. errors HSM_E_RANDOM */
+/* Begins anew, as hsm_random_state_open(): a library context that is used again. */
+void hsm_ossl_random_start(hsm_ossl *ossl, hsm_entropy_source *source, void *arg);
+/* Whether the entropy source failed since: nothing is given any more. */
+bool hsm_ossl_random_has_failed(const hsm_ossl *ossl);
+/* Whether it gives random bytes. errors as below */
 HSM_MUST_USE hsm_err hsm_ossl_random_check(hsm_ossl *ossl);
 
-/* hsm_backend.random, random_secret, seed. */
+/* Gives the calling thread's instances a new seed before OpenSSL draws from them by itself: for the
+ * key of a pair (is_secret_only), for padding and for encapsulation. errors as below */
+HSM_MUST_USE hsm_err hsm_ossl_random_refresh(const hsm_crypto *crypto, bool is_secret_only);
+
+/* hsm_backend.random, random_secret, seed. errors HSM_E_SELF_TEST (the entropy source failed),
+ * HSM_E_RANDOM (no memory for a generator) */
 hsm_err hsm_ossl_random(hsm_crypto *crypto, uint8_t *data, size_t len);
 hsm_err hsm_ossl_random_secret(hsm_crypto *crypto, uint8_t *data, size_t len);
 hsm_err hsm_ossl_seed(hsm_crypto *crypto, hsm_bytes seed);

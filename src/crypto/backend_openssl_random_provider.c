@@ -1,5 +1,5 @@
-/* Each instance takes its seed from the kernel itself, so that no thread waits for another; the
- * parent that OpenSSL offers is not used.
+/* Each instance draws and tests its own entropy, so that no thread waits for another; the parent
+ * that OpenSSL offers is not used.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_random_provider.h"
 
@@ -8,57 +8,99 @@
 #include <openssl/params.h>
 #include <openssl/provider.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "crypto/backend_openssl_drbg.h"
 #include "os/fork.h"
-#include "os/random.h"
 
-#define STRENGTH_BITS 256u
+struct hsm_random_state {
+    OSSL_LIB_CTX *libctx;
+    hsm_entropy_source *source; /* NULL: the kernel's */
+    void *source_arg;
+    atomic_uint_least64_t opened; /* how often the service was: instances of before start anew */
+    atomic_bool has_failed;
+};
 
 typedef struct instance {
+    hsm_random_state *state;
+    hsm_entropy entropy;
     hsm_drbg drbg;
-    uint64_t generation; /* of the process that seeded it (os/fork.h) */
+    uint64_t generation;  /* of the process that seeded it (os/fork.h) */
+    uint64_t opened;      /* when it was seeded */
+    bool is_instantiated; /* by OpenSSL; without memory for it, the state may be missing for now */
     bool is_shared;
     pthread_mutex_t lock; /* where OpenSSL shares an instance between threads */
 } instance;
 
-/* The one place where entropy comes in. */
-static hsm_err draw_entropy(uint8_t *out, size_t len)
+hsm_random_state *hsm_random_state_of(OSSL_PROVIDER *provider)
 {
-    return hsm_os_random(out, len);
+    return OSSL_PROVIDER_get0_provider_ctx(provider);
 }
 
+void hsm_random_state_open(hsm_random_state *state, hsm_entropy_source *source, void *arg)
+{
+    state->source = source;
+    state->source_arg = arg;
+    (void)atomic_fetch_add(&state->opened, 1);
+    atomic_store(&state->has_failed, false);
+}
+
+bool hsm_random_state_has_failed(const hsm_random_state *state)
+{
+    return atomic_load_explicit(&state->has_failed, memory_order_relaxed);
+}
+
+/* The one place where entropy comes in. What fails for one instance fails for all. */
+static hsm_err draw_entropy(instance *self, uint8_t *out, size_t len)
+{
+    const hsm_err err = hsm_entropy_draw(&self->entropy, out, len);
+
+    if (err != HSM_OK)
+        atomic_store(&self->state->has_failed, true);
+    return err;
+}
+
+/* Whose source, process and opening these are is noted only when the state is new: until then the
+ * old state must not be used. */
 static hsm_err seed_first(instance *self, hsm_bytes personal)
 {
+    const uint64_t generation = hsm_fork_generation();
+    const uint64_t opened = atomic_load(&self->state->opened);
     uint8_t seed[HSM_DRBG_ENTROPY_BYTES + HSM_DRBG_NONCE_BYTES];
     const hsm_bytes entropy = hsm_bytes_of(seed, HSM_DRBG_ENTROPY_BYTES);
     const hsm_bytes nonce = hsm_bytes_of(seed + HSM_DRBG_ENTROPY_BYTES, HSM_DRBG_NONCE_BYTES);
 
-    hsm_err err = draw_entropy(seed, sizeof seed);
+    hsm_entropy_init(&self->entropy, self->state->source, self->state->source_arg);
+    hsm_err err = draw_entropy(self, seed, sizeof seed);
     if (err == HSM_OK)
         err = hsm_drbg_instantiate(&self->drbg, entropy, nonce, personal);
     explicit_bzero(seed, sizeof seed);
-    self->generation = hsm_fork_generation();
-    return err;
+    HSM_TRY(err);
+    self->generation = generation;
+    self->opened = opened;
+    return HSM_OK;
 }
 
 static hsm_err seed_again(instance *self, hsm_bytes additional)
 {
     uint8_t seed[HSM_DRBG_ENTROPY_BYTES];
 
-    hsm_err err = draw_entropy(seed, sizeof seed);
+    hsm_err err = draw_entropy(self, seed, sizeof seed);
     if (err == HSM_OK)
         err = hsm_drbg_reseed(&self->drbg, hsm_bytes_of(seed, sizeof seed), additional);
     explicit_bzero(seed, sizeof seed);
     return err;
 }
 
-/* In a forked child the state is the parent's, or zero: it starts anew. */
+/* In a forked child the state is the parent's, or zero, and after another opening it is of before:
+ * it starts anew. */
 static hsm_err make_current(instance *self, bool wants_new_seed, hsm_bytes additional)
 {
-    HSM_CHECK(self->drbg.value != NULL, HSM_E_RANDOM);
-    if (self->generation != hsm_fork_generation())
+    HSM_CHECK(!hsm_random_state_has_failed(self->state), HSM_E_SELF_TEST);
+    HSM_CHECK(self->is_instantiated, HSM_E_RANDOM);
+    if (self->drbg.value == NULL || self->generation != hsm_fork_generation() ||
+        self->opened != atomic_load(&self->state->opened))
         return seed_first(self, additional);
     if (wants_new_seed || self->drbg.requests >= HSM_DRBG_REQUESTS_MAX)
         return seed_again(self, additional);
@@ -88,7 +130,8 @@ static void *new_instance(void *provider, void *parent, const OSSL_DISPATCH *par
         free(self);
         return NULL;
     }
-    if (hsm_drbg_init(&self->drbg, provider) != HSM_OK) {
+    self->state = provider;
+    if (hsm_drbg_init(&self->drbg, self->state->libctx) != HSM_OK) {
         free_instance(self);
         return NULL;
     }
@@ -99,10 +142,15 @@ static int instantiate(void *context, unsigned strength, int prediction_resistan
                        const unsigned char *personal, size_t personal_len,
                        const OSSL_PARAM params[])
 {
+    instance *self = context;
+
     (void)prediction_resistance; /* the seed is fresh */
     (void)params;                /* digest and intervals are ours */
-    return strength <= STRENGTH_BITS &&
-           seed_first(context, hsm_bytes_of(personal, personal_len)) == HSM_OK;
+    if (strength > HSM_DRBG_STRENGTH_BITS || hsm_random_state_has_failed(self->state) ||
+        seed_first(self, hsm_bytes_of(personal, personal_len)) != HSM_OK)
+        return 0;
+    self->is_instantiated = true;
+    return 1;
 }
 
 static int uninstantiate(void *context)
@@ -110,6 +158,7 @@ static int uninstantiate(void *context)
     instance *self = context;
 
     hsm_drbg_uninstantiate(&self->drbg);
+    self->is_instantiated = false;
     return 1;
 }
 
@@ -119,7 +168,7 @@ static int generate(void *context, unsigned char *out, size_t len, unsigned stre
 {
     instance *self = context;
 
-    return strength <= STRENGTH_BITS &&
+    return strength <= HSM_DRBG_STRENGTH_BITS &&
            make_current(self, prediction_resistance != 0, hsm_bytes_none()) == HSM_OK &&
            hsm_drbg_generate(&self->drbg, hsm_bytes_of(additional, additional_len), out, len) ==
                HSM_OK;
@@ -178,8 +227,7 @@ static const OSSL_PARAM *gettable(void *context, void *provider)
 static int get_params(void *context, OSSL_PARAM params[])
 {
     const instance *self = context;
-    const int state =
-        self->drbg.value == NULL ? EVP_RAND_STATE_UNINITIALISED : EVP_RAND_STATE_READY;
+    const int state = !self->is_instantiated ? EVP_RAND_STATE_UNINITIALISED : EVP_RAND_STATE_READY;
 
     for (OSSL_PARAM *param = params; param != NULL && param->key != NULL; param++) {
         int is_set = 1;
@@ -189,7 +237,7 @@ static int get_params(void *context, OSSL_PARAM params[])
         else if (strcmp(param->key, OSSL_RAND_PARAM_STATE) == 0)
             is_set = OSSL_PARAM_set_int(param, state);
         else if (strcmp(param->key, OSSL_RAND_PARAM_STRENGTH) == 0)
-            is_set = OSSL_PARAM_set_uint(param, STRENGTH_BITS);
+            is_set = OSSL_PARAM_set_uint(param, HSM_DRBG_STRENGTH_BITS);
         if (!is_set)
             return 0;
     }
@@ -231,17 +279,22 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 
 static const OSSL_DISPATCH provider_calls[] = {
     CALL(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query),
+    CALL(OSSL_FUNC_PROVIDER_TEARDOWN, free),
     OSSL_DISPATCH_END,
 };
 
-/* The context of a provider that is linked in is the library context it was loaded into. */
+/* The context of a provider that is linked in would be the library context it was loaded into. */
 int hsm_ossl_random_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core_calls,
                              const OSSL_DISPATCH **out_calls, void **out_provider)
 {
     for (; core_calls->function_id != 0; core_calls++) {
         if (core_calls->function_id != OSSL_FUNC_CORE_GET_LIBCTX)
             continue;
-        *out_provider = OSSL_FUNC_core_get_libctx(core_calls)(handle);
+        hsm_random_state *state = calloc(1, sizeof *state);
+        if (state == NULL)
+            return 0;
+        state->libctx = (OSSL_LIB_CTX *)OSSL_FUNC_core_get_libctx(core_calls)(handle);
+        *out_provider = state;
         *out_calls = provider_calls;
         return 1;
     }

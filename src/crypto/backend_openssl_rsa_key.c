@@ -1,6 +1,7 @@
 /* RSA keys: import, check, completion and generation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_pkey.h"
+#include "crypto/backend_openssl_random.h"
 #include "crypto/backend_openssl_rsa_number.h"
 
 /* OpenSSL's own bound for public exponents of larger keys, and FIPS 186-5's for all (A.1.1). */
@@ -212,6 +213,7 @@ static hsm_err generate_pkey(const hsm_crypto *crypto, size_t bits, hsm_bytes ex
     HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
     HSM_TRY(hsm_ossl_done(EVP_PKEY_keygen_init(ctx), HSM_E_CRYPTO));
     HSM_TRY(hsm_ossl_done(EVP_PKEY_CTX_set_params(ctx, params), HSM_E_ATTRIBUTE_VALUE));
+    HSM_TRY(hsm_ossl_random_refresh(crypto, true));
     return hsm_ossl_done(EVP_PKEY_generate(ctx, out_pkey), HSM_E_CRYPTO);
 }
 

@@ -47,6 +47,19 @@ void hsm_crypto_destroy(hsm_crypto *crypto)
     free(crypto);
 }
 
+bool hsm_crypto_has_failed(const hsm_crypto *crypto)
+{
+    return atomic_load_explicit(&crypto->has_failed, memory_order_relaxed) ||
+           crypto->backend->has_failed(crypto);
+}
+
+hsm_err hsm_crypto_fail(hsm_crypto *crypto, const char *what)
+{
+    if (!atomic_exchange(&crypto->has_failed, true))
+        hsm_log(HSM_LOG_ERROR, "self-test failed: %s", what);
+    return HSM_E_SELF_TEST;
+}
+
 const hsm_crypto_options *hsm_crypto_rules(const hsm_crypto *crypto)
 {
     return &crypto->options;
@@ -54,10 +67,12 @@ const hsm_crypto_options *hsm_crypto_rules(const hsm_crypto *crypto)
 
 hsm_err hsm_crypto_random(hsm_crypto *crypto, uint8_t *data, size_t len)
 {
+    HSM_CHECK(!hsm_crypto_has_failed(crypto), HSM_E_SELF_TEST);
     return crypto->backend->random(crypto, data, len);
 }
 
 hsm_err hsm_crypto_seed(hsm_crypto *crypto, hsm_bytes seed)
 {
+    HSM_CHECK(!hsm_crypto_has_failed(crypto), HSM_E_SELF_TEST);
     return crypto->backend->seed(crypto, seed);
 }

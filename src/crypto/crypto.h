@@ -28,6 +28,14 @@ HSM_MUST_USE hsm_err hsm_crypto_create(const hsm_crypto_options *options, hsm_cr
 void hsm_crypto_destroy(hsm_crypto *crypto);
 HSM_DEFINE_DROP(hsm_crypto)
 
+/* The error state: entered when a self-test or the entropy source fails, and left by no other way
+ * than destroying the service. In it operations can't be begun, keys not made or used, and random
+ * bytes not drawn: HSM_E_SELF_TEST.
+ * thread  any; no lock, no system call */
+bool hsm_crypto_has_failed(const hsm_crypto *crypto);
+/* Enters it; logs what failed. Always HSM_E_SELF_TEST. */
+hsm_err hsm_crypto_fail(hsm_crypto *crypto, const char *what);
+
 const hsm_crypto_options *hsm_crypto_rules(const hsm_crypto *crypto);
 
 /* Fills data with len random bytes from the DRBG (SP 800-90A). errors HSM_E_RANDOM */

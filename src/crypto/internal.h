@@ -14,6 +14,7 @@ struct hsm_crypto {
     const hsm_backend *backend;
     void *native;                 /* the backend's own: library context, fetched algorithms */
     _Atomic uint64_t last_serial; /* of a key */
+    atomic_bool has_failed;       /* a self-test did */
 };
 
 /* The halves of a composite key. */

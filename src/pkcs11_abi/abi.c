@@ -46,9 +46,33 @@ static stripe *own_stripe(void)
     return &library.stripes[(id >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - STRIPE_BITS)];
 }
 
+static bool is_anybody_inside(void)
+{
+    for (size_t i = 0; i < STRIPE_COUNT; i++) {
+        if (atomic_load(&library.stripes[i].callers) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* In the error state nobody comes in any more. The last who leaves closes the core, which wipes the
+ * keys; an application need not wait for C_Finalize. */
+static void close_if_failed(void)
+{
+    hsm_core *core = NULL;
+
+    (void)pthread_mutex_lock(&library.life_lock);
+    if (atomic_load(&library.has_failed) && !is_anybody_inside())
+        core = atomic_exchange(&library.core, NULL);
+    hsm_core_close(core);
+    (void)pthread_mutex_unlock(&library.life_lock);
+}
+
 static void leave(stripe *mine)
 {
     (void)atomic_fetch_sub(&mine->callers, 1);
+    if (atomic_load(&library.has_failed))
+        close_if_failed();
     /* In this order: either abi_close() sees the lower count, or we see that it waits. */
     if (!atomic_load(&library.is_draining))
         return;
@@ -72,7 +96,9 @@ hsm_core *abi_enter(void)
     (void)atomic_fetch_add(&mine->callers, 1);
     /* Read after we are counted: abi_close() clears the pointer before it counts. */
     hsm_core *core = atomic_load(&library.core);
-    if (core != NULL && !atomic_load_explicit(&library.has_failed, memory_order_relaxed))
+    if (core != NULL && hsm_core_has_failed(core))
+        atomic_store(&library.has_failed, true);
+    if (core != NULL && !atomic_load(&library.has_failed))
         return core;
     leave(mine);
     return NULL;
@@ -196,6 +222,14 @@ static bool is_serious(hsm_err err)
     return false;
 }
 
+/* Also when the core knows it and this call's error says something else. */
+static bool has_failed(void)
+{
+    HSM_AUTO(abi_leave) hsm_core *core = abi_enter(); /* looks at the core */
+
+    return core == NULL && is_own_process() && atomic_load(&library.has_failed);
+}
+
 CK_RV abi_rv(hsm_err err)
 {
     if (err == HSM_OK)
@@ -203,7 +237,7 @@ CK_RV abi_rv(hsm_err err)
     if (err == HSM_E_SELF_TEST || err == HSM_E_INTERNAL)
         atomic_store(&library.has_failed, true);
     hsm_log(is_serious(err) ? HSM_LOG_ERROR : HSM_LOG_DEBUG, "%s", hsm_err_text(err));
-    return hsm_err_ck_rv(err);
+    return has_failed() ? CKR_GENERAL_ERROR : hsm_err_ck_rv(err);
 }
 
 CK_RV abi_unserved(void)

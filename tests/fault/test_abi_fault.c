@@ -26,9 +26,10 @@ static const struct {
 };
 
 /* Errors that tell the truth about a machine in trouble. */
-static bool is_fitting(const step *now, CK_RV rv)
+static bool is_fitting(const step *now, size_t kind, CK_RV rv)
 {
-    if (now->is_closed && rv == CKR_GENERAL_ERROR) /* a configuration that can't be read */
+    /* a configuration that can't be read; an entropy source that failed: the error state */
+    if ((now->is_closed || kinds[kind].kind == FAULT_RANDOM) && rv == CKR_GENERAL_ERROR)
         return true;
     return rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY || rv == CKR_DEVICE_ERROR ||
            rv == CKR_FUNCTION_FAILED;
@@ -86,7 +87,7 @@ static bool try_one(const step *now, scene *s, size_t kind, long n, bool *out_ha
             complain(now, kind, n, "undo", undone);
     } else {
         *out_has_failed = true;
-        if (!CHECK_THAT(was_hit && is_fitting(now, rv)))
+        if (!CHECK_THAT(was_hit && is_fitting(now, kind, rv)))
             complain(now, kind, n, "answer", rv);
     }
     const unsigned before = check_failures();
