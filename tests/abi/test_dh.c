@@ -300,6 +300,27 @@ static CK_OBJECT_HANDLE take_in(const fixture *fix, uint8_t *der, size_t der_len
     return key;
 }
 
+/* The public value is the INTEGER that ends a SubjectPublicKeyInfo: a byte more than the prime, or
+ * some fewer. Left padded to the prime's length. */
+static void read_public_value(const uint8_t *spki, size_t len, uint8_t out[PRIME_BYTES])
+{
+    memset(out, 0, PRIME_BYTES);
+    for (size_t at = len - PRIME_BYTES - 5; at + 4 < len; at++) {
+        const uint8_t *value = spki + at + 4;
+        size_t value_len = (size_t)spki[at + 2] << 8 | spki[at + 3];
+
+        if (spki[at] != 0x02 || spki[at + 1] != 0x82 || at + 4 + value_len != len)
+            continue;
+        if (value_len > PRIME_BYTES) { /* the sign */
+            value++;
+            value_len--;
+        }
+        memcpy(out + PRIME_BYTES - value_len, value, value_len);
+        return;
+    }
+    CHECK_THAT(!"an INTEGER ends it");
+}
+
 /* Theirs and ours derive the same; then each derives with the other's private key. */
 static void openssl_derives_the_same(void)
 {
@@ -335,9 +356,8 @@ static void openssl_derives_the_same(void)
         memset(secret, 0, sizeof secret);
         memcpy(secret + PRIME_BYTES - len, theirs, len);
 
-        /* their public value ends the SubjectPublicKeyInfo */
         len = read_file(&fix, "theirs.pub", der, sizeof der);
-        memcpy(peer, der + len - PRIME_BYTES, PRIME_BYTES);
+        read_public_value(der, len, peer);
         CK_MECHANISM mechanism = agreement(kinds[i].type, peer, PRIME_BYTES, &room);
         CHECK_EQ(derive(fix.session, keys.private_key, &mechanism, theirs), PRIME_BYTES);
         CHECK_BYTES(theirs, PRIME_BYTES, secret, PRIME_BYTES);
