@@ -55,6 +55,7 @@ typedef struct hsm_key_ops {
 
 typedef struct hsm_backend {
     const char *name;
+    const char *(*version)(void);
     hsm_err (*open)(hsm_crypto *crypto);
     void (*close)(hsm_crypto *crypto);
     bool (*has_failed)(const hsm_crypto *crypto); /* the entropy source did: for good */

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <openssl/provider.h>
@@ -222,8 +223,14 @@ static void drop_key(void *native)
     EVP_PKEY_free(native);
 }
 
+static const char *version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}
+
 const hsm_backend hsm_backend_openssl = {
     .name = "openssl",
+    .version = version,
     .open = open_backend,
     .close = close_backend,
     .has_failed = has_failed,

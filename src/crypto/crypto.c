@@ -60,6 +60,11 @@ hsm_err hsm_crypto_fail(hsm_crypto *crypto, const char *what)
     return HSM_E_SELF_TEST;
 }
 
+const char *hsm_crypto_version(const hsm_crypto *crypto)
+{
+    return crypto->backend->version();
+}
+
 const hsm_crypto_options *hsm_crypto_rules(const hsm_crypto *crypto)
 {
     return &crypto->options;

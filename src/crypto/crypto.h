@@ -37,6 +37,8 @@ bool hsm_crypto_has_failed(const hsm_crypto *crypto);
 hsm_err hsm_crypto_fail(hsm_crypto *crypto, const char *what);
 
 const hsm_crypto_options *hsm_crypto_rules(const hsm_crypto *crypto);
+/* The library behind it and its version; a constant. */
+const char *hsm_crypto_version(const hsm_crypto *crypto);
 
 /* Fills data with len random bytes from the DRBG (SP 800-90A). errors HSM_E_RANDOM */
 HSM_MUST_USE hsm_err hsm_crypto_random(hsm_crypto *crypto, uint8_t *data, size_t len);

@@ -94,7 +94,9 @@ hsm_err hsm_token_load(hsm_token *token)
 
     const hsm_err err =
         hsm_store_token_read(token->options.store, token->options.slot, &encoded, &version);
-    if (err == HSM_E_STORE_NOT_FOUND) { /* never made, or removed by the owner of the files */
+    if (err == HSM_E_STORE_NOT_FOUND || (err == HSM_OK && encoded.len == 0)) {
+        /* never made, or removed: by hsm_token_remove(), which leaves an empty record so that versions
+         * go on, or by the owner of the files */
         hsm_token_forget_login(token);
         token->is_initialized = false;
     } else {
@@ -229,21 +231,18 @@ static hsm_err make_record(hsm_token *token, hsm_bytes so_pin, const uint8_t *la
 
 /* Writes the new token over the one the SO PIN was proved for, or where there was none. Tries that
  * others had counted meanwhile do not matter; another token or another SO PIN does. */
-static hsm_err reset(hsm_token *token, const hsm_token_record *record)
+static hsm_err reset(hsm_token *token, hsm_bytes encoded)
 {
-    uint8_t encoded[HSM_TOKEN_RECORD_BYTES];
     const bool was_initialized = token->is_initialized;
     const hsm_token_record before = token->record;
 
-    HSM_TRY(hsm_token_record_encode(record, encoded));
     for (int i = 0; i < UPDATE_TRIES_MAX; i++) {
         HSM_TRY(hsm_token_load(token));
         HSM_CHECK(token->is_initialized == was_initialized, HSM_E_STORE_CONFLICT);
         HSM_CHECK(!was_initialized || hsm_token_same_pin(&token->record, &before, HSM_USER_SO),
                   HSM_E_STORE_CONFLICT);
-        const hsm_err err =
-            hsm_store_token_reset(token->options.store, token->options.slot, token->version,
-                                  hsm_bytes_of(encoded, sizeof encoded));
+        const hsm_err err = hsm_store_token_reset(token->options.store, token->options.slot,
+                                                  token->version, encoded);
         if (err != HSM_E_STORE_CONFLICT)
             return err;
     }
@@ -255,6 +254,7 @@ hsm_err hsm_token_init(hsm_token *token, hsm_bytes so_pin,
 {
     HSM_AUTO(hsm_token_leave) hsm_token *held = hsm_token_enter(token);
     HSM_AUTO(hsm_secret_drop) hsm_secret *old_master_key = NULL;
+    uint8_t encoded[HSM_TOKEN_RECORD_BYTES];
     hsm_token_record record;
 
     HSM_TRY(hsm_token_load(held));
@@ -264,11 +264,25 @@ hsm_err hsm_token_init(hsm_token *token, hsm_bytes so_pin,
     else
         HSM_TRY(hsm_pin_check_rules(held, so_pin));
     HSM_TRY(make_record(held, so_pin, label, &record));
-    HSM_TRY(reset(held, &record));
+    HSM_TRY(hsm_token_record_encode(&record, encoded));
+    HSM_TRY(reset(held, hsm_bytes_of(encoded, sizeof encoded)));
     /* Done for good. If there is no memory to go on with, whoever comes next reads it again. */
     const hsm_err err = adopt(held, &record);
     if (err != HSM_OK)
         hsm_log(HSM_LOG_WARNING, "slot %u: the new token is not in use yet: %s",
                 (unsigned)held->options.slot, hsm_err_text(err));
     return HSM_OK;
+}
+
+hsm_err hsm_token_remove(hsm_token *token, hsm_bytes so_pin)
+{
+    HSM_AUTO(hsm_token_leave) hsm_token *held = hsm_token_enter(token);
+    HSM_AUTO(hsm_secret_drop) hsm_secret *master_key = NULL;
+
+    HSM_TRY(hsm_token_load(held));
+    HSM_CHECK(held->is_initialized, HSM_E_TOKEN_NOT_INITIALIZED);
+    if (so_pin.data != NULL)
+        HSM_TRY(hsm_token_verify(held, HSM_USER_SO, so_pin, &master_key));
+    HSM_TRY(reset(held, hsm_bytes_none()));
+    return hsm_token_load(held);
 }

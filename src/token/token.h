@@ -82,6 +82,12 @@ HSM_MUST_USE hsm_err hsm_token_check_initialized(hsm_token *token);
 HSM_MUST_USE hsm_err hsm_token_init(hsm_token *token, hsm_bytes so_pin,
                                     const uint8_t label[HSM_TOKEN_LABEL_BYTES]);
 
+/* Ends the token: all objects destroyed, the slot as if never initialised. so_pin as in
+ * hsm_token_init(); data NULL: not asked for, by the right of who owns the files.
+ * errors  HSM_E_TOKEN_NOT_INITIALIZED, HSM_E_PIN_INCORRECT, HSM_E_PIN_LOCKED, HSM_E_STORE_*
+ * after   nobody is logged in */
+HSM_MUST_USE hsm_err hsm_token_remove(hsm_token *token, hsm_bytes so_pin);
+
 /**
  * Checks a PIN and logs in: the try is counted durably before the answer is known to the caller, in
  * all processes; a right PIN sets the counter back. The work is the same whether the PIN is right,
