@@ -5,7 +5,7 @@
 #   all      every suite                                 (build/)
 #   asan     unit, ABI, known answers, ASan + UBSan      (build-asan/)
 #   tsan     unit, ABI, threads, under TSan              (build-tsan/)
-#   fault, stress, kill, interop, kat                    that suite alone (build/)
+#   fault, stress, kill, interop, admin, kat             that suite alone (build/)
 #
 # --long tells the tests (CRATON_HSM_TEST_LONG=1) to repeat what is worth repeating.
 set -uo pipefail
@@ -40,7 +40,7 @@ run_kind() {
     all) ;;
     asan) mapfile -t chosen < <(suites unit abi kat) ;;
     tsan) mapfile -t chosen < <(suites unit abi stress) ;;
-    fault | stress | kill | interop | kat) mapfile -t chosen < <(suites "$1") ;;
+    fault | stress | kill | interop | admin | kat) mapfile -t chosen < <(suites "$1") ;;
     *)
         echo "error: unknown kind of test: $1" >&2
         exit 2
@@ -71,7 +71,7 @@ if [ "${1:-}" = --long ]; then
     shift
 fi
 [ $# -gt 0 ] || {
-    echo "usage: tools/test.sh [--long] quick | all | asan | tsan | fault | stress | kill | interop | kat ..." >&2
+    echo "usage: tools/test.sh [--long] quick | all | asan | tsan | fault | stress | kill | interop | admin | kat ..." >&2
     exit 2
 }
 for kind in "$@"; do

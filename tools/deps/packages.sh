@@ -28,6 +28,7 @@ try      12,13  opensc
 try      12,13  openssl
 test     12,13  openssl
 test     12,13  binutils
+test     12,13  tmux
 interop  12,13  opensc
 interop  12,13  openssl
 interop  12,13  gnutls-bin

@@ -1,0 +1,14 @@
+/* The table of all commands.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "admin/command.h"
+
+static const hsm_admin_group *const groups[] = {
+    &hsm_admin_status_group,     &hsm_admin_token_group, &hsm_admin_pin_group,
+    &hsm_admin_completion_group, &hsm_admin_man_group,
+};
+
+const hsm_admin_group *const *hsm_admin_groups(size_t *out_count)
+{
+    *out_count = HSM_ARRAY_LEN(groups);
+    return groups;
+}

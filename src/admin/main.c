@@ -1,0 +1,52 @@
+/* craton-hsm-admin: the operator's command.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "admin/admin.h"
+#include "admin/terminal.h"
+#include "base/log.h"
+#include "os/env.h"
+
+static hsm_err print_report(const hsm_admin *admin)
+{
+    char command[64];
+
+    if (!admin->is_json)
+        return hsm_admin_report_print(admin->report, hsm_terminal_has_colour(stdout), stdout);
+    (void)snprintf(command, sizeof command, "%s%s%s", admin->group->name,
+                   admin->command->name[0] != '\0' ? " " : "", admin->command->name);
+    return hsm_admin_report_json(admin->report, command, stdout);
+}
+
+static hsm_err run(hsm_admin *admin, int argc, char *const *argv)
+{
+    HSM_TRY(hsm_admin_report_create(&admin->report));
+    HSM_TRY(hsm_admin_parse(admin, argc, argv));
+    if (admin->is_help) {
+        hsm_admin_print_help(admin->group, admin->command);
+        return HSM_OK;
+    }
+    const hsm_err err = admin->command->run(admin);
+    if (err != HSM_OK && !admin->is_quiet_failure)
+        return err;
+    HSM_TRY(print_report(admin));
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    const hsm_log_options log = { .sink = HSM_LOG_STDERR, .level = HSM_LOG_WARNING };
+    hsm_admin admin = { 0 };
+
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of writing */
+    (void)umask(077);
+    hsm_log_configure(hsm_log_parse(hsm_env_get("CRATON_HSM_LOG"), log));
+    const hsm_err err = argc == 1 ? HSM_OK : run(&admin, argc, argv);
+    if (argc == 1)
+        hsm_admin_print_help(NULL, NULL);
+    const int status = err == HSM_OK ? 0 : hsm_admin_tell_error(&admin, err);
+    hsm_admin_clear(&admin);
+    return argc == 1 ? HSM_EXIT_USAGE : status;
+}
