@@ -139,7 +139,7 @@ begin() {
 
 write_config() {
     {
-        printf '[token]\nstorage_path = "%s"\n' "$work/store"
+        printf '[token]\nstorage_path = "%s"\nslot_count = %s\n' "$work/store" "${slots:-1}"
         printf '[security]\npbkdf2_iterations = 100000\n' # the least allowed: tests log in often
         [ $# = 0 ] || printf '%s\n' "$@"
     } >"$work/craton_hsm.toml"
