@@ -21,7 +21,6 @@ static const struct {
 };
 
 static const char *const unserved[] = {
-    "C_WrapKeyAuthenticated, C_UnwrapKeyAuthenticated",
     "C_AsyncComplete, C_AsyncGetID, C_AsyncJoin",
 };
 

@@ -227,6 +227,8 @@ typedef struct hsm_wrap_request {
     const CK_MECHANISM *mechanism;
     CK_OBJECT_HANDLE wrapping_key;
     CK_OBJECT_HANDLE key;
+    bool is_authenticated; /* C_WrapKeyAuthenticated: the mechanism has a message's parameter */
+    hsm_bytes aad;         /* only then */
 } hsm_wrap_request;
 HSM_MUST_USE hsm_err hsm_core_wrap_key(hsm_core *core, hsm_session *session,
                                        const hsm_wrap_request *request, hsm_out *wrapped);
@@ -235,6 +237,8 @@ typedef struct hsm_unwrap_request {
     CK_OBJECT_HANDLE unwrapping_key;
     hsm_bytes wrapped;
     const hsm_template *tmpl;
+    bool is_authenticated; /* C_UnwrapKeyAuthenticated */
+    hsm_bytes aad;
 } hsm_unwrap_request;
 HSM_MUST_USE hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session,
                                          const hsm_unwrap_request *request,

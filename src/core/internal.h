@@ -144,8 +144,9 @@ HSM_MUST_USE hsm_err hsm_core_iv_mark_copy(const hsm_object *object, hsm_draft *
 typedef struct hsm_key_use {
     const CK_MECHANISM *mechanism;
     hsm_op op;
-    hsm_object *object;   /* NULL for digests */
-    const hsm_mech *hint; /* a row that may be the mechanism's, or NULL */
+    hsm_object *object;    /* NULL for digests */
+    const hsm_mech *hint;  /* a row that may be the mechanism's, or NULL */
+    bool is_authenticated; /* wrapping with a message's parameter, which is not read here */
 } hsm_key_use;
 
 /* Checks usage flag, mechanism row, key type, allowed mechanisms, dates and the rules in force, and

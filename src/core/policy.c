@@ -84,8 +84,15 @@ static const hsm_mech *row_of(const hsm_key_use *use)
 /* Encrypted messages bring their parameters with them. */
 static hsm_err read_params(const hsm_mech *mech, const hsm_key_use *use, hsm_mech_params *out)
 {
-    if ((use->op & (HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT)) == 0)
-        return hsm_mech_params_read(mech, use->mechanism, out);
+    const hsm_op_set brought = HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT;
+
+    if ((use->op & brought) == 0 && !use->is_authenticated) {
+        HSM_TRY(hsm_mech_params_read(mech, use->mechanism, out));
+        HSM_CHECK(!out->leaves_iv || (use->op & (HSM_OP_WRAP | HSM_OP_UNWRAP)) != 0,
+                  HSM_E_MECHANISM_PARAM);
+        return HSM_OK;
+    }
+    HSM_CHECK((mech->ops & brought) != 0, HSM_E_MECHANISM);
     HSM_TRY(hsm_message_params_check(mech, use->mechanism));
     *out = (hsm_mech_params){ 0 };
     return HSM_OK;

@@ -1,6 +1,7 @@
 /* Wrapping keys to leave the token, and unwrapping keys that come in.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/internal.h"
+#include "crypto/der.h"
 
 /* Renames an error about "the key" to the one about the key's part in wrapping. */
 static hsm_err about(hsm_err err, hsm_op op)
@@ -23,11 +24,21 @@ static hsm_err about(hsm_err err, hsm_op op)
     return err;
 }
 
-/* A wrapping key with its operation context open. */
+#define KW_SEMIBLOCK_BYTES 8u
+/* Associated data of a wrapped key. */
+#define AAD_MAX_BYTES ((size_t)64 * 1024 * 1024)
+
+/* A wrapping key, and how it is used once. */
 typedef struct wrapper {
     hsm_object *object;
     hsm_crypt *crypt;
     const hsm_mech *mech;
+    hsm_op op;
+    hsm_key *key;
+    hsm_mech_params params;
+    hsm_message_params given; /* authenticated wrapping, or where the token makes the IV */
+    bool makes_iv;
+    uint8_t iv[HSM_IV_MAX_BYTES];
 } wrapper;
 
 static void wrapper_clear(wrapper *w)
@@ -36,19 +47,70 @@ static void wrapper_clear(wrapper *w)
     hsm_object_release(w->object);
 }
 
+/* The parameter of authenticated wrapping: the tag is in it, not in the wrapped key. */
+static hsm_err read_message(wrapper *w, hsm_bytes param)
+{
+    HSM_TRY(hsm_message_params_read(w->mech, param, &w->given));
+    HSM_CHECK(w->given.tag != NULL, HSM_E_MECHANISM_PARAM);
+    w->makes_iv = w->op == HSM_OP_WRAP && w->given.source != HSM_IV_GIVEN;
+    w->params = (hsm_mech_params){
+        .iv = hsm_bytes_of(w->given.iv, w->given.iv_len),
+        .tag_bits = w->given.tag_bits,
+        .is_tag_apart = true,
+    };
+    return HSM_OK;
+}
+
 static hsm_err open_wrapper(hsm_core *core, hsm_session *session, const hsm_key_use *asked,
                             CK_OBJECT_HANDLE handle, wrapper *out_wrapper)
 {
     hsm_key_use use = *asked;
-    hsm_mech_params params;
-    hsm_key *key = NULL;
+    const hsm_bytes param = hsm_bytes_of(use.mechanism->pParameter, use.mechanism->ulParameterLen);
 
     HSM_TRY(hsm_core_object(core, session, handle, &out_wrapper->object));
     use.object = out_wrapper->object;
+    out_wrapper->op = use.op;
     HSM_CHECK(use.object->key_type != HSM_KEY_TYPE_NONE, HSM_E_KEY_HANDLE);
-    HSM_TRY(hsm_core_admit(core, &use, &out_wrapper->mech, &params, &key));
-    HSM_TRY(hsm_crypt_create(core->crypto, &out_wrapper->crypt));
-    return hsm_crypt_begin(out_wrapper->crypt, use.op, out_wrapper->mech, &params, key);
+    HSM_TRY(
+        hsm_core_admit(core, &use, &out_wrapper->mech, &out_wrapper->params, &out_wrapper->key));
+    if (use.is_authenticated)
+        return read_message(out_wrapper, param);
+    if (!out_wrapper->params.leaves_iv || use.op != HSM_OP_WRAP)
+        return HSM_OK;
+    out_wrapper->makes_iv = true;
+    return hsm_wrap_iv_read(out_wrapper->mech, param, &out_wrapper->given);
+}
+
+/* Opens the cipher, which makes the IV: only where nothing but its result is still missing. */
+static hsm_err start_wrapper(hsm_core *core, wrapper *w)
+{
+    const hsm_iv_use use = {
+        .mech = w->mech,
+        .object = w->object,
+        .key = w->key,
+        .given = &w->given,
+    };
+
+    if (w->makes_iv) {
+        HSM_TRY(hsm_core_make_iv(core, &use, w->iv));
+        w->params.iv = hsm_bytes_of(w->iv, w->given.iv_len);
+    }
+    HSM_TRY(hsm_crypt_create(core->crypto, &w->crypt));
+    HSM_TRY(hsm_crypt_begin(w->crypt, w->op, w->mech, &w->params, w->key));
+    if (w->params.is_tag_apart && w->op == HSM_OP_UNWRAP)
+        hsm_crypt_put_tag(w->crypt, hsm_bytes_of(w->given.tag, w->given.tag_bits / 8));
+    return HSM_OK;
+}
+
+/* Tells the caller what was made beside the wrapped key. */
+static void give_message(const wrapper *w)
+{
+    const hsm_bytes tag = hsm_crypt_tag(w->crypt);
+
+    if (w->makes_iv)
+        memcpy(w->given.iv, w->iv, w->given.iv_len);
+    if (w->params.is_tag_apart)
+        memcpy(w->given.tag, tag.data, tag.len);
 }
 
 /* Whether the wrapping key may take this key out: extractable, trusted where asked for, and fitting
@@ -75,6 +137,13 @@ static hsm_err may_wrap(hsm_core *core, const hsm_object *wrapping, const hsm_ob
     return HSM_OK;
 }
 
+/* Modes that fill up without a trace of it wrap secret keys only (PKCS#11 v3.2, 6.1, AES). */
+static bool wraps_private(const hsm_mech *mech)
+{
+    return mech->alg != HSM_ALG_AES_ECB && mech->alg != HSM_ALG_AES_CBC &&
+           mech->alg != HSM_ALG_RSA_X509;
+}
+
 /* What is wrapped: a secret key's value, filled up with zeros to whole blocks where the mode asks
  * for it, or a private key's PrivateKeyInfo. */
 static hsm_err payload_of(hsm_core *core, hsm_object *object, const hsm_mech *mech,
@@ -86,6 +155,8 @@ static hsm_err payload_of(hsm_core *core, hsm_object *object, const hsm_mech *me
     hsm_key *key = NULL;
 
     HSM_TRY(hsm_core_key(core, object, &key));
+    HSM_CHECK(object->object_class == CKO_SECRET_KEY || wraps_private(mech),
+              HSM_E_KEY_NOT_WRAPPABLE);
     if (object->object_class == CKO_PRIVATE_KEY)
         return hsm_key_pkcs8_encode(key, out_payload);
 
@@ -106,25 +177,52 @@ static hsm_err payload_of(hsm_core *core, hsm_object *object, const hsm_mech *me
     return HSM_E_KEY_NOT_WRAPPABLE;
 }
 
+/* Whether an IV would be made for nothing: only the length is asked for, or there is no room. */
+static bool is_known_len(const wrapper *w, const hsm_secret *payload, hsm_out *wrapped)
+{
+    const size_t tag_len = w->params.is_tag_apart ? 0 : w->params.tag_bits / 8;
+
+    wrapped->len = hsm_secret_len(payload) + tag_len;
+    return w->makes_iv && (wrapped->data == NULL || wrapped->cap < wrapped->len);
+}
+
+static hsm_err wrap(hsm_core *core, wrapper *w, const hsm_secret *payload, hsm_out *wrapped)
+{
+    if (is_known_len(w, payload, wrapped))
+        return wrapped->data == NULL ? HSM_OK : HSM_E_BUFFER_TOO_SMALL;
+    HSM_TRY(about(start_wrapper(core, w), HSM_OP_WRAP));
+    const hsm_err err = hsm_crypt_single(w->crypt, hsm_secret_view(payload), wrapped);
+    /* The mechanism can't take a key of this length. */
+    HSM_CHECK(err != HSM_E_DATA_LEN, HSM_E_KEY_SIZE);
+    HSM_TRY(err);
+    if (wrapped->data != NULL)
+        give_message(w);
+    return HSM_OK;
+}
+
 hsm_err hsm_core_wrap_key(hsm_core *core, hsm_session *session, const hsm_wrap_request *request,
                           hsm_out *wrapped)
 {
-    const hsm_key_use use = { .mechanism = request->mechanism, .op = HSM_OP_WRAP };
+    const hsm_key_use use = {
+        .mechanism = request->mechanism,
+        .op = HSM_OP_WRAP,
+        .is_authenticated = request->is_authenticated,
+    };
     HSM_AUTO(wrapper_clear) wrapper w = { 0 };
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *payload = NULL;
 
+    HSM_CHECK(request->aad.len <= AAD_MAX_BYTES, HSM_E_LIMIT);
     hsm_err err = open_wrapper(core, session, &use, request->wrapping_key, &w);
     HSM_TRY(about(err, HSM_OP_WRAP));
+    if (use.is_authenticated)
+        w.params.aad = request->aad;
     err = hsm_core_object(core, session, request->key, &object);
     HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
     HSM_TRY(err);
     HSM_TRY(may_wrap(core, w.object, object));
     HSM_TRY(payload_of(core, object, w.mech, &payload));
-
-    err = hsm_crypt_single(w.crypt, hsm_secret_view(payload), wrapped);
-    /* The mechanism can't take a key of this length. */
-    return err == HSM_E_DATA_LEN ? HSM_E_KEY_SIZE : err;
+    return wrap(core, &w, payload, wrapped);
 }
 
 /* Every failure after the parameters are known to be good looks alike, so that the token is no
@@ -158,25 +256,46 @@ static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_objec
     return HSM_OK;
 }
 
-/* Zero filling of the unpadded modes is cut off by CKA_VALUE_LEN, if given. */
-static hsm_err put_secret_key(hsm_draft *draft, hsm_secret *plain)
+/* CKA_VALUE_LEN, if given, cuts off what the mode filled the value up with: zeros at the end, or with
+ * raw RSA at the beginning. */
+static hsm_err put_secret_key(hsm_draft *draft, const hsm_mech *mech, hsm_secret *plain)
 {
-    const CK_ULONG value_len = hsm_draft_ulong(draft, CKA_VALUE_LEN, hsm_secret_len(plain));
+    const size_t len = hsm_secret_len(plain);
+    const CK_ULONG value_len = hsm_draft_ulong(draft, CKA_VALUE_LEN, len);
 
-    HSM_CHECK(value_len > 0 && value_len <= hsm_secret_len(plain), HSM_E_WRAPPED_KEY);
-    return hsm_draft_put(draft, CKA_VALUE, hsm_bytes_of(hsm_secret_data(plain), value_len));
+    HSM_CHECK(value_len > 0 && value_len <= len, HSM_E_WRAPPED_KEY);
+    HSM_CHECK(mech->alg != HSM_ALG_AES_KW || len - value_len < KW_SEMIBLOCK_BYTES,
+              HSM_E_WRAPPED_KEY);
+    const size_t start = mech->alg == HSM_ALG_RSA_X509 ? len - value_len : 0;
+    return hsm_draft_put(draft, CKA_VALUE, hsm_bytes_of(hsm_secret_data(plain) + start, value_len));
 }
 
-static hsm_err put_private_key(hsm_core *core, hsm_draft *draft, const hsm_secret *plain)
+/* A private key's encoding without the zeros that key wrap without padding fills it up with. Only
+ * the encoding tells where it ends: its last byte may be a zero too. */
+static hsm_bytes without_filling(const hsm_mech *mech, hsm_bytes plain)
+{
+    hsm_reader reader = hsm_reader_of(plain);
+    const hsm_bytes encoding = hsm_der_read_whole(&reader, HSM_DER_SEQUENCE);
+    unsigned filling = 0;
+
+    if (mech->alg != HSM_ALG_AES_KW || reader.is_failed || reader.rest.len >= KW_SEMIBLOCK_BYTES)
+        return plain;
+    for (size_t i = 0; i < reader.rest.len; i++)
+        filling |= reader.rest.data[i];
+    return filling == 0 ? encoding : plain;
+}
+
+static hsm_err put_private_key(hsm_core *core, hsm_draft *draft, hsm_bytes encoding)
 {
     const CK_KEY_TYPE wanted = hsm_draft_ulong(draft, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE);
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
 
-    HSM_TRY(hsm_key_pkcs8_decode(core->crypto, hsm_secret_view(plain), wanted, &bundle));
+    HSM_TRY(hsm_key_pkcs8_decode(core->crypto, encoding, wanted, &bundle));
     return hsm_core_put_parts(draft, &bundle.parts);
 }
 
-static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, hsm_secret *plain)
+static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, const hsm_mech *mech,
+                             hsm_secret *plain)
 {
     const CK_OBJECT_CLASS object_class = hsm_draft_ulong(draft, CKA_CLASS, CKO_DATA);
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
@@ -185,9 +304,9 @@ static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, hsm_secret *plain
     HSM_CHECK(object_class == CKO_SECRET_KEY || object_class == CKO_PRIVATE_KEY,
               HSM_E_TEMPLATE_INCONSISTENT);
     if (object_class == CKO_SECRET_KEY)
-        HSM_TRY(put_secret_key(draft, plain));
+        HSM_TRY(put_secret_key(draft, mech, plain));
     else
-        HSM_TRY(put_private_key(core, draft, plain));
+        HSM_TRY(put_private_key(core, draft, without_filling(mech, hsm_secret_view(plain))));
     HSM_TRY(hsm_core_draft_parts(draft, &parts));
     HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
     HSM_TRY(hsm_key_check(key));
@@ -197,19 +316,27 @@ static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, hsm_secret *plain
 hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwrap_request *request,
                             CK_OBJECT_HANDLE *out_key)
 {
-    const hsm_key_use use = { .mechanism = request->mechanism, .op = HSM_OP_UNWRAP };
+    const hsm_key_use use = {
+        .mechanism = request->mechanism,
+        .op = HSM_OP_UNWRAP,
+        .is_authenticated = request->is_authenticated,
+    };
     const hsm_provenance provenance = { .mechanism = CK_UNAVAILABLE_INFORMATION };
     HSM_AUTO(wrapper_clear) wrapper w = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *plain = NULL;
 
-    const hsm_err err = open_wrapper(core, session, &use, request->unwrapping_key, &w);
+    HSM_CHECK(request->aad.len <= AAD_MAX_BYTES, HSM_E_LIMIT);
+    hsm_err err = open_wrapper(core, session, &use, request->unwrapping_key, &w);
     HSM_TRY(about(err, HSM_OP_UNWRAP));
+    if (use.is_authenticated)
+        w.params.aad = request->aad;
+    HSM_TRY(about(start_wrapper(core, &w), HSM_OP_UNWRAP));
     HSM_TRY(start_draft(core, session, w.object, request->tmpl, &draft));
     HSM_TRY(hsm_core_may_write(core, session, hsm_draft_bool(draft, CKA_TOKEN, false),
                                hsm_draft_bool(draft, CKA_PRIVATE, true)));
     HSM_TRY(open_wrapped(&w, request->wrapped, &plain));
-    const hsm_err fits = put_unwrapped(core, draft, plain);
+    const hsm_err fits = put_unwrapped(core, draft, w.mech, plain);
     HSM_CHECK(fits == HSM_OK || fits == HSM_E_NO_MEMORY || fits == HSM_E_TEMPLATE_INCONSISTENT,
               HSM_E_WRAPPED_KEY);
     HSM_TRY(fits);

@@ -198,6 +198,7 @@ typedef struct hsm_mech_params {
     hsm_bytes iv;
     hsm_bytes aad;
     uint32_t tag_bits;     /* GCM, CCM, ChaCha20-Poly1305: 32 .. 128 */
+    bool leaves_iv;        /* wrapping: the token makes the IV: hsm_wrap_iv_read() */
     bool is_tag_apart;     /* the tag is not in the cipher text: hsm_crypt_tag() */
     uint32_t counter_bits; /* CTR: 1 .. 128; ChaCha20: 32 or 64 */
     uint64_t data_len;     /* CCM: bytes of the text as announced */

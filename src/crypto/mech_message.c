@@ -128,6 +128,25 @@ hsm_err hsm_message_params_read(const hsm_mech *mech, hsm_bytes param,
     return HSM_OK;
 }
 
+hsm_err hsm_wrap_iv_read(const hsm_mech *mech, hsm_bytes param, hsm_message_params *out_params)
+{
+    CK_GCM_WRAP_PARAMS gcm;
+    CK_CCM_WRAP_PARAMS ccm;
+
+    if (mech->alg == HSM_ALG_AES_GCM && param.len == sizeof gcm) {
+        memcpy(&gcm, param.data, sizeof gcm);
+        const CK_GCM_MESSAGE_PARAMS same = { gcm.pIv,         gcm.ulIvLen, gcm.ulIvFixedBits,
+                                             gcm.ivGenerator, NULL,        gcm.ulTagBits };
+        return read_gcm(&same, out_params);
+    }
+    HSM_CHECK(mech->alg == HSM_ALG_AES_CCM && param.len == sizeof ccm, HSM_E_MECHANISM_PARAM);
+    memcpy(&ccm, param.data, sizeof ccm);
+    const CK_CCM_MESSAGE_PARAMS same = {
+        0, ccm.pNonce, ccm.ulNonceLen, ccm.ulNonceFixedBits, ccm.nonceGenerator, NULL, ccm.ulMACLen
+    };
+    return read_ccm(&same, out_params);
+}
+
 hsm_err hsm_message_params_check(const hsm_mech *mech, const CK_MECHANISM *mechanism)
 {
     const struct shape *shape = shape_of(mech);

@@ -36,6 +36,11 @@ typedef struct hsm_message_params {
  * errors  HSM_E_MECHANISM_PARAM */
 HSM_MUST_USE hsm_err hsm_message_params_read(const hsm_mech *mech, hsm_bytes param,
                                              hsm_message_params *out_params);
+/* What CK_GCM_WRAP_PARAMS or CK_CCM_WRAP_PARAMS says of the IV that it leaves to the token
+ * (hsm_mech_params.leaves_iv); the tag is in the wrapped key, so tag is NULL.
+ * errors  HSM_E_MECHANISM_PARAM */
+HSM_MUST_USE hsm_err hsm_wrap_iv_read(const hsm_mech *mech, hsm_bytes param,
+                                      hsm_message_params *out_params);
 /* Checks the parameter of the mechanism that opens such an operation: absent, or of a message's
  * size (applications pass the one of their first message); nothing in it is used.
  * errors  HSM_E_MECHANISM_PARAM */

@@ -113,22 +113,22 @@ static hsm_err read_gcm_long(hsm_bytes param, gcm_params_short *out)
 }
 
 /* The form for wrapping (PKCS#11 v3.2), where the IV may be left to the token. */
-static hsm_err read_gcm_wrap(hsm_bytes param, gcm_params_short *out)
+static hsm_err read_gcm_wrap(hsm_bytes param, gcm_params_short *out, bool *out_leaves_iv)
 {
     CK_GCM_WRAP_PARAMS gcm;
 
     HSM_TRY(copy_struct(param, &gcm, sizeof gcm));
-    HSM_CHECK(gcm.ivGenerator == CKG_NO_GENERATE, HSM_E_MECHANISM_PARAM);
+    *out_leaves_iv = gcm.ivGenerator != CKG_NO_GENERATE;
     *out = (gcm_params_short){ gcm.pIv, gcm.ulIvLen, gcm.pAAD, gcm.ulAADLen, gcm.ulTagBits };
     return HSM_OK;
 }
 
-static hsm_err read_gcm_layout(hsm_bytes param, gcm_params_short *out)
+static hsm_err read_gcm_layout(hsm_bytes param, gcm_params_short *out, bool *out_leaves_iv)
 {
     if (param.len == sizeof *out)
         return copy_struct(param, out, sizeof *out);
     if (param.len == sizeof(CK_GCM_WRAP_PARAMS))
-        return read_gcm_wrap(param, out);
+        return read_gcm_wrap(param, out, out_leaves_iv);
     return read_gcm_long(param, out);
 }
 
@@ -137,7 +137,7 @@ static hsm_err read_gcm(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *
     gcm_params_short gcm;
 
     (void)mech;
-    HSM_TRY(read_gcm_layout(param, &gcm));
+    HSM_TRY(read_gcm_layout(param, &gcm, &out->leaves_iv));
     HSM_CHECK(gcm.ulIvLen >= 1 && is_gcm_tag(gcm.ulTagBits), HSM_E_MECHANISM_PARAM);
     HSM_TRY(nested(gcm.pIv, gcm.ulIvLen, GCM_IV_MAX_BYTES, &out->iv));
     HSM_TRY(nested(gcm.pAAD, gcm.ulAADLen, AAD_MAX_BYTES, &out->aad));
@@ -146,14 +146,14 @@ static hsm_err read_gcm(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *
 }
 
 /* The form for wrapping, where the nonce may be left to the token. */
-static hsm_err read_ccm_layout(hsm_bytes param, CK_CCM_PARAMS *out)
+static hsm_err read_ccm_layout(hsm_bytes param, CK_CCM_PARAMS *out, bool *out_leaves_iv)
 {
     CK_CCM_WRAP_PARAMS wrap;
 
     if (param.len == sizeof *out)
         return copy_struct(param, out, sizeof *out);
     HSM_TRY(copy_struct(param, &wrap, sizeof wrap));
-    HSM_CHECK(wrap.nonceGenerator == CKG_NO_GENERATE, HSM_E_MECHANISM_PARAM);
+    *out_leaves_iv = wrap.nonceGenerator != CKG_NO_GENERATE;
     *out = (CK_CCM_PARAMS){ wrap.ulDataLen, wrap.pNonce,   wrap.ulNonceLen,
                             wrap.pAAD,      wrap.ulAADLen, wrap.ulMACLen };
     return HSM_OK;
@@ -165,7 +165,7 @@ static hsm_err read_ccm(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *
     CK_CCM_PARAMS ccm;
 
     (void)mech;
-    HSM_TRY(read_ccm_layout(param, &ccm));
+    HSM_TRY(read_ccm_layout(param, &ccm, &out->leaves_iv));
     HSM_CHECK(ccm.ulNonceLen >= 7 && ccm.ulMACLen >= 4 && ccm.ulMACLen <= AES_BLOCK_BYTES &&
                   ccm.ulMACLen % 2 == 0,
               HSM_E_MECHANISM_PARAM);

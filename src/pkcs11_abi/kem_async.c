@@ -1,5 +1,4 @@
-/* Authenticated wrapping and asynchronous functions (PKCS#11 v3.2, 5.18 and 5.21):
- * not offered by this token.
+/* Asynchronous functions (PKCS#11 v3.2, 5.21): not offered by this token.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11_abi/abi.h"
 
@@ -20,23 +19,6 @@ CK_RV C_AsyncGetID(CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK
 
 CK_RV C_AsyncJoin(CK_SESSION_HANDLE hSession, CK_UTF8CHAR_PTR pFunctionName, CK_ULONG ulID,
                   CK_BYTE_PTR pData, CK_ULONG ulData)
-{
-    return abi_unserved();
-}
-
-CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
-                             CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey,
-                             CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen,
-                             CK_BYTE_PTR pWrappedKey, CK_ULONG_PTR pulWrappedKeyLen)
-{
-    return abi_unserved();
-}
-
-CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
-                               CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey,
-                               CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate,
-                               CK_ULONG ulAttributeCount, CK_BYTE_PTR pAssociatedData,
-                               CK_ULONG ulAssociatedDataLen, CK_OBJECT_HANDLE_PTR phKey)
 {
     return abi_unserved();
 }

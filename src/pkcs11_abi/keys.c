@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "pkcs11_abi/abi.h"
 #include "pkcs11_abi/args.h"
+#include "pkcs11_abi/operation.h"
 #include "pkcs11_abi/templates.h"
 
 CK_RV C_GenerateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
@@ -84,32 +85,54 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
     return abi_put(err, &pair.private_key, sizeof pair.private_key, phPrivateKey);
 }
 
-CK_RV C_WrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
-                CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pWrappedKey,
-                CK_ULONG_PTR pulWrappedKeyLen)
+/* C_WrapKey and C_WrapKeyAuthenticated; the request lacks its mechanism. */
+static CK_RV wrap(CK_SESSION_HANDLE handle, const void *mechanism, hsm_wrap_request request,
+                  const abi_io *io)
 {
     HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
     if (core == NULL)
         return abi_refused();
 
     HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
-    CK_MECHANISM mechanism;
+    CK_MECHANISM copy;
     hsm_out wrapped = { 0 };
-    hsm_err err = hsm_core_session(core, hSession, &session);
-    if (err == HSM_OK && !abi_out(pWrappedKey, pulWrappedKeyLen, &wrapped))
+    hsm_err err = hsm_core_session(core, handle, &session);
+    if (err == HSM_OK &&
+        (!abi_in(io->in, io->in_len, &request.aad) || !abi_out(io->out, io->out_len, &wrapped)))
         err = HSM_E_ARG;
     if (err == HSM_OK)
-        err = abi_mechanism(pMechanism, &mechanism);
+        err = abi_mechanism(mechanism, &copy);
     if (err != HSM_OK)
         return abi_rv(err);
 
+    request.mechanism = &copy;
+    err = hsm_core_wrap_key(core, session, &request, &wrapped);
+    return abi_out_done(err, &wrapped, io->out_len);
+}
+
+CK_RV C_WrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey, CK_BYTE_PTR pWrappedKey,
+                CK_ULONG_PTR pulWrappedKeyLen)
+{
+    const hsm_wrap_request request = { .wrapping_key = hWrappingKey, .key = hKey };
+    const abi_io io = { .out = pWrappedKey, .out_len = pulWrappedKeyLen };
+
+    return wrap(hSession, pMechanism, request, &io);
+}
+
+CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                             CK_OBJECT_HANDLE hWrappingKey, CK_OBJECT_HANDLE hKey,
+                             CK_BYTE_PTR pAssociatedData, CK_ULONG ulAssociatedDataLen,
+                             CK_BYTE_PTR pWrappedKey, CK_ULONG_PTR pulWrappedKeyLen)
+{
     const hsm_wrap_request request = {
-        .mechanism = &mechanism,
         .wrapping_key = hWrappingKey,
         .key = hKey,
+        .is_authenticated = true,
     };
-    err = hsm_core_wrap_key(core, session, &request, &wrapped);
-    return abi_out_done(err, &wrapped, pulWrappedKeyLen);
+    const abi_io io = { pAssociatedData, ulAssociatedDataLen, pWrappedKey, pulWrappedKeyLen };
+
+    return wrap(hSession, pMechanism, request, &io);
 }
 
 /* The template and mechanism of C_UnwrapKey and C_DeriveKey. */
@@ -120,10 +143,19 @@ static hsm_err read_both(const void *mechanism, CK_MECHANISM *out_mechanism, con
     return abi_template_read(attributes, count, tmpl);
 }
 
-CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
-                  CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey,
-                  CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount,
-                  CK_OBJECT_HANDLE_PTR phKey)
+/* What the caller of C_UnwrapKey and C_UnwrapKeyAuthenticated gives beside its keys, unchecked. */
+typedef struct unwrap_args {
+    const void *mechanism;
+    const void *wrapped;
+    CK_ULONG wrapped_len;
+    const void *attributes;
+    CK_ULONG attribute_count;
+    const void *aad;
+    CK_ULONG aad_len;
+} unwrap_args;
+
+static CK_RV unwrap(CK_SESSION_HANDLE handle, const unwrap_args *args, hsm_unwrap_request request,
+                    void *out_key)
 {
     HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
     if (core == NULL)
@@ -132,18 +164,61 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
     HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
     HSM_AUTO(abi_template_clear) abi_template tmpl = ABI_TEMPLATE_EMPTY;
     CK_MECHANISM mechanism;
-    CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
-    hsm_unwrap_request request = { .mechanism = &mechanism, .unwrapping_key = hUnwrappingKey };
-    hsm_err err = hsm_core_session(core, hSession, &session);
-    if (err == HSM_OK && (phKey == NULL || !abi_in(pWrappedKey, ulWrappedKeyLen, &request.wrapped)))
+    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+    hsm_err err = hsm_core_session(core, handle, &session);
+    if (err == HSM_OK &&
+        (out_key == NULL || !abi_in(args->wrapped, args->wrapped_len, &request.wrapped) ||
+         !abi_in(args->aad, args->aad_len, &request.aad)))
         err = HSM_E_ARG;
     if (err == HSM_OK)
-        err = read_both(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
+        err =
+            read_both(args->mechanism, &mechanism, args->attributes, args->attribute_count, &tmpl);
     if (err == HSM_OK) {
+        request.mechanism = &mechanism;
         request.tmpl = &tmpl.view;
-        err = hsm_core_unwrap_key(core, session, &request, &handle);
+        err = hsm_core_unwrap_key(core, session, &request, &key);
     }
-    return abi_put(err, &handle, sizeof handle, phKey);
+    return abi_put(err, &key, sizeof key, out_key);
+}
+
+CK_RV C_UnwrapKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                  CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey,
+                  CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate, CK_ULONG ulAttributeCount,
+                  CK_OBJECT_HANDLE_PTR phKey)
+{
+    const unwrap_args args = {
+        .mechanism = pMechanism,
+        .wrapped = pWrappedKey,
+        .wrapped_len = ulWrappedKeyLen,
+        .attributes = pTemplate,
+        .attribute_count = ulAttributeCount,
+    };
+    const hsm_unwrap_request request = { .unwrapping_key = hUnwrappingKey };
+
+    return unwrap(hSession, &args, request, phKey);
+}
+
+CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
+                               CK_OBJECT_HANDLE hUnwrappingKey, CK_BYTE_PTR pWrappedKey,
+                               CK_ULONG ulWrappedKeyLen, CK_ATTRIBUTE_PTR pTemplate,
+                               CK_ULONG ulAttributeCount, CK_BYTE_PTR pAssociatedData,
+                               CK_ULONG ulAssociatedDataLen, CK_OBJECT_HANDLE_PTR phKey)
+{
+    const unwrap_args args = {
+        .mechanism = pMechanism,
+        .wrapped = pWrappedKey,
+        .wrapped_len = ulWrappedKeyLen,
+        .attributes = pTemplate,
+        .attribute_count = ulAttributeCount,
+        .aad = pAssociatedData,
+        .aad_len = ulAssociatedDataLen,
+    };
+    const hsm_unwrap_request request = {
+        .unwrapping_key = hUnwrappingKey,
+        .is_authenticated = true,
+    };
+
+    return unwrap(hSession, &args, request, phKey);
 }
 
 CK_RV C_DeriveKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,

@@ -113,7 +113,7 @@
     X(C_AsyncComplete, 3_2, "---")             \
     X(C_AsyncGetID, 3_2, "---")                \
     X(C_AsyncJoin, 3_2, "-----")               \
-    X(C_WrapKeyAuthenticated, 3_2, "--------") \
-    X(C_UnwrapKeyAuthenticated, 3_2, "----------")
+    X(C_WrapKeyAuthenticated, 3_2, "hmooilrq") \
+    X(C_UnwrapKeyAuthenticated, 3_2, "hmoiltnilq")
 
 #endif

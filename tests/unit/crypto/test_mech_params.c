@@ -105,12 +105,23 @@ static void gcm(void)
     }
 }
 
-static void gcm_wrap_makes_no_iv(void)
+/* Whether the token makes it: asked where wrapping begins. */
+static void wrap_tells_who_makes_the_iv(void)
 {
-    const CK_GCM_WRAP_PARAMS wrap = { bytes, 12, 0, CKG_GENERATE, NULL, 0, 128 };
+    CK_GCM_WRAP_PARAMS gcm = { bytes, 12, 0, CKG_GENERATE, NULL, 0, 128 };
+    CK_CCM_WRAP_PARAMS ccm = { 0, bytes, 12, 0, CKG_GENERATE_RANDOM, NULL, 0, 16 };
     hsm_mech_params params;
 
-    CHECK_ERR(read_param(CKM_AES_GCM, &wrap, sizeof wrap, &params), HSM_E_MECHANISM_PARAM);
+    CHECK_OK(read_param(CKM_AES_GCM, &gcm, sizeof gcm, &params));
+    CHECK_THAT(params.leaves_iv);
+    CHECK_OK(read_param(CKM_AES_CCM, &ccm, sizeof ccm, &params));
+    CHECK_THAT(params.leaves_iv);
+    gcm.ivGenerator = CKG_NO_GENERATE;
+    ccm.nonceGenerator = CKG_NO_GENERATE;
+    CHECK_OK(read_param(CKM_AES_GCM, &gcm, sizeof gcm, &params));
+    CHECK_THAT(!params.leaves_iv);
+    CHECK_OK(read_param(CKM_AES_CCM, &ccm, sizeof ccm, &params));
+    CHECK_THAT(!params.leaves_iv);
 }
 
 static void counter(void)
@@ -350,7 +361,7 @@ static void any_address(void)
 
 static const check_test tests[] = {
     CHECK_TEST(wrong_lengths), CHECK_TEST(failure_writes_nothing),
-    CHECK_TEST(gcm),           CHECK_TEST(gcm_wrap_makes_no_iv),
+    CHECK_TEST(gcm),           CHECK_TEST(wrap_tells_who_makes_the_iv),
     CHECK_TEST(counter),       CHECK_TEST(initial_values),
     CHECK_TEST(mac_lengths),   CHECK_TEST(pss),
     CHECK_TEST(oaep),          CHECK_TEST(eddsa),
