@@ -148,8 +148,9 @@ void hsm_core_abandon(hsm_core *core)
 
 hsm_err hsm_core_random(hsm_core *core, hsm_session *session, uint8_t *data, size_t len)
 {
-    (void)session;
-    return hsm_crypto_random(core->crypto, data, len);
+    HSM_TRY(hsm_crypto_random(core->crypto, data, len));
+    hsm_core_completed(session, true);
+    return HSM_OK;
 }
 
 hsm_err hsm_core_seed(hsm_core *core, hsm_session *session, hsm_bytes seed)

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/internal.h"
+#include "crypto/approval.h"
 #include "crypto/mech_message.h"
 #include "os/clock.h"
 
@@ -81,10 +82,55 @@ static const hsm_mech *row_of(const hsm_key_use *use)
     return hsm_mech_find(use->mechanism->mechanism);
 }
 
+hsm_err hsm_core_rule(const hsm_core *core, hsm_session *session, hsm_err ruling)
+{
+    if (ruling == HSM_OK)
+        return HSM_OK;
+    session->is_approved = false;
+    return hsm_crypto_rules(core->crypto)->is_approved_only ? ruling : HSM_OK;
+}
+
+hsm_err hsm_core_rule_use(const hsm_core *core, hsm_session *session,
+                          const struct hsm_approval_case *use)
+{
+    session->is_approved = true;
+    return hsm_core_rule(core, session, hsm_approval_of_use(use));
+}
+
+hsm_err hsm_core_rule_data(const hsm_core *core, hsm_session *session, hsm_operation *operation,
+                           hsm_op op, size_t data_len)
+{
+    session->is_approved = operation->is_approved;
+    const hsm_err ruling = hsm_approval_of_data(operation->mech, op, data_len);
+    const hsm_err err = hsm_core_rule(core, session, ruling);
+    operation->is_approved = session->is_approved;
+    return err;
+}
+
+void hsm_core_completed(hsm_session *session, bool is_approved)
+{
+    session->last_was_approved = is_approved;
+}
+
+bool hsm_core_was_approved(const hsm_object *object)
+{
+    return (hsm_object_ulong(object, CKA_OBJECT_VALIDATION_FLAGS, 0) & CKF_CRATON_APPROVED) != 0;
+}
+
+CK_FLAGS hsm_core_validation_flags(const hsm_session *session)
+{
+    return session->last_was_approved ? CKF_CRATON_APPROVED : 0;
+}
+
 /* Encrypted messages bring their parameters with them. */
+static bool brings_params(hsm_op op)
+{
+    return (op & (HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT)) != 0;
+}
+
 static hsm_err read_params(const hsm_mech *mech, const hsm_key_use *use, hsm_mech_params *out)
 {
-    if ((use->op & (HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT)) == 0)
+    if (!brings_params(use->op))
         return hsm_mech_params_read(mech, use->mechanism, out);
     HSM_TRY(hsm_message_params_check(mech, use->mechanism));
     *out = (hsm_mech_params){ 0 };
@@ -103,6 +149,9 @@ hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use, const hsm_mech **
     if (use->object != NULL)
         HSM_TRY(check_key(core, use, mech, &key));
     HSM_TRY(read_params(mech, use, out_params));
+    const hsm_approval_case asked = { mech, use->op, key,
+                                      brings_params(use->op) ? NULL : out_params };
+    HSM_TRY(hsm_core_rule_use(core, use->session, &asked));
     *out_mech = mech;
     *out_key = key;
     return HSM_OK;

@@ -1,6 +1,7 @@
 /* Wrapping keys to leave the token, and unwrapping keys that come in.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/internal.h"
+#include "crypto/approval.h"
 
 /* Renames an error about "the key" to the one about the key's part in wrapping. */
 static hsm_err about(hsm_err err, hsm_op op)
@@ -28,6 +29,8 @@ typedef struct wrapper {
     hsm_object *object;
     hsm_crypt *crypt;
     const hsm_mech *mech;
+    hsm_key *key;
+    hsm_mech_params params; /* borrowed from the caller's */
 } wrapper;
 
 static void wrapper_clear(wrapper *w)
@@ -40,15 +43,15 @@ static hsm_err open_wrapper(hsm_core *core, hsm_session *session, const hsm_key_
                             CK_OBJECT_HANDLE handle, wrapper *out_wrapper)
 {
     hsm_key_use use = *asked;
-    hsm_mech_params params;
-    hsm_key *key = NULL;
+    wrapper *w = out_wrapper;
 
-    HSM_TRY(hsm_core_object(core, session, handle, &out_wrapper->object));
-    use.object = out_wrapper->object;
+    HSM_TRY(hsm_core_object(core, session, handle, &w->object));
+    use.object = w->object;
+    use.session = session;
     HSM_CHECK(use.object->key_type != HSM_KEY_TYPE_NONE, HSM_E_KEY_HANDLE);
-    HSM_TRY(hsm_core_admit(core, &use, &out_wrapper->mech, &params, &key));
-    HSM_TRY(hsm_crypt_create(core->crypto, &out_wrapper->crypt));
-    return hsm_crypt_begin(out_wrapper->crypt, use.op, out_wrapper->mech, &params, key);
+    HSM_TRY(hsm_core_admit(core, &use, &w->mech, &w->params, &w->key));
+    HSM_TRY(hsm_crypt_create(core->crypto, &w->crypt));
+    return hsm_crypt_begin(w->crypt, use.op, w->mech, &w->params, w->key);
 }
 
 /* Whether the wrapping key may take this key out: extractable, trusted where asked for, and fitting
@@ -73,6 +76,17 @@ static hsm_err may_wrap(hsm_core *core, const hsm_object *wrapping, const hsm_ob
     HSM_TRY(hsm_object_matches(key, hsm_core_serial(core, key->slot), &wanted, &matches));
     HSM_CHECK(matches, HSM_E_KEY_HANDLE);
     return HSM_OK;
+}
+
+/* A key leaves under one that is at least as strong. */
+static hsm_err rule_strength(hsm_core *core, hsm_session *session, const wrapper *w,
+                             hsm_object *object)
+{
+    const hsm_approval_case use = { w->mech, HSM_OP_WRAP, w->key, &w->params };
+    hsm_key *key = NULL;
+
+    HSM_TRY(hsm_core_key(core, object, &key));
+    return hsm_core_rule(core, session, hsm_approval_of_wrapping(&use, key));
 }
 
 /* What is wrapped: a secret key's value, filled up with zeros to whole blocks where the mode asks
@@ -120,9 +134,12 @@ hsm_err hsm_core_wrap_key(hsm_core *core, hsm_session *session, const hsm_wrap_r
     HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
     HSM_TRY(err);
     HSM_TRY(may_wrap(core, w.object, object));
+    HSM_TRY(rule_strength(core, session, &w, object));
     HSM_TRY(payload_of(core, object, w.mech, &payload));
 
     err = hsm_crypt_single(w.crypt, hsm_secret_view(payload), wrapped);
+    if (err == HSM_OK && wrapped->data != NULL)
+        hsm_core_completed(session, session->is_approved);
     /* The mechanism can't take a key of this length. */
     return err == HSM_E_DATA_LEN ? HSM_E_KEY_SIZE : err;
 }
@@ -198,7 +215,6 @@ hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwr
                             CK_OBJECT_HANDLE *out_key)
 {
     const hsm_key_use use = { .mechanism = request->mechanism, .op = HSM_OP_UNWRAP };
-    const hsm_provenance provenance = { .mechanism = CK_UNAVAILABLE_INFORMATION };
     HSM_AUTO(wrapper_clear) wrapper w = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *plain = NULL;
@@ -213,6 +229,12 @@ hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwr
     HSM_CHECK(fits == HSM_OK || fits == HSM_E_NO_MEMORY || fits == HSM_E_TEMPLATE_INCONSISTENT,
               HSM_E_WRAPPED_KEY);
     HSM_TRY(fits);
+    const hsm_provenance provenance = {
+        .mechanism = CK_UNAVAILABLE_INFORMATION,
+        .is_approved = session->is_approved,
+    };
     HSM_TRY(hsm_core_put_provenance(draft, &provenance));
-    return hsm_core_add(core, session, &draft, 1, out_key);
+    HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
+    hsm_core_completed(session, session->is_approved);
+    return HSM_OK;
 }

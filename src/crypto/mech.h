@@ -133,6 +133,7 @@ typedef enum hsm_param_shape {
 typedef enum hsm_approval {
     HSM_NOT_APPROVED,
     HSM_APPROVED,
+    HSM_APPROVED_DATA,   /* a mode without authentication: wraps no keys (SP 800-38F, 3.1) */
     HSM_APPROVED_LEGACY, /* verify, decrypt, unwrap only */
 } hsm_approval;
 
@@ -170,8 +171,8 @@ const hsm_mech *hsm_mech_find(CK_MECHANISM_TYPE id);
 const hsm_mech *hsm_mech_by_alg(hsm_alg alg);
 
 struct hsm_crypto;
-/* Whether the rules in force (approved mode, PQC off, SHA-1 signing) leave the row usable for `op`.
- * errors  HSM_E_MECHANISM */
+/* Whether the rules in force (approved mode, PQC off, SHA-1 signing) leave the row usable for `op`
+ * under some condition (approval.h has the conditions). errors HSM_E_MECHANISM */
 HSM_MUST_USE hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech,
                                     hsm_op op);
 
@@ -194,6 +195,7 @@ uint32_t hsm_mech_key_min_bits(const struct hsm_crypto *crypto, const hsm_mech *
 typedef struct hsm_mech_params {
     hsm_bytes iv;
     hsm_bytes aad;
+    bool is_iv_own;        /* GCM, GMAC: the token made the iv (SP 800-38D, 8.2) */
     uint32_t tag_bits;     /* GCM, CCM, ChaCha20-Poly1305: 32 .. 128 */
     bool is_tag_apart;     /* the tag is not in the cipher text: hsm_crypt_tag() */
     uint32_t counter_bits; /* CTR: 1 .. 128; ChaCha20: 32 or 64 */

@@ -9,25 +9,26 @@
     }
 
 /* FIPS 204, table 2 */
-#define ML_DSA(set, number, public_len, private_len, signature_len)                     \
-    {                                                                                   \
-        .name = "ML-DSA-" #set, .key_type = CKK_ML_DSA, .id = CKP_ML_DSA_##set,         \
-        .public_bytes = (public_len), .private_bytes = (private_len), .seed_bytes = 32, \
-        .result_bytes = (signature_len), .oid_len = 11, .oid = OID(3, number),          \
+#define ML_DSA(set, number, bits, public_len, private_len, signature_len)                          \
+    {                                                                                              \
+        .name = "ML-DSA-" #set, .key_type = CKK_ML_DSA, .id = CKP_ML_DSA_##set,                    \
+        .public_bytes = (public_len), .private_bytes = (private_len), .seed_bytes = 32,            \
+        .result_bytes = (signature_len), .strength = (bits), .oid_len = 11, .oid = OID(3, number), \
     }
 /* FIPS 203, table 3; the seed is d, then z */
-#define ML_KEM(set, number, public_len, private_len, ciphertext_len)                    \
+#define ML_KEM(set, number, bits, public_len, private_len, ciphertext_len)              \
     {                                                                                   \
         .name = "ML-KEM-" #set, .key_type = CKK_ML_KEM, .id = CKP_ML_KEM_##set,         \
         .public_bytes = (public_len), .private_bytes = (private_len), .seed_bytes = 64, \
-        .result_bytes = (ciphertext_len), .oid_len = 11, .oid = OID(4, number),         \
+        .result_bytes = (ciphertext_len), .strength = (bits), .oid_len = 11,            \
+        .oid = OID(4, number),                                                          \
     }
 /* FIPS 205, table 2; n is the security parameter in bytes */
 #define SLH_DSA(text, set, number, n, signature_len)                                        \
     {                                                                                       \
         .name = "SLH-DSA-" text, .key_type = CKK_SLH_DSA, .id = CKP_SLH_DSA_##set,          \
         .public_bytes = 2 * (n), .private_bytes = 4 * (n), .result_bytes = (signature_len), \
-        .oid_len = 11, .oid = OID(3, number),                                               \
+        .strength = 8 * (n), .oid_len = 11, .oid = OID(3, number),                          \
     }
 
 /* draft-ietf-lamps-pq-composite-kem, 6: id-MLKEM768-X25519-SHA3-256 and the two with ECDH. Private
@@ -37,21 +38,21 @@ static const hsm_composite mlkem768_x25519 = { CKP_ML_KEM_768, CKK_EC_MONTGOMERY
 static const hsm_composite mlkem768_p256 = { CKP_ML_KEM_768, CKK_EC, "secp256r1", "MLKEM768-P256" };
 static const hsm_composite mlkem1024_p384 = { CKP_ML_KEM_1024, CKK_EC, "secp384r1",
                                               "MLKEM1024-P384" };
-#define COMPOSITE(text, set, half, public_len, private_len, ciphertext_len, number)     \
-    {                                                                                   \
-        .name = text, .key_type = CKK_CRATON_COMP_KEM, .id = CKP_CRATON_COMP_KEM_##set, \
-        .public_bytes = (public_len), .private_bytes = (private_len),                   \
-        .result_bytes = (ciphertext_len), .composite = &(half), .oid_len = 10,          \
-        .oid = { 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x06, (number) },      \
+#define COMPOSITE(text, set, half, bits, public_len, private_len, ciphertext_len, number)          \
+    {                                                                                              \
+        .name = text, .key_type = CKK_CRATON_COMP_KEM, .id = CKP_CRATON_COMP_KEM_##set,            \
+        .public_bytes = (public_len), .private_bytes = (private_len),                              \
+        .result_bytes = (ciphertext_len), .strength = (bits), .composite = &(half), .oid_len = 10, \
+        .oid = { 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x06, (number) },                 \
     }
 
 static const hsm_pqc_set sets[] = {
-    ML_DSA(44, 17, 1312, 2560, 2420),
-    ML_DSA(65, 18, 1952, 4032, 3309),
-    ML_DSA(87, 19, 2592, 4896, 4627),
-    ML_KEM(512, 1, 800, 1632, 768),
-    ML_KEM(768, 2, 1184, 2400, 1088),
-    ML_KEM(1024, 3, 1568, 3168, 1568),
+    ML_DSA(44, 17, 128, 1312, 2560, 2420),
+    ML_DSA(65, 18, 192, 1952, 4032, 3309),
+    ML_DSA(87, 19, 256, 2592, 4896, 4627),
+    ML_KEM(512, 1, 128, 800, 1632, 768),
+    ML_KEM(768, 2, 192, 1184, 2400, 1088),
+    ML_KEM(1024, 3, 256, 1568, 3168, 1568),
     SLH_DSA("SHA2-128s", SHA2_128S, 20, 16, 7856),
     SLH_DSA("SHA2-128f", SHA2_128F, 21, 16, 17088),
     SLH_DSA("SHA2-192s", SHA2_192S, 22, 24, 16224),
@@ -64,11 +65,11 @@ static const hsm_pqc_set sets[] = {
     SLH_DSA("SHAKE-192f", SHAKE_192F, 29, 24, 35664),
     SLH_DSA("SHAKE-256s", SHAKE_256S, 30, 32, 29792),
     SLH_DSA("SHAKE-256f", SHAKE_256F, 31, 32, 49856),
-    COMPOSITE("MLKEM768-X25519-SHA3-256", MLKEM768_X25519, mlkem768_x25519, 1184 + 32, 64 + 32,
+    COMPOSITE("MLKEM768-X25519-SHA3-256", MLKEM768_X25519, mlkem768_x25519, 192, 1184 + 32, 64 + 32,
               1088 + 32, 58),
-    COMPOSITE("MLKEM768-ECDH-P256-SHA3-256", MLKEM768_ECDH_P256, mlkem768_p256, 1184 + 65, 64 + 51,
-              1088 + 65, 59),
-    COMPOSITE("MLKEM1024-ECDH-P384-SHA3-256", MLKEM1024_ECDH_P384, mlkem1024_p384, 1568 + 97,
+    COMPOSITE("MLKEM768-ECDH-P256-SHA3-256", MLKEM768_ECDH_P256, mlkem768_p256, 192, 1184 + 65,
+              64 + 51, 1088 + 65, 59),
+    COMPOSITE("MLKEM1024-ECDH-P384-SHA3-256", MLKEM1024_ECDH_P384, mlkem1024_p384, 256, 1568 + 97,
               64 + 64, 1568 + 97, 63),
 };
 
