@@ -347,6 +347,9 @@ static hsm_err check_pairs(reading *r)
     HSM_TRY(order(r, offsetof(hsm_config, security.pin_min_length),
                   offsetof(hsm_config, security.pin_max_length),
                   "pin_max_length must be at least pin_min_length"));
+    /* The FIPS provider has nothing else. */
+    if (strcmp(r->config->algorithms.crypto_backend, "openssl-fips") == 0)
+        r->config->algorithms.fips_approved_only = true;
     return check_approved_pins(r);
 }
 

@@ -95,8 +95,8 @@ typedef struct hsm_session {
     CK_NOTIFY notify;
     hsm_operation operation[HSM_SLOT_COUNT];
     hsm_search search;
-    char *client;      /* who asks from afar, UTF-8; NULL: this process itself */
-    bool has_objects;  /* session objects were made here; set by core */
+    char *client;     /* who asks from afar, UTF-8; NULL: this process itself */
+    bool has_objects; /* session objects were made here; set by core */
     /* The indicator of the approved mode, in force or not: of the call under way, and of the last
      * operation that completed (PKCS#11 v3.2, 4.16). Kept by core/policy.c. */
     bool is_approved;
