@@ -19,6 +19,8 @@ static const struct {
     { CKM_SHA1_RSA_PKCS_PSS, CKF_SIGN },
     { CKM_ECDSA_SHA1, CKF_SIGN },
     { CKM_EC_MONTGOMERY_KEY_PAIR_GEN, ALL_FLAGS },
+    { CKM_X9_42_DH_KEY_PAIR_GEN, ALL_FLAGS },
+    { CKM_X9_42_DH_DERIVE, ALL_FLAGS },
     { CKM_AES_ECB, CKF_WRAP },
     { CKM_AES_CBC, CKF_WRAP },
     { CKM_AES_CBC_PAD, CKF_WRAP },
@@ -300,6 +302,35 @@ static void callers_gcm_ivs_only_decrypt(void)
     CHECK_OK(p11->C_VerifyInit(fix.session, &gmac, key));
 }
 
+/* The message functions are the way to encrypt: there the token makes the IV. */
+static void messages_have_ivs_of_the_token(void)
+{
+    fixture_settings = APPROVED;
+    FIXTURE(fix);
+    fixture_settings = NULL;
+    CK_BYTE iv[12] = { 0 }, tag[16], text[20] = { 1 }, secret[20], back[20];
+    CK_GCM_MESSAGE_PARAMS gcm = { iv, sizeof iv, 0, CKG_NO_GENERATE, tag, 128 };
+    CK_MECHANISM mechanism = { CKM_AES_GCM, &gcm, sizeof gcm };
+    CK_ULONG len = sizeof secret, back_len = sizeof back;
+    const CK_OBJECT_HANDLE key = generate_aes(fix.session, 32, false, "key");
+
+    CHECK_OK(p11_3->C_MessageEncryptInit(fix.session, &mechanism, key));
+    CHECK_EQ(p11_3->C_EncryptMessage(fix.session, &gcm, sizeof gcm, NULL, 0, text, sizeof text,
+                                     secret, &len),
+             CKR_MECHANISM_PARAM_INVALID);
+    gcm.ivGenerator = CKG_GENERATE_RANDOM;
+    len = sizeof secret;
+    CHECK_OK(p11_3->C_EncryptMessage(fix.session, &gcm, sizeof gcm, NULL, 0, text, sizeof text,
+                                     secret, &len));
+    CHECK_OK(p11_3->C_MessageEncryptFinal(fix.session));
+    gcm.ivGenerator = CKG_NO_GENERATE;
+    CHECK_OK(p11_3->C_MessageDecryptInit(fix.session, &mechanism, key));
+    CHECK_OK(p11_3->C_DecryptMessage(fix.session, &gcm, sizeof gcm, NULL, 0, secret, len, back,
+                                     &back_len));
+    CHECK_BYTES(back, back_len, text, sizeof text);
+    CHECK_OK(p11_3->C_MessageDecryptFinal(fix.session));
+}
+
 static CK_RV generate_ec(CK_SESSION_HANDLE session, const void *params, size_t len)
 {
     CK_MECHANISM mechanism = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
@@ -500,6 +531,7 @@ static const check_test tests[] = {
     CHECK_TEST(every_entry_keeps_the_rules),
     CHECK_TEST(no_key_leaves_under_a_weaker_one),
     CHECK_TEST(callers_gcm_ivs_only_decrypt),
+    CHECK_TEST(messages_have_ivs_of_the_token),
     CHECK_TEST(weak_keys_are_not_made),
     CHECK_TEST(digests_have_the_length_of_a_hash),
     CHECK_TEST(short_mac_keys_only_verify),
