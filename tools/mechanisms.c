@@ -29,6 +29,7 @@ static void print_row(const hsm_mech *mech)
     static const char *const approvals[] = {
         [HSM_NOT_APPROVED] = "no",
         [HSM_APPROVED] = "yes",
+        [HSM_APPROVED_DATA] = "yes, but to wrap",
         [HSM_APPROVED_LEGACY] = "old data only",
     };
     const unsigned unit = mech->is_size_in_bytes ? 8 : 1;
@@ -55,15 +56,15 @@ int main(void)
     size_t count = 0;
     const hsm_mech *rows = hsm_mech_table(&count);
 
-    (void)printf(
-        "# Mechanisms\n\n"
-        "%zu rows, printed from the table by `tools/mechanisms.c`; do not edit. *Encrypt* "
-        "means decrypt as well, and\nso on. *Approved*: usable with "
-        "`algorithms.fips_approved_only`; *old data only* means to verify, decrypt\nand "
-        "unwrap. `CKM_CRATON_...` are vendor numbers (`include/pkcs11/pkcs11_craton.h`).\n\n"
-        "| mechanism | for | key size | in parts | approved | defined by |\n"
-        "| --- | --- | --- | --- | --- | --- |\n",
-        count);
+    (void)printf("# Mechanisms\n\n"
+                 "%zu rows, printed from the table by `tools/mechanisms.c`; do not edit. *Encrypt* "
+                 "means decrypt as well, and\nso on. *Approved*: usable with "
+                 "`algorithms.fips_approved_only`; *old data only* means to verify, decrypt\nand "
+                 "unwrap. The conditions are in [approved-mode.md](approved-mode.md). "
+                 "`CKM_CRATON_...` are vendor numbers (`include/pkcs11/pkcs11_craton.h`).\n\n"
+                 "| mechanism | for | key size | in parts | approved | defined by |\n"
+                 "| --- | --- | --- | --- | --- | --- |\n",
+                 count);
     for (size_t i = 0; i < count; i++)
         print_row(&rows[i]);
     (void)printf("\n## Functions that are not served\n\n"

@@ -1,6 +1,6 @@
-/* Numbers of this token's own, for what the next version of PKCS#11 will name: composite keys (its
- * working text, "Composite KEM"). The attributes and functions are those of that text, so that only
- * the numbers change later.
+/* Numbers of this token's own. Those of composite keys are for what the next version of PKCS#11 will
+ * name (its working text, "Composite KEM"): attributes and functions are those of that text, so that
+ * only the numbers change later.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PKCS11_CRATON_H
 #define PKCS11_CRATON_H
@@ -34,5 +34,10 @@
 #define CKP_CRATON_COMP_SIG_MLDSA87_ECDSA_P384_SHA512 (CKP_VENDOR_DEFINED | 0x43520017UL)
 #define CKP_CRATON_COMP_SIG_MLDSA87_ECDSA_BRAINPOOLP384R1_SHA512 (CKP_VENDOR_DEFINED | 0x43520018UL)
 #define CKP_CRATON_COMP_SIG_MLDSA87_ECDSA_P521_SHA512 (CKP_VENDOR_DEFINED | 0x43520019UL)
+
+/* The one flag of C_GetSessionValidationFlags and CKA_OBJECT_VALIDATION_FLAGS: the operation, or the
+ * one that made the key, kept to the rules of approved mode (docs/approved-mode.md). That is the
+ * token's own word: nobody has validated it. */
+#define CKF_CRATON_APPROVED (1UL << 0)
 
 #endif

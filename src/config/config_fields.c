@@ -316,6 +316,21 @@ static hsm_err order(reading *r, size_t low_at, size_t high_at, const char *reas
     return HSM_OK;
 }
 
+/* SP 800-132 and the token's own PIN derivation: a PIN is a password like any other. */
+static hsm_err check_approved_pins(reading *r)
+{
+    const uint32_t pin_min_approved = 8;
+    const hsm_toml_node *node = found_at(r, offsetof(hsm_config, security.pin_min_length));
+
+    if (node == NULL) /* it followed the other one */
+        node = found_at(r, offsetof(hsm_config, security.pin_max_length));
+    if (node != NULL && r->config->algorithms.fips_approved_only &&
+        r->config->security.pin_min_length < pin_min_approved)
+        return refuse(r, node, "must be at least %lu with algorithms.fips_approved_only",
+                      (unsigned long)pin_min_approved);
+    return HSM_OK;
+}
+
 static hsm_err check_pairs(reading *r)
 {
     /* Raising max_sessions silently would undo a limit, so here only the lower one may follow. */
@@ -329,9 +344,13 @@ static hsm_err check_pairs(reading *r)
     HSM_TRY(order(r, offsetof(hsm_config, token.max_rw_sessions),
                   offsetof(hsm_config, token.max_sessions),
                   "max_rw_sessions must be at most max_sessions"));
-    return order(r, offsetof(hsm_config, security.pin_min_length),
-                 offsetof(hsm_config, security.pin_max_length),
-                 "pin_max_length must be at least pin_min_length");
+    HSM_TRY(order(r, offsetof(hsm_config, security.pin_min_length),
+                  offsetof(hsm_config, security.pin_max_length),
+                  "pin_max_length must be at least pin_min_length"));
+    /* The FIPS provider has nothing else. */
+    if (strcmp(r->config->algorithms.crypto_backend, "openssl-fips") == 0)
+        r->config->algorithms.fips_approved_only = true;
+    return check_approved_pins(r);
 }
 
 static bool key_is(const hsm_toml_node *node, const char *name)

@@ -160,8 +160,9 @@ hsm_err hsm_core_check_slot(const hsm_core *core, CK_SLOT_ID slot)
 
 hsm_err hsm_core_random(hsm_core *core, hsm_session *session, uint8_t *data, size_t len)
 {
-    (void)session;
-    return hsm_crypto_random(core->crypto, data, len);
+    HSM_TRY(hsm_crypto_random(core->crypto, data, len));
+    hsm_core_completed(session, true);
+    return HSM_OK;
 }
 
 hsm_err hsm_core_seed(hsm_core *core, hsm_session *session, hsm_bytes seed)

@@ -79,6 +79,9 @@ HSM_MUST_USE hsm_err hsm_core_session(hsm_core *core, CK_SESSION_HANDLE handle,
 void hsm_core_release(hsm_session **session);
 HSM_MUST_USE hsm_err hsm_core_session_info(hsm_core *core, hsm_session *session,
                                            CK_SESSION_INFO *out_info);
+/* What CKS_LAST_VALIDATION_OK asks for: CKF_CRATON_APPROVED when the session's last operation that
+ * completed was an approved one (policy.c, crypto/approval.h), whether approved mode is on or not. */
+CK_FLAGS hsm_core_validation_flags(const hsm_session *session);
 /* Cancels the open operations named by CKF_... flags (C_SessionCancel). errors HSM_E_ARG (a flag
  * that names no operation) */
 HSM_MUST_USE hsm_err hsm_core_session_cancel(hsm_core *core, hsm_session *session, CK_FLAGS flags);

@@ -1,6 +1,7 @@
 /* Deriving keys.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/derive.h"
+#include "crypto/approval.h"
 
 static void add_default(const hsm_template *tmpl, hsm_attr *attrs, size_t *count, hsm_attr attr)
 {
@@ -59,6 +60,8 @@ hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, hsm_bytes value
 static hsm_err derive_value(hsm_core *core, const hsm_key_use *use, const hsm_draft *draft,
                             hsm_secret **out_value)
 {
+    HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
+    const hsm_kdf none = { 0 };
     const CK_ULONG value_len = hsm_draft_ulong(draft, CKA_VALUE_LEN, 0);
     const hsm_mech *mech = NULL;
     hsm_mech_params params;
@@ -66,7 +69,12 @@ static hsm_err derive_value(hsm_core *core, const hsm_key_use *use, const hsm_dr
 
     HSM_CHECK(value_len <= HSM_SECRET_MAX_BYTES, HSM_E_ATTRIBUTE_VALUE);
     HSM_TRY(hsm_core_admit(core, use, &mech, &params, &key));
-    return hsm_derive_run(core->crypto, mech, &params, key, value_len, out_value);
+    HSM_TRY(hsm_derive_run(core->crypto, mech, &params, key, value_len, &value));
+    const hsm_kdf_slice slice = { .len = hsm_secret_len(value) };
+    const hsm_err ruling = hsm_approval_of_derivation(mech, &none, &slice, 1);
+    HSM_TRY(hsm_core_rule(core, use->session, ruling));
+    *out_value = HSM_MOVE(value);
+    return HSM_OK;
 }
 
 /* Key agreement: one secret key. */
@@ -86,10 +94,11 @@ static hsm_err derive_shared(hsm_core *core, hsm_session *session,
         .mechanism = request->mechanism,
         .op = HSM_OP_DERIVE,
         .object = base,
+        .session = session,
     };
     /* A derived key was always safe only if its base was (PKCS#11 v3.2, 6.3.17 and the notes of
      * each derivation mechanism). */
-    const hsm_provenance provenance = {
+    hsm_provenance provenance = {
         .mechanism = CK_UNAVAILABLE_INFORMATION,
         .may_be_always_sensitive = hsm_object_bool(base, CKA_ALWAYS_SENSITIVE, false),
         .may_be_never_extractable = hsm_object_bool(base, CKA_NEVER_EXTRACTABLE, false),
@@ -97,6 +106,7 @@ static hsm_err derive_shared(hsm_core *core, hsm_session *session,
 
     HSM_TRY(hsm_core_derive_draft(core, session, &start, &draft));
     HSM_TRY(derive_value(core, &use, draft, &value));
+    provenance.is_approved = session->is_approved && hsm_core_was_approved(base);
     HSM_TRY(hsm_core_derive_finish(core, draft, hsm_secret_view(value), &provenance));
     return hsm_core_add(core, session, &draft, 1, out_key);
 }
@@ -118,6 +128,9 @@ hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session, const hsm_deri
     if (mech->alg == HSM_ALG_PUBLIC_FROM_PRIVATE)
         return hsm_core_derive_public(core, session, request, base, out_key);
     if (hsm_kdf_is(mech))
-        return hsm_core_derive_secrets(core, session, request, base, out_key);
-    return derive_shared(core, session, request, base, out_key);
+        HSM_TRY(hsm_core_derive_secrets(core, session, request, base, out_key));
+    else
+        HSM_TRY(derive_shared(core, session, request, base, out_key));
+    hsm_core_completed(session, session->is_approved);
+    return HSM_OK;
 }

@@ -1,6 +1,7 @@
 /* Deriving one or more secret keys, or data, from a secret key.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/derive.h"
+#include "crypto/approval.h"
 
 /* The places of one TLS 1.2 key block (RFC 5246, 6.3), in its order. */
 enum {
@@ -63,6 +64,15 @@ static bool all_have(const job *j, CK_ATTRIBUTE_TYPE type, bool fallback)
     return all;
 }
 
+static bool all_were_approved(const job *j)
+{
+    bool all = hsm_core_was_approved(j->base);
+
+    for (size_t i = 0; i < j->kdf.handle_count; i++)
+        all &= hsm_core_was_approved(j->others[i]);
+    return all;
+}
+
 static bool any_has(const job *j, CK_ATTRIBUTE_TYPE type, bool fallback)
 {
     bool any = hsm_object_bool(j->base, type, fallback);
@@ -74,7 +84,12 @@ static bool any_has(const job *j, CK_ATTRIBUTE_TYPE type, bool fallback)
 
 static hsm_err open_job(job *j, const CK_MECHANISM *mechanism)
 {
-    const hsm_key_use use = { .mechanism = mechanism, .op = HSM_OP_DERIVE, .object = j->base };
+    const hsm_key_use use = {
+        .mechanism = mechanism,
+        .op = HSM_OP_DERIVE,
+        .object = j->base,
+        .session = j->session,
+    };
     hsm_mech_params params;
 
     HSM_TRY(hsm_core_admit(j->core, &use, &j->mech, &params, &j->key));
@@ -254,6 +269,9 @@ static hsm_err run_job(job *j, size_t slice_count, hsm_secret **out_bytes)
     const size_t base_len = hsm_key_value(j->key).len;
 
     HSM_TRY(hsm_kdf_plan(j->mech, &j->kdf, base_len, j->slices, slice_count));
+    const hsm_err ruling = hsm_approval_of_derivation(j->mech, &j->kdf, j->slices, j->count);
+    HSM_TRY(hsm_core_rule(j->core, j->session, ruling));
+    j->provenance.is_approved = j->session->is_approved && all_were_approved(j);
     const hsm_kdf_slice last = j->slices[slice_count - 1];
     return hsm_kdf_run(j->core->crypto, j->mech, &j->kdf, j->key, last.at + last.len, out_bytes);
 }

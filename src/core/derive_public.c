@@ -33,9 +33,10 @@ static size_t take_over(const hsm_object *base, const hsm_template *tmpl, hsm_ob
     return count;
 }
 
-static hsm_err admit(hsm_core *core, const CK_MECHANISM *mechanism, const hsm_object *base)
+static hsm_err admit(hsm_core *core, hsm_session *session, const CK_MECHANISM *mechanism,
+                     const hsm_object *base)
 {
-    const hsm_key_use use = { .mechanism = mechanism, .op = HSM_OP_DERIVE };
+    const hsm_key_use use = { .mechanism = mechanism, .op = HSM_OP_DERIVE, .session = session };
     const hsm_mech *mech = NULL;
     hsm_mech_params params;
     hsm_key *none = NULL;
@@ -52,13 +53,10 @@ hsm_err hsm_core_derive_public(hsm_core *core, hsm_session *session,
 {
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
-    const hsm_provenance provenance = {
-        .mechanism = hsm_object_ulong(base, CKA_KEY_GEN_MECHANISM, CK_UNAVAILABLE_INFORMATION),
-    };
     hsm_attr forced[HSM_DERIVE_FORCED_MAX];
     hsm_object_kind kind = 0;
 
-    HSM_TRY(admit(core, request->mechanism, base));
+    HSM_TRY(admit(core, session, request->mechanism, base));
     HSM_TRY(hsm_kind_of(CKO_PUBLIC_KEY, base->key_type, &kind));
     const hsm_derive_start start = {
         .base = base,
@@ -74,6 +72,12 @@ hsm_err hsm_core_derive_public(hsm_core *core, hsm_session *session,
     bundle.parts.key_class = CKO_PUBLIC_KEY;
     HSM_TRY(hsm_core_put_parts(draft, &bundle.parts));
     HSM_TRY(hsm_core_put_derived(core, draft, NULL));
+    const hsm_provenance provenance = {
+        .mechanism = hsm_object_ulong(base, CKA_KEY_GEN_MECHANISM, CK_UNAVAILABLE_INFORMATION),
+        .is_approved = session->is_approved && hsm_core_was_approved(base),
+    };
     HSM_TRY(hsm_core_put_provenance(draft, &provenance));
-    return hsm_core_add(core, session, &draft, 1, out_key);
+    HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
+    hsm_core_completed(session, session->is_approved);
+    return HSM_OK;
 }

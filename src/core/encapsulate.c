@@ -1,6 +1,7 @@
 /* Encapsulating and decapsulating keys (PKCS#11 v3.2, 5.18.8 and 5.18.9).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/internal.h"
+#include "crypto/approval.h"
 #include "crypto/kem.h"
 
 /* A key and mechanism about to make a secret. */
@@ -30,6 +31,7 @@ static hsm_err open_kem(hsm_core *core, hsm_session *session, const hsm_kem_requ
         .mechanism = request->mechanism,
         .op = op,
         .object = out_kem->object,
+        .session = session,
     };
     HSM_TRY(hsm_core_admit(core, &use, &out_kem->use.mech, &out_kem->params, &out_kem->use.key));
     out_kem->use.params = &out_kem->params;
@@ -103,9 +105,13 @@ static hsm_err read_value_len(const hsm_draft *draft, size_t *out_len)
 }
 
 /* Makes the draft a whole key: never called local, always sensitive or never extractable. */
-static hsm_err finish_draft(hsm_core *core, hsm_draft *draft, const hsm_secret *value)
+static hsm_err finish_draft(hsm_core *core, const hsm_session *session, hsm_draft *draft,
+                            const hsm_secret *value)
 {
-    const hsm_provenance provenance = { .mechanism = CK_UNAVAILABLE_INFORMATION };
+    const hsm_provenance provenance = {
+        .mechanism = CK_UNAVAILABLE_INFORMATION,
+        .is_approved = session->is_approved,
+    };
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
     hsm_key_parts parts;
 
@@ -114,6 +120,15 @@ static hsm_err finish_draft(hsm_core *core, hsm_draft *draft, const hsm_secret *
     HSM_TRY(hsm_key_create(core->crypto, &parts, &key)); /* the length fits the key type */
     HSM_TRY(hsm_core_put_derived(core, draft, key));
     return hsm_core_put_provenance(draft, &provenance);
+}
+
+static hsm_err rule_secret(hsm_core *core, hsm_session *session, const hsm_mech *mech,
+                           const hsm_secret *value)
+{
+    const hsm_kdf_slice slice = { .len = hsm_secret_len(value) };
+    const hsm_kdf none = { 0 };
+
+    return hsm_core_rule(core, session, hsm_approval_of_derivation(mech, &none, &slice, 1));
 }
 
 static hsm_err as_public_key(hsm_err err)
@@ -144,8 +159,10 @@ hsm_err hsm_core_encapsulate_key(hsm_core *core, hsm_session *session,
     HSM_TRY(read_value_len(draft, &k.use.value_len));
 
     HSM_TRY(hsm_kem_encapsulate(&k.use, room, &value));
-    HSM_TRY(finish_draft(core, draft, value));
+    HSM_TRY(rule_secret(core, session, k.use.mech, value));
+    HSM_TRY(finish_draft(core, session, draft, value));
     HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
+    hsm_core_completed(session, session->is_approved);
     return hsm_out_put(ciphertext, hsm_bytes_of(room, len));
 }
 
@@ -185,9 +202,12 @@ hsm_err hsm_core_decapsulate_key(hsm_core *core, hsm_session *session,
     HSM_TRY(read_value_len(draft, &k.use.value_len));
 
     HSM_TRY(hsm_kem_decapsulate(&k.use, ciphertext, &value));
-    const hsm_err fits = finish_draft(core, draft, value);
+    HSM_TRY(rule_secret(core, session, k.use.mech, value));
+    const hsm_err fits = finish_draft(core, session, draft, value);
     HSM_CHECK(fits != HSM_E_KEY_SIZE,
               HSM_E_WRAPPED_KEY); /* the secret's length, not the caller's */
     HSM_TRY(fits);
-    return hsm_core_add(core, session, &draft, 1, out_key);
+    HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
+    hsm_core_completed(session, session->is_approved);
+    return HSM_OK;
 }

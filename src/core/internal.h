@@ -107,6 +107,7 @@ typedef struct hsm_provenance {
     CK_MECHANISM_TYPE mechanism;  /* CK_UNAVAILABLE_INFORMATION unless generated */
     bool may_be_always_sensitive; /* else CKA_ALWAYS_SENSITIVE is false whatever the draft says */
     bool may_be_never_extractable;
+    bool is_approved; /* it was made by an approved operation: CKA_OBJECT_VALIDATION_FLAGS */
 } hsm_provenance;
 HSM_MUST_USE hsm_err hsm_core_put_provenance(hsm_draft *draft, const hsm_provenance *provenance);
 
@@ -119,8 +120,8 @@ HSM_MUST_USE hsm_err hsm_core_message_open(hsm_operation *operation, const hsm_m
  * errors  HSM_E_OPERATION, HSM_E_OPERATION_ACTIVE (a message goes on), HSM_E_NOT_LOGGED_IN */
 HSM_MUST_USE hsm_err hsm_core_message_ready(hsm_session *session, hsm_op op, bool is_in_parts,
                                             hsm_operation **out_operation);
-/* Ends a message; the operation waits for the next one. */
-void hsm_core_message_end(hsm_operation *operation);
+/* Ends a message, which completed if err says so; the operation waits for the next one. */
+void hsm_core_message_end(hsm_session *session, hsm_operation *operation, hsm_err err);
 
 /* A message about to be encrypted. */
 typedef struct hsm_iv_use {
@@ -147,6 +148,7 @@ typedef struct hsm_key_use {
     hsm_object *object;    /* NULL for digests */
     const hsm_mech *hint;  /* a row that may be the mechanism's, or NULL */
     bool is_authenticated; /* wrapping with a message's parameter, which is not read here */
+    hsm_session *session;  /* whose is_approved says afterwards whether the use is approved */
 } hsm_key_use;
 
 /* Checks usage flag, mechanism row, key type, allowed mechanisms, dates and the rules in force, and
@@ -156,5 +158,20 @@ typedef struct hsm_key_use {
 HSM_MUST_USE hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use,
                                     const hsm_mech **out_mech, hsm_mech_params *out_params,
                                     hsm_key **out_key);
+
+/* What follows from a ruling of crypto/approval.h about the call under way: in approved mode the
+ * ruling itself; else HSM_OK, and the session's indicator says that the call is not approved. */
+HSM_MUST_USE hsm_err hsm_core_rule(const hsm_core *core, hsm_session *session, hsm_err ruling);
+/* The same for a whole use, which begins the call's indicator anew. */
+struct hsm_approval_case;
+HSM_MUST_USE hsm_err hsm_core_rule_use(const hsm_core *core, hsm_session *session,
+                                       const struct hsm_approval_case *use);
+/* The same for what is signed or verified at once, which is known only after the operation's start. */
+HSM_MUST_USE hsm_err hsm_core_rule_data(const hsm_core *core, hsm_session *session,
+                                        hsm_operation *operation, hsm_op op, size_t data_len);
+/* An operation of the session completed. */
+void hsm_core_completed(hsm_session *session, bool is_approved);
+/* Whether the object was made by an approved operation from keys that were, too. */
+bool hsm_core_was_approved(const hsm_object *object);
 
 #endif

@@ -260,6 +260,8 @@ hsm_err hsm_core_put_provenance(hsm_draft *draft, const hsm_provenance *provenan
 {
     HSM_TRY(hsm_draft_put_bool(draft, CKA_LOCAL, provenance->is_local));
     HSM_TRY(hsm_draft_put_ulong(draft, CKA_KEY_GEN_MECHANISM, provenance->mechanism));
+    HSM_TRY(hsm_draft_put_ulong(draft, CKA_OBJECT_VALIDATION_FLAGS,
+                                provenance->is_approved ? CKF_CRATON_APPROVED : 0));
     if (hsm_draft_ulong(draft, CKA_CLASS, CKO_PUBLIC_KEY) == CKO_PUBLIC_KEY)
         return HSM_OK;
 

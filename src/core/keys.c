@@ -1,17 +1,17 @@
 /* Generating keys and key pairs.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/internal.h"
+#include "crypto/approval.h"
 
 #define RSA_BITS_MAX 65536u
 
 /* The row of a key generation mechanism, allowed and with its parameter checked. */
-static hsm_err admit_generation(hsm_core *core, const CK_MECHANISM *mechanism, hsm_op op,
-                                const hsm_mech **out_mech, hsm_mech_params *out_params)
+static hsm_err admit_generation(hsm_core *core, const hsm_key_use *use, const hsm_mech **out_mech,
+                                hsm_mech_params *out_params)
 {
-    const hsm_key_use use = { .mechanism = mechanism, .op = op };
     hsm_key *none = NULL;
 
-    return hsm_core_admit(core, &use, out_mech, out_params, &none);
+    return hsm_core_admit(core, use, out_mech, out_params, &none);
 }
 
 /* Starts a draft whose class and key type the mechanism gives. Generic secrets may be asked for
@@ -33,17 +33,22 @@ static hsm_err start_draft(const hsm_core *core, const hsm_session *session,
 }
 
 /* What every generated key says of itself. */
-static hsm_err finish_draft(hsm_draft *draft, const hsm_key_parts *parts, const hsm_mech *mech)
+static hsm_provenance provenance_of(const hsm_session *session, const hsm_mech *mech)
 {
-    const hsm_provenance provenance = {
+    return (hsm_provenance){
         .is_local = true,
         .mechanism = mech->id,
         .may_be_always_sensitive = true,
         .may_be_never_extractable = true,
+        .is_approved = session->is_approved,
     };
+}
 
+static hsm_err finish_draft(hsm_draft *draft, const hsm_key_parts *parts,
+                            const hsm_provenance *provenance)
+{
     HSM_TRY(hsm_core_put_parts(draft, parts));
-    return hsm_core_put_provenance(draft, &provenance);
+    return hsm_core_put_provenance(draft, provenance);
 }
 
 /* Whether the session may make this object, asked before time goes into making the key. */
@@ -61,7 +66,8 @@ hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MEC
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
 
-    HSM_TRY(admit_generation(core, mechanism, HSM_OP_GENERATE, &mech, &params));
+    const hsm_key_use use = { .mechanism = mechanism, .op = HSM_OP_GENERATE, .session = session };
+    HSM_TRY(admit_generation(core, &use, &mech, &params));
     /* The mechanism leaves the type open. */
     HSM_CHECK(mech->key_type != HSM_KEY_TYPE_NONE || hsm_template_get(tmpl, CKA_KEY_TYPE) != NULL,
               HSM_E_TEMPLATE_INCOMPLETE);
@@ -77,10 +83,14 @@ hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MEC
         .bits = (uint32_t)value_len * 8,
         .params = &params,
     };
+    HSM_TRY(hsm_core_rule(core, session, hsm_approval_of_generation(&request)));
     HSM_TRY(hsm_keygen_run(core->crypto, &request, &bundle));
-    HSM_TRY(finish_draft(draft, &bundle.parts, mech));
+    const hsm_provenance provenance = provenance_of(session, mech);
+    HSM_TRY(finish_draft(draft, &bundle.parts, &provenance));
     HSM_TRY(hsm_core_put_derived(core, draft, NULL));
-    return hsm_core_add(core, session, &draft, 1, out_key);
+    HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
+    hsm_core_completed(session, session->is_approved);
+    return HSM_OK;
 }
 
 /* A length of the private value that nothing can have is left to the backend to refuse. */
@@ -121,15 +131,15 @@ static hsm_err read_pair_request(const hsm_mech *mech, const hsm_draft *public_d
 
 /* The two halves carry the same SubjectPublicKeyInfo; it is made once. */
 static hsm_err finish_pair(hsm_core *core, hsm_draft *drafts[2], const hsm_key_bundle *bundle,
-                           const hsm_mech *mech)
+                           const hsm_provenance *provenance)
 {
     hsm_key_parts public_parts = bundle->parts;
     hsm_bytes spki;
 
     public_parts.key_class = CKO_PUBLIC_KEY;
-    HSM_TRY(finish_draft(drafts[0], &public_parts, mech));
+    HSM_TRY(finish_draft(drafts[0], &public_parts, provenance));
     HSM_TRY(hsm_core_put_derived(core, drafts[0], bundle->key));
-    HSM_TRY(finish_draft(drafts[1], &bundle->parts, mech));
+    HSM_TRY(finish_draft(drafts[1], &bundle->parts, provenance));
     if (!hsm_draft_get(drafts[0], CKA_PUBLIC_KEY_INFO, &spki))
         return HSM_OK;
     return hsm_draft_put(drafts[1], CKA_PUBLIC_KEY_INFO, spki);
@@ -147,7 +157,12 @@ hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
     hsm_keygen keygen;
     hsm_mech_params params;
 
-    HSM_TRY(admit_generation(core, request->mechanism, HSM_OP_GENERATE_PAIR, &mech, &params));
+    const hsm_key_use use = {
+        .mechanism = request->mechanism,
+        .op = HSM_OP_GENERATE_PAIR,
+        .session = session,
+    };
+    HSM_TRY(admit_generation(core, &use, &mech, &params));
     HSM_TRY(
         start_draft(core, session, request->public_template, CKO_PUBLIC_KEY, mech, &public_draft));
     HSM_TRY(start_draft(core, session, request->private_template, CKO_PRIVATE_KEY, mech,
@@ -156,10 +171,13 @@ hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
     HSM_TRY(may_make(core, session, private_draft));
     HSM_TRY(read_pair_request(mech, public_draft, private_draft, &keygen));
 
+    HSM_TRY(hsm_core_rule(core, session, hsm_approval_of_generation(&keygen)));
     HSM_TRY(hsm_keygen_run(core->crypto, &keygen, &bundle));
     hsm_draft *drafts[2] = { public_draft, private_draft };
-    HSM_TRY(finish_pair(core, drafts, &bundle, mech));
+    const hsm_provenance provenance = provenance_of(session, mech);
+    HSM_TRY(finish_pair(core, drafts, &bundle, &provenance));
     HSM_TRY(hsm_core_add(core, session, drafts, 2, handles));
+    hsm_core_completed(session, session->is_approved);
     *out_public = handles[0];
     *out_private = handles[1];
     return HSM_OK;

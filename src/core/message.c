@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/internal.h"
+#include "crypto/approval.h"
 
 /* Associated data of one message. */
 #define AAD_MAX_BYTES ((size_t)64 * 1024 * 1024)
@@ -42,8 +43,10 @@ hsm_err hsm_core_message_ready(hsm_session *session, hsm_op op, bool is_in_parts
     return HSM_OK;
 }
 
-void hsm_core_message_end(hsm_operation *operation)
+void hsm_core_message_end(hsm_session *session, hsm_operation *operation, hsm_err err)
 {
+    if (err == HSM_OK)
+        hsm_core_completed(session, operation->is_approved);
     hsm_crypt_end(operation->crypt);
     operation->message->is_in_parts = false;
     operation->needs_login = operation->object->always_authenticate;
@@ -52,6 +55,7 @@ void hsm_core_message_end(hsm_operation *operation)
 /* One message: what its parameter says, and its initialisation vector. */
 typedef struct opening {
     hsm_op op;
+    hsm_session *session;
     hsm_message_params given;
     uint8_t iv[HSM_IV_MAX_BYTES];
 } opening;
@@ -89,8 +93,12 @@ static hsm_err start(hsm_core *core, hsm_operation *operation, hsm_bytes aad, op
         .aad = aad,
         .tag_bits = open->given.tag_bits,
         .is_tag_apart = true,
+        .is_iv_own = open->given.source != HSM_IV_GIVEN,
         .data_len = open->given.data_len,
     };
+    const hsm_approval_case use = { operation->mech, open->op, key, &params };
+    HSM_TRY(hsm_core_rule_use(core, open->session, &use));
+    operation->is_approved = open->session->is_approved;
     return hsm_crypt_begin(operation->crypt,
                            is_encrypting(open->op) ? HSM_OP_ENCRYPT : HSM_OP_DECRYPT,
                            operation->mech, &params, key);
@@ -140,10 +148,11 @@ static void take_tag(hsm_op op, hsm_operation *operation, const hsm_message_para
         hsm_crypt_put_tag(operation->crypt, hsm_bytes_of(given->tag, given->tag_bits / 8));
 }
 
-static hsm_err crypt_whole(hsm_core *core, hsm_operation *operation, hsm_op op,
+static hsm_err crypt_whole(hsm_core *core, hsm_session *session, hsm_op op,
                            const hsm_message_part *part, hsm_out *out)
 {
-    opening open = { .op = op };
+    hsm_operation *operation = &session->operation[hsm_op_slot_of(op)];
+    opening open = { .op = op, .session = session };
 
     HSM_TRY(hsm_message_params_read(operation->mech, part->param, &open.given));
     HSM_CHECK(open.given.tag != NULL, HSM_E_MECHANISM_PARAM);
@@ -166,16 +175,16 @@ hsm_err hsm_core_message_crypt(hsm_core *core, hsm_session *session, hsm_op op,
     hsm_operation *operation = NULL;
 
     HSM_TRY(hsm_core_message_ready(session, op, false, &operation));
-    const hsm_err err = crypt_whole(core, operation, op, part, out);
+    const hsm_err err = crypt_whole(core, session, op, part, out);
     if (!goes_on(err, out))
-        hsm_core_message_end(operation);
+        hsm_core_message_end(session, operation, err);
     return as_answered(op, err);
 }
 
 hsm_err hsm_core_message_crypt_begin(hsm_core *core, hsm_session *session, hsm_op op,
                                      const hsm_message_part *part)
 {
-    opening open = { .op = op };
+    opening open = { .op = op, .session = session };
     hsm_operation *operation = NULL;
 
     HSM_TRY(hsm_core_message_ready(session, op, false, &operation));
@@ -214,7 +223,7 @@ hsm_err hsm_core_message_crypt_next(hsm_core *core, hsm_session *session, hsm_op
     const hsm_err err = part->is_last ? crypt_last(operation, op, part, out)
                                       : run(operation->crypt, part->in, out, hsm_crypt_update);
     if (part->is_last ? !goes_on(err, out) : err != HSM_OK && err != HSM_E_BUFFER_TOO_SMALL)
-        hsm_core_message_end(operation);
+        hsm_core_message_end(session, operation, err);
     return as_answered(op, err);
 }
 
@@ -235,6 +244,6 @@ hsm_err hsm_core_message_abort(hsm_session *session, hsm_op op, hsm_err err)
 
     HSM_CHECK(operation->is_open, HSM_E_OPERATION);
     if (operation->message->is_in_parts)
-        hsm_core_message_end(operation);
+        hsm_core_message_end(session, operation, err);
     return err;
 }

@@ -2,6 +2,7 @@
  * message, never the operation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/internal.h"
+#include "crypto/approval.h"
 
 /* A message's own parameter has the form that the mechanism's has; without one, what the mechanism
  * brought when the operation was opened holds for each message. */
@@ -19,13 +20,17 @@ static hsm_err params_of(const hsm_operation *operation, hsm_bytes param, hsm_me
     return HSM_OK;
 }
 
-static hsm_err start(hsm_core *core, hsm_operation *operation, hsm_op op, hsm_bytes param)
+static hsm_err start(hsm_core *core, hsm_session *session, hsm_operation *operation, hsm_op op,
+                     hsm_bytes param)
 {
     hsm_mech_params params;
     hsm_key *key = NULL;
 
     HSM_TRY(params_of(operation, param, &params));
     HSM_TRY(hsm_core_key(core, operation->object, &key));
+    const hsm_approval_case use = { operation->mech, op, key, &params };
+    HSM_TRY(hsm_core_rule_use(core, session, &use));
+    operation->is_approved = session->is_approved;
     return hsm_crypt_begin(operation->crypt, op, operation->mech, &params, key);
 }
 
@@ -41,13 +46,15 @@ hsm_err hsm_core_message_sign(hsm_core *core, hsm_session *session, const hsm_me
     hsm_operation *operation = NULL;
 
     HSM_TRY(hsm_core_message_ready(session, HSM_OP_MESSAGE_SIGN, false, &operation));
-    hsm_err err = start(core, operation, HSM_OP_SIGN, part->param);
+    hsm_err err = start(core, session, operation, HSM_OP_SIGN, part->param);
+    if (err == HSM_OK)
+        err = hsm_core_rule_data(core, session, operation, HSM_OP_SIGN, part->in.len);
     if (err == HSM_OK)
         err = hsm_crypt_single(operation->crypt, part->in, out);
     if (goes_on(err, out))
         hsm_crypt_end(operation->crypt);
     else
-        hsm_core_message_end(operation);
+        hsm_core_message_end(session, operation, err);
     return err;
 }
 
@@ -57,10 +64,12 @@ hsm_err hsm_core_message_verify(hsm_core *core, hsm_session *session, const hsm_
     hsm_operation *operation = NULL;
 
     HSM_TRY(hsm_core_message_ready(session, HSM_OP_MESSAGE_VERIFY, false, &operation));
-    hsm_err err = start(core, operation, HSM_OP_VERIFY, part->param);
+    hsm_err err = start(core, session, operation, HSM_OP_VERIFY, part->param);
+    if (err == HSM_OK)
+        err = hsm_core_rule_data(core, session, operation, HSM_OP_VERIFY, part->in.len);
     if (err == HSM_OK)
         err = hsm_crypt_verify(operation->crypt, part->in, signature);
-    hsm_core_message_end(operation);
+    hsm_core_message_end(session, operation, err);
     return err;
 }
 
@@ -71,7 +80,7 @@ hsm_err hsm_core_message_sign_begin(hsm_core *core, hsm_session *session, hsm_op
 
     HSM_TRY(hsm_core_message_ready(session, op, false, &operation));
     HSM_CHECK(operation->mech->is_multi_part, HSM_E_NOT_SUPPORTED);
-    HSM_TRY(start(core, operation, op == HSM_OP_MESSAGE_SIGN ? HSM_OP_SIGN : HSM_OP_VERIFY,
+    HSM_TRY(start(core, session, operation, op == HSM_OP_MESSAGE_SIGN ? HSM_OP_SIGN : HSM_OP_VERIFY,
                   part->param));
     operation->message->is_in_parts = true;
     return HSM_OK;
@@ -87,7 +96,7 @@ hsm_err hsm_core_message_sign_next(hsm_core *core, hsm_session *session,
     const hsm_err err = part->is_last ? hsm_crypt_last(operation->crypt, part->in, out)
                                       : hsm_crypt_update(operation->crypt, part->in, NULL);
     if (part->is_last ? !goes_on(err, out) : err != HSM_OK)
-        hsm_core_message_end(operation);
+        hsm_core_message_end(session, operation, err);
     return err;
 }
 
@@ -102,6 +111,6 @@ hsm_err hsm_core_message_verify_next(hsm_core *core, hsm_session *session,
     if (err == HSM_OK && part->is_last)
         err = hsm_crypt_verify_final(operation->crypt, signature);
     if (part->is_last || err != HSM_OK)
-        hsm_core_message_end(operation);
+        hsm_core_message_end(session, operation, err);
     return err;
 }

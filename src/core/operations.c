@@ -67,6 +67,7 @@ hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
         .op = op,
         .object = op == HSM_OP_DIGEST ? NULL : operation->object,
         .hint = operation->mech,
+        .session = session,
     };
     HSM_TRY(hsm_core_admit(core, &use, &mech, &params, &parsed));
     operation->mech = mech;
@@ -76,6 +77,7 @@ hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
     else
         HSM_TRY(hsm_crypt_begin(operation->crypt, op, mech, &params, parsed));
 
+    operation->is_approved = session->is_approved;
     operation->needs_login = use.object != NULL && use.object->always_authenticate;
     operation->is_open = true;
     return HSM_OK;
@@ -95,13 +97,16 @@ static hsm_err ready(hsm_operation *operation)
 
 /* After a step that gives the result: a question for the length and a buffer that is too small
  * leave the operation as it is; everything else ends it (PKCS#11 v3.2, 5.2). */
-static hsm_err ends(hsm_operation *operation, hsm_err err, const hsm_out *out)
+static hsm_err ends(hsm_session *session, hsm_operation *operation, hsm_err err, const hsm_out *out)
 {
     const bool goes_on =
         err == HSM_E_BUFFER_TOO_SMALL || (err == HSM_OK && out != NULL && out->data == NULL);
 
-    if (!goes_on)
-        hsm_operation_end(operation);
+    if (goes_on)
+        return err;
+    if (err == HSM_OK)
+        hsm_core_completed(session, operation->is_approved);
+    hsm_operation_end(operation);
     return err;
 }
 
@@ -110,9 +115,12 @@ hsm_err hsm_core_op_single(hsm_core *core, hsm_session *session, hsm_op op, hsm_
 {
     hsm_operation *operation = operation_of(session, op);
 
-    (void)core;
     HSM_TRY(ready(operation));
-    return ends(operation, hsm_crypt_single(operation->crypt, in, out), out);
+    hsm_err err =
+        out->data == NULL ? HSM_OK : hsm_core_rule_data(core, session, operation, op, in.len);
+    if (err == HSM_OK)
+        err = hsm_crypt_single(operation->crypt, in, out);
+    return ends(session, operation, err, out);
 }
 
 hsm_err hsm_core_op_update(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
@@ -134,17 +142,19 @@ hsm_err hsm_core_op_final(hsm_core *core, hsm_session *session, hsm_op op, hsm_o
 
     (void)core;
     HSM_TRY(ready(operation));
-    return ends(operation, hsm_crypt_final(operation->crypt, out), out);
+    return ends(session, operation, hsm_crypt_final(operation->crypt, out), out);
 }
 
 hsm_err hsm_core_verify(hsm_core *core, hsm_session *session, hsm_bytes data, hsm_bytes signature)
 {
     hsm_operation *operation = operation_of(session, HSM_OP_VERIFY);
 
-    (void)core;
     HSM_CHECK(!operation->has_signature, HSM_E_OPERATION);
     HSM_TRY(ready(operation));
-    return ends(operation, hsm_crypt_verify(operation->crypt, data, signature), NULL);
+    hsm_err err = hsm_core_rule_data(core, session, operation, HSM_OP_VERIFY, data.len);
+    if (err == HSM_OK)
+        err = hsm_crypt_verify(operation->crypt, data, signature);
+    return ends(session, operation, err, NULL);
 }
 
 hsm_err hsm_core_verify_final(hsm_core *core, hsm_session *session, hsm_bytes signature)
@@ -154,7 +164,7 @@ hsm_err hsm_core_verify_final(hsm_core *core, hsm_session *session, hsm_bytes si
     (void)core;
     HSM_CHECK(!operation->has_signature, HSM_E_OPERATION);
     HSM_TRY(ready(operation));
-    return ends(operation, hsm_crypt_verify_final(operation->crypt, signature), NULL);
+    return ends(session, operation, hsm_crypt_verify_final(operation->crypt, signature), NULL);
 }
 
 /* Only keys whose value may be seen outside can be digested: the digest of a short sensitive value

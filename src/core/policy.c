@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/internal.h"
+#include "crypto/approval.h"
 #include "crypto/mech_message.h"
 #include "os/clock.h"
 
@@ -81,18 +82,63 @@ static const hsm_mech *row_of(const hsm_key_use *use)
     return hsm_mech_find(use->mechanism->mechanism);
 }
 
-/* Encrypted messages bring their parameters with them. */
+hsm_err hsm_core_rule(const hsm_core *core, hsm_session *session, hsm_err ruling)
+{
+    if (ruling == HSM_OK)
+        return HSM_OK;
+    session->is_approved = false;
+    return hsm_crypto_rules(core->crypto)->is_approved_only ? ruling : HSM_OK;
+}
+
+hsm_err hsm_core_rule_use(const hsm_core *core, hsm_session *session,
+                          const struct hsm_approval_case *use)
+{
+    session->is_approved = true;
+    return hsm_core_rule(core, session, hsm_approval_of_use(use));
+}
+
+hsm_err hsm_core_rule_data(const hsm_core *core, hsm_session *session, hsm_operation *operation,
+                           hsm_op op, size_t data_len)
+{
+    session->is_approved = operation->is_approved;
+    const hsm_err ruling = hsm_approval_of_data(operation->mech, op, data_len);
+    const hsm_err err = hsm_core_rule(core, session, ruling);
+    operation->is_approved = session->is_approved;
+    return err;
+}
+
+void hsm_core_completed(hsm_session *session, bool is_approved)
+{
+    session->last_was_approved = is_approved;
+}
+
+bool hsm_core_was_approved(const hsm_object *object)
+{
+    return (hsm_object_ulong(object, CKA_OBJECT_VALIDATION_FLAGS, 0) & CKF_CRATON_APPROVED) != 0;
+}
+
+CK_FLAGS hsm_core_validation_flags(const hsm_session *session)
+{
+    return session->last_was_approved ? CKF_CRATON_APPROVED : 0;
+}
+
+/* Encrypted messages and authenticated wrapping bring their parameters with them. */
+static bool brings_params(const hsm_key_use *use)
+{
+    return (use->op & (HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT)) != 0 ||
+           use->is_authenticated;
+}
+
 static hsm_err read_params(const hsm_mech *mech, const hsm_key_use *use, hsm_mech_params *out)
 {
-    const hsm_op_set brought = HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT;
-
-    if ((use->op & brought) == 0 && !use->is_authenticated) {
+    if (!brings_params(use)) {
         HSM_TRY(hsm_mech_params_read(mech, use->mechanism, out));
         HSM_CHECK(!out->leaves_iv || (use->op & (HSM_OP_WRAP | HSM_OP_UNWRAP)) != 0,
                   HSM_E_MECHANISM_PARAM);
         return HSM_OK;
     }
-    HSM_CHECK((mech->ops & brought) != 0, HSM_E_MECHANISM);
+    HSM_CHECK((mech->ops & (HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT)) != 0,
+              HSM_E_MECHANISM);
     HSM_TRY(hsm_message_params_check(mech, use->mechanism));
     *out = (hsm_mech_params){ 0 };
     return HSM_OK;
@@ -110,6 +156,8 @@ hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use, const hsm_mech **
     if (use->object != NULL)
         HSM_TRY(check_key(core, use, mech, &key));
     HSM_TRY(read_params(mech, use, out_params));
+    const hsm_approval_case asked = { mech, use->op, key, brings_params(use) ? NULL : out_params };
+    HSM_TRY(hsm_core_rule_use(core, use->session, &asked));
     *out_mech = mech;
     *out_key = key;
     return HSM_OK;

@@ -1,6 +1,7 @@
 /* Wrapping keys to leave the token, and unwrapping keys that come in.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/internal.h"
+#include "crypto/approval.h"
 #include "crypto/der.h"
 
 /* Renames an error about "the key" to the one about the key's part in wrapping. */
@@ -69,6 +70,7 @@ static hsm_err open_wrapper(hsm_core *core, hsm_session *session, const hsm_key_
 
     HSM_TRY(hsm_core_object(core, session, handle, &out_wrapper->object));
     use.object = out_wrapper->object;
+    use.session = session;
     out_wrapper->op = use.op;
     HSM_CHECK(use.object->key_type != HSM_KEY_TYPE_NONE, HSM_E_KEY_HANDLE);
     HSM_TRY(
@@ -142,6 +144,17 @@ static bool wraps_private(const hsm_mech *mech)
 {
     return mech->alg != HSM_ALG_AES_ECB && mech->alg != HSM_ALG_AES_CBC &&
            mech->alg != HSM_ALG_RSA_X509;
+}
+
+/* A key leaves under one that is at least as strong. */
+static hsm_err rule_strength(hsm_core *core, hsm_session *session, const wrapper *w,
+                             hsm_object *object)
+{
+    const hsm_approval_case use = { w->mech, HSM_OP_WRAP, w->key, &w->params };
+    hsm_key *key = NULL;
+
+    HSM_TRY(hsm_core_key(core, object, &key));
+    return hsm_core_rule(core, session, hsm_approval_of_wrapping(&use, key));
 }
 
 /* What is wrapped: a secret key's value, filled up with zeros to whole blocks where the mode asks
@@ -221,8 +234,12 @@ hsm_err hsm_core_wrap_key(hsm_core *core, hsm_session *session, const hsm_wrap_r
     HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
     HSM_TRY(err);
     HSM_TRY(may_wrap(core, w.object, object));
+    HSM_TRY(rule_strength(core, session, &w, object));
     HSM_TRY(payload_of(core, object, w.mech, &payload));
-    return wrap(core, &w, payload, wrapped);
+    HSM_TRY(wrap(core, &w, payload, wrapped));
+    if (wrapped->data != NULL)
+        hsm_core_completed(session, session->is_approved);
+    return HSM_OK;
 }
 
 /* Every failure after the parameters are known to be good looks alike, so that the token is no
@@ -321,7 +338,6 @@ hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwr
         .op = HSM_OP_UNWRAP,
         .is_authenticated = request->is_authenticated,
     };
-    const hsm_provenance provenance = { .mechanism = CK_UNAVAILABLE_INFORMATION };
     HSM_AUTO(wrapper_clear) wrapper w = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *plain = NULL;
@@ -340,6 +356,12 @@ hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwr
     HSM_CHECK(fits == HSM_OK || fits == HSM_E_NO_MEMORY || fits == HSM_E_TEMPLATE_INCONSISTENT,
               HSM_E_WRAPPED_KEY);
     HSM_TRY(fits);
+    const hsm_provenance provenance = {
+        .mechanism = CK_UNAVAILABLE_INFORMATION,
+        .is_approved = session->is_approved,
+    };
     HSM_TRY(hsm_core_put_provenance(draft, &provenance));
-    return hsm_core_add(core, session, &draft, 1, out_key);
+    HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
+    hsm_core_completed(session, session->is_approved);
+    return HSM_OK;
 }

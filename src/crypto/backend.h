@@ -85,5 +85,6 @@ typedef struct hsm_backend {
 } hsm_backend;
 
 extern const hsm_backend hsm_backend_openssl;
+extern const hsm_backend hsm_backend_openssl_fips; /* implies the rules of approved mode */
 
 #endif

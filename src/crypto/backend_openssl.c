@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "crypto/backend_openssl_fips.h"
 #include "crypto/backend_openssl_kdf.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_random.h"
@@ -62,7 +63,8 @@ static hsm_err fetch_ciphers(hsm_ossl *ossl)
             if (aes_names[i].name[size] == NULL)
                 continue;
             EVP_CIPHER *cipher = EVP_CIPHER_fetch(ossl->libctx, aes_names[i].name[size], NULL);
-            HSM_CHECK(cipher != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
+            /* The FIPS provider has no ChaCha20, and the rules in force no way to it. */
+            HSM_CHECK(cipher != NULL || ossl->is_fips, hsm_ossl_cause(HSM_E_CRYPTO));
             ossl->aes[aes_names[i].alg][size] = cipher;
         }
     }
@@ -94,6 +96,8 @@ static hsm_err open_library(hsm_ossl *ossl)
     ossl->libctx = OSSL_LIB_CTX_new();
     HSM_CHECK(ossl->libctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
     HSM_TRY(hsm_ossl_random_open(ossl)); /* before anything asks for a random byte */
+    if (ossl->is_fips)
+        return hsm_ossl_fips_load(ossl->libctx, &ossl->provider, &ossl->base_provider);
     ossl->provider = OSSL_PROVIDER_load(ossl->libctx, "default");
     HSM_CHECK(ossl->provider != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
     return HSM_OK;
@@ -118,9 +122,9 @@ static void park(hsm_ossl *ossl)
     }
 }
 
-/* A parked one, or NULL. Those a parent process left are passed over: a thread that is not in this
+/* A parked one of the kind, or NULL. Those a parent process left are passed over: a thread that is not in this
  * process may have held their locks. */
-static hsm_ossl *unpark(void)
+static hsm_ossl *unpark(bool is_fips)
 {
     hsm_ossl *list = atomic_exchange(&parked, NULL);
     hsm_ossl *found = NULL;
@@ -128,7 +132,7 @@ static hsm_ossl *unpark(void)
     while (list != NULL) {
         hsm_ossl *next = list->next;
 
-        if (found == NULL && list->generation == hsm_fork_generation())
+        if (found == NULL && list->is_fips == is_fips && list->generation == hsm_fork_generation())
             found = list;
         else
             park(list);
@@ -137,16 +141,32 @@ static hsm_ossl *unpark(void)
     return found;
 }
 
-static hsm_err open_backend(hsm_crypto *crypto)
+static hsm_err open_kind(hsm_crypto *crypto, bool is_fips)
 {
-    crypto->native = unpark();
-    if (crypto->native != NULL) {
-        hsm_ossl_random_start(crypto->native, NULL, NULL);
+    hsm_ossl *ossl = unpark(is_fips);
+
+    crypto->native = ossl;
+    if (ossl != NULL) {
+        hsm_ossl_random_start(ossl, NULL, NULL);
         return HSM_OK;
     }
-    crypto->native = calloc(1, sizeof(hsm_ossl));
-    HSM_CHECK(crypto->native != NULL, HSM_E_NO_MEMORY);
-    return open_new(crypto->native);
+    ossl = calloc(1, sizeof *ossl);
+    HSM_CHECK(ossl != NULL, HSM_E_NO_MEMORY);
+    ossl->is_fips = is_fips;
+    crypto->native = ossl;
+    return open_new(ossl);
+}
+
+static hsm_err open_default(hsm_crypto *crypto)
+{
+    return open_kind(crypto, false);
+}
+
+/* What the provider refuses is refused before, by the same rules and with clearer errors. */
+static hsm_err open_fips(hsm_crypto *crypto)
+{
+    crypto->options.is_approved_only = true;
+    return open_kind(crypto, true);
 }
 
 /* Of an open that failed: no other thread has seen it. */
@@ -168,6 +188,8 @@ static void free_native(hsm_ossl *ossl)
     EVP_KDF_free(ossl->tls1_prf);
     if (ossl->provider != NULL)
         (void)OSSL_PROVIDER_unload(ossl->provider);
+    if (ossl->base_provider != NULL)
+        (void)OSSL_PROVIDER_unload(ossl->base_provider);
     hsm_ossl_random_close(ossl);
     OSSL_LIB_CTX_free(ossl->libctx);
     free(ossl);
@@ -228,40 +250,48 @@ static const char *version(void)
     return OpenSSL_version(OPENSSL_VERSION);
 }
 
+/* The same functions over either provider. */
+#define SHARED_FUNCTIONS \
+    .version = version, .close = close_backend, .has_failed = has_failed, \
+    .random = hsm_ossl_random, \
+    .random_secret = hsm_ossl_random_secret, \
+    .seed = hsm_ossl_seed, \
+    .family = { \
+        [HSM_FAMILY_DIGEST] = &hsm_ossl_digest, \
+        [HSM_FAMILY_HMAC] = &hsm_ossl_hmac, \
+        [HSM_FAMILY_CMAC] = &hsm_ossl_cmac, \
+        [HSM_FAMILY_CIPHER] = &hsm_ossl_cipher, \
+        [HSM_FAMILY_AEAD] = &hsm_ossl_aead, \
+        [HSM_FAMILY_KEYWRAP] = &hsm_ossl_keywrap, \
+        [HSM_FAMILY_WHOLE] = &hsm_ossl_whole, \
+        [HSM_FAMILY_GMAC] = &hsm_ossl_gmac, \
+        [HSM_FAMILY_HYBRID] = &hsm_hybrid_wrap, \
+        [HSM_FAMILY_RSA] = &hsm_ossl_rsa, \
+        [HSM_FAMILY_ECDSA] = &hsm_ossl_ecdsa, \
+        [HSM_FAMILY_EDDSA] = &hsm_ossl_eddsa, \
+        [HSM_FAMILY_PQC_SIGN] = &hsm_ossl_pqc_sign, \
+        [HSM_FAMILY_COMPOSITE] = &hsm_composite_sign, \
+    }, \
+    .key_ops = hsm_ossl_key_ops, \
+    .derive = hsm_ossl_derive, \
+    .kdf = hsm_ossl_kdf, \
+    .pbkdf2 = hsm_ossl_pbkdf2, \
+    .encapsulate = hsm_ossl_encapsulate, \
+    .decapsulate = hsm_ossl_decapsulate, \
+    .spki = hsm_ossl_spki, \
+    .pkcs8_encode = hsm_ossl_pkcs8_encode, \
+    .pkcs8_decode = hsm_ossl_pkcs8_decode, \
+    .aes_block = hsm_ossl_aes_block, \
+    .key_drop = drop_key
+
 const hsm_backend hsm_backend_openssl = {
     .name = "openssl",
-    .version = version,
-    .open = open_backend,
-    .close = close_backend,
-    .has_failed = has_failed,
-    .random = hsm_ossl_random,
-    .random_secret = hsm_ossl_random_secret,
-    .seed = hsm_ossl_seed,
-    .family = {
-        [HSM_FAMILY_DIGEST] = &hsm_ossl_digest,
-        [HSM_FAMILY_HMAC] = &hsm_ossl_hmac,
-        [HSM_FAMILY_CMAC] = &hsm_ossl_cmac,
-        [HSM_FAMILY_CIPHER] = &hsm_ossl_cipher,
-        [HSM_FAMILY_AEAD] = &hsm_ossl_aead,
-        [HSM_FAMILY_KEYWRAP] = &hsm_ossl_keywrap,
-        [HSM_FAMILY_WHOLE] = &hsm_ossl_whole,
-        [HSM_FAMILY_GMAC] = &hsm_ossl_gmac,
-        [HSM_FAMILY_HYBRID] = &hsm_hybrid_wrap,
-        [HSM_FAMILY_RSA] = &hsm_ossl_rsa,
-        [HSM_FAMILY_ECDSA] = &hsm_ossl_ecdsa,
-        [HSM_FAMILY_EDDSA] = &hsm_ossl_eddsa,
-        [HSM_FAMILY_PQC_SIGN] = &hsm_ossl_pqc_sign,
-        [HSM_FAMILY_COMPOSITE] = &hsm_composite_sign,
-    },
-    .key_ops = hsm_ossl_key_ops,
-    .derive = hsm_ossl_derive,
-    .kdf = hsm_ossl_kdf,
-    .pbkdf2 = hsm_ossl_pbkdf2,
-    .encapsulate = hsm_ossl_encapsulate,
-    .decapsulate = hsm_ossl_decapsulate,
-    .spki = hsm_ossl_spki,
-    .pkcs8_encode = hsm_ossl_pkcs8_encode,
-    .pkcs8_decode = hsm_ossl_pkcs8_decode,
-    .aes_block = hsm_ossl_aes_block,
-    .key_drop = drop_key,
+    .open = open_default,
+    SHARED_FUNCTIONS,
+};
+
+const hsm_backend hsm_backend_openssl_fips = {
+    .name = "openssl-fips",
+    .open = open_fips,
+    SHARED_FUNCTIONS,
 };

@@ -10,11 +10,12 @@
 #define KEYGEN_SLOTS 16
 
 /* What OpenSSL fetches by itself when a context is made. Held from the start: a first fetch without
- * memory would leave the library context without the algorithm for ever. */
-static const char *const key_types[] = { "RSA",    "EC",   "ED25519", "ED448",
-                                         "X25519", "X448", "DH",      "DHX" };
+ * memory would leave the library context without the algorithm for ever. The last two are what the
+ * FIPS provider does not have as approved. */
+static const char *const key_types[] = { "RSA", "EC",  "ED25519", "ED448",
+                                         "DH",  "DHX", "X25519",  "X448" };
 static const char *const signatures[] = { "RSA", "ECDSA" };
-static const char *const exchanges[] = { "ECDH", "X25519", "X448", "DH" };
+static const char *const exchanges[] = { "ECDH", "DH", "X25519", "X448" };
 
 struct hsm_ossl_pkey {
     EVP_SIGNATURE *eddsa[HSM_EDDSA_COUNT];
@@ -31,11 +32,13 @@ static const char *const eddsa_names[HSM_EDDSA_COUNT] = {
     [HSM_EDDSA_ED448PH] = "ED448ph",
 };
 
-static bool fetch_held(OSSL_LIB_CTX *libctx, hsm_ossl_pkey *pkey)
+static bool fetch_held(const hsm_ossl *ossl, hsm_ossl_pkey *pkey)
 {
+    const size_t not_approved = ossl->is_fips ? 2 : 0;
+    OSSL_LIB_CTX *libctx = ossl->libctx;
     bool is_done = true;
 
-    for (size_t i = 0; i < HSM_ARRAY_LEN(key_types); i++) {
+    for (size_t i = 0; i < HSM_ARRAY_LEN(key_types) - not_approved; i++) {
         pkey->key_type[i] = EVP_KEYMGMT_fetch(libctx, key_types[i], NULL);
         is_done = is_done && pkey->key_type[i] != NULL;
     }
@@ -43,7 +46,7 @@ static bool fetch_held(OSSL_LIB_CTX *libctx, hsm_ossl_pkey *pkey)
         pkey->signature[i] = EVP_SIGNATURE_fetch(libctx, signatures[i], NULL);
         is_done = is_done && pkey->signature[i] != NULL;
     }
-    for (size_t i = 0; i < HSM_ARRAY_LEN(exchanges); i++) {
+    for (size_t i = 0; i < HSM_ARRAY_LEN(exchanges) - not_approved; i++) {
         pkey->exchange[i] = EVP_KEYEXCH_fetch(libctx, exchanges[i], NULL);
         is_done = is_done && pkey->exchange[i] != NULL;
     }
@@ -66,10 +69,11 @@ hsm_err hsm_ossl_pkey_open(hsm_ossl *ossl)
 {
     ossl->pkey = calloc(1, sizeof *ossl->pkey);
     HSM_CHECK(ossl->pkey != NULL, HSM_E_NO_MEMORY);
-    HSM_CHECK(fetch_held(ossl->libctx, ossl->pkey), hsm_ossl_cause(HSM_E_CRYPTO));
+    HSM_CHECK(fetch_held(ossl, ossl->pkey), hsm_ossl_cause(HSM_E_CRYPTO));
     for (int i = 0; i < HSM_EDDSA_COUNT; i++) {
         ossl->pkey->eddsa[i] = EVP_SIGNATURE_fetch(ossl->libctx, eddsa_names[i], NULL);
-        HSM_CHECK(ossl->pkey->eddsa[i] != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
+        HSM_CHECK(ossl->pkey->eddsa[i] != NULL || (ossl->is_fips && i == HSM_EDDSA_ED25519CTX),
+                  hsm_ossl_cause(HSM_E_CRYPTO));
     }
     return HSM_OK;
 }

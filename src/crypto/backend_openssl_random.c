@@ -17,7 +17,7 @@ hsm_err hsm_ossl_random_open(hsm_ossl *ossl)
         HSM_E_CRYPTO);
     ossl->random_provider = OSSL_PROVIDER_load(ossl->libctx, HSM_RANDOM_PROVIDER);
     HSM_CHECK(ossl->random_provider != NULL, HSM_E_CRYPTO);
-    HSM_CHECK(RAND_set_DRBG_type(ossl->libctx, HSM_RANDOM_DRBG, NULL, NULL, NULL) == 1,
+    HSM_CHECK(RAND_set_DRBG_type(ossl->libctx, HSM_RANDOM_DRBG, "-fips", NULL, NULL) == 1,
               HSM_E_CRYPTO);
     hsm_ossl_random_start(ossl, NULL, NULL);
     return HSM_OK;

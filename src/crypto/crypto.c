@@ -9,6 +9,7 @@
 /* Every backend there is, under its name in the configuration. */
 static const hsm_backend *const backends[] = {
     &hsm_backend_openssl,
+    &hsm_backend_openssl_fips,
 };
 
 static const hsm_backend *find_backend(const char *name)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/mech.h"
 
+#include "crypto/approval.h"
 #include "crypto/internal.h"
 #include "crypto/mech_dh.h"
 #include "crypto/mech_pqc.h"
@@ -91,12 +92,16 @@
                   .params = HSM_PARAM_ECDH_AES_WRAP, .approval = HSM_APPROVED,          \
                   .extra_flags = FLAGS,                                                 \
     }
-#define AES_CIPHER_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE)           \
+#define AES_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE, APPROVAL)        \
     {                                                                      \
         ID(NAME), .source = SOURCE, .ops = EN_DE_CRYPT | UN_WRAP, AES_KEY, \
                   .is_multi_part = IS_MULTI_PART, .alg = HSM_ALG_##ALG,    \
-                  .params = HSM_PARAM_##PARAMS, .approval = HSM_APPROVED,  \
+                  .params = HSM_PARAM_##PARAMS, .approval = APPROVAL,      \
     }
+#define AES_CIPHER_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE) \
+    AES_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE, HSM_APPROVED_DATA)
+#define AES_AUTH_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE) \
+    AES_ROW(NAME, ALG, PARAMS, IS_MULTI_PART, SOURCE, HSM_APPROVED)
 /* Authenticated encryption, also of messages. */
 #define AES_AEAD_ROW(MODE, SOURCE)                                                               \
     {                                                                                            \
@@ -135,12 +140,18 @@
 #define SIMPLE_SOURCE "PKCS#11 v3.2, Miscellaneous simple key derivation mechanisms"
 #define TLS_SOURCE "RFC 5246; RFC 5705; RFC 7627; PKCS#11 v3.2, TLS 1.2"
 #define KBKDF_SOURCE "SP 800-108; PKCS#11 v3.2, SP800-108 key derivation"
-#define TLS_MASTER_ROW(NAME, ALG, MIN_BITS, MAX_BITS)                                         \
+#define TLS_MASTER_ROW(NAME, ALG, MIN_BITS, MAX_BITS) \
+    TLS_ROW(NAME, ALG, MIN_BITS, MAX_BITS, HSM_APPROVED)
+/* Without the session's hash a master secret is open to the triple handshake attack: not approved
+ * any more (FIPS 140-3 IG D.Q). */
+#define TLS_OLD_ROW(NAME, ALG, MIN_BITS, MAX_BITS) \
+    TLS_ROW(NAME, ALG, MIN_BITS, MAX_BITS, HSM_NOT_APPROVED)
+#define TLS_ROW(NAME, ALG, MIN_BITS, MAX_BITS, APPROVAL)                                      \
     {                                                                                         \
         ID(NAME), .source = TLS_SOURCE, .ops = HSM_OP_DERIVE, .key_type = CKK_GENERIC_SECRET, \
                   .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = MIN_BITS,                \
                   .key_max_bits = MAX_BITS, .is_size_in_bytes = true, .alg = HSM_ALG_##ALG,   \
-                  .params = HSM_PARAM_KDF, .approval = HSM_APPROVED,                          \
+                  .params = HSM_PARAM_KDF, .approval = APPROVAL,                              \
     }
 #define SHAKE_DERIVE_ROW(NAME, LEN)                                                               \
     {                                                                                             \
@@ -289,9 +300,9 @@ static const hsm_mech mechs[] = {
         .approval = HSM_APPROVED,
     },
     TLS_MASTER_ROW(TLS12_KDF, TLS12_EXPORTER, 8, 16384),
-    TLS_MASTER_ROW(TLS12_MASTER_KEY_DERIVE, TLS12_MASTER, 384, 384),
+    TLS_OLD_ROW(TLS12_MASTER_KEY_DERIVE, TLS12_MASTER, 384, 384),
     TLS_MASTER_ROW(TLS12_KEY_AND_MAC_DERIVE, TLS12_KEYS, 384, 384),
-    TLS_MASTER_ROW(TLS12_MASTER_KEY_DERIVE_DH, TLS12_MASTER, 8, 16384),
+    TLS_OLD_ROW(TLS12_MASTER_KEY_DERIVE_DH, TLS12_MASTER, 8, 16384),
     TLS_MASTER_ROW(TLS12_KEY_SAFE_DERIVE, TLS12_SAFE_KEYS, 384, 384),
     TLS_MASTER_ROW(TLS_KDF, TLS12_EXPORTER, 8, 16384),
     {
@@ -425,16 +436,16 @@ static const hsm_mech mechs[] = {
     AES_CIPHER_ROW(AES_CFB8, AES_CFB8, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_CFB128, AES_CFB128, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_CFB1, AES_CFB1, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
-    AES_CIPHER_ROW(AES_KEY_WRAP, AES_KW, KW_IV, false,
-                   "SP 800-38F, 6.2; RFC 3394; PKCS#11 v3.2, AES key wrap"),
+    AES_AUTH_ROW(AES_KEY_WRAP, AES_KW, KW_IV, false,
+                 "SP 800-38F, 6.2; RFC 3394; PKCS#11 v3.2, AES key wrap"),
     /* Deprecated because its older descriptions allowed two paddings; RFC 5649 is the one that
      * other tokens give under this number. */
-    AES_CIPHER_ROW(AES_KEY_WRAP_PAD, AES_KWP, KW_IV, false,
-                   "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
-    AES_CIPHER_ROW(AES_KEY_WRAP_KWP, AES_KWP, KW_IV, false,
-                   "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
-    AES_CIPHER_ROW(AES_KEY_WRAP_PKCS7, AES_KW_PKCS7, KW_IV, false,
-                   "SP 800-38F, 6.2; RFC 5652, 6.3; PKCS#11 v3.2, AES key wrap"),
+    AES_AUTH_ROW(AES_KEY_WRAP_PAD, AES_KWP, KW_IV, false,
+                 "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
+    AES_AUTH_ROW(AES_KEY_WRAP_KWP, AES_KWP, KW_IV, false,
+                 "SP 800-38F, 6.3; RFC 5649; PKCS#11 v3.2, AES key wrap"),
+    AES_AUTH_ROW(AES_KEY_WRAP_PKCS7, AES_KW_PKCS7, KW_IV, false,
+                 "SP 800-38F, 6.2; RFC 5652, 6.3; PKCS#11 v3.2, AES key wrap"),
     HMAC_KEY_GEN_ROW(SHA_1_KEY_GEN, SHA_1_HMAC),
     HMAC_KEY_GEN_ROW(SHA224_KEY_GEN, SHA224_HMAC),
     HMAC_KEY_GEN_ROW(SHA256_KEY_GEN, SHA256_HMAC),
@@ -530,11 +541,7 @@ hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech, hs
 {
     HSM_CHECK(crypto->options.may_use_pqc || !hsm_pqc_is_type(mech->key_type), HSM_E_MECHANISM);
     HSM_CHECK(crypto->options.may_sign_sha1 || !is_sha1_signing(mech, op), HSM_E_MECHANISM);
-    if (!crypto->options.is_approved_only || mech->approval == HSM_APPROVED)
-        return HSM_OK;
-    HSM_CHECK(mech->approval == HSM_APPROVED_LEGACY && (op & HSM_OPS_OF_OLD_DATA) != 0,
-              HSM_E_MECHANISM);
-    return HSM_OK;
+    return crypto->options.is_approved_only ? hsm_approval_of_row(mech, op) : HSM_OK;
 }
 
 hsm_err hsm_mech_fit(const hsm_mech *mech, hsm_op op, CK_KEY_TYPE key_type, uint32_t key_bits)

@@ -134,6 +134,7 @@ typedef enum hsm_param_shape {
 typedef enum hsm_approval {
     HSM_NOT_APPROVED,
     HSM_APPROVED,
+    HSM_APPROVED_DATA,   /* a mode without authentication: wraps no keys (SP 800-38F, 3.1) */
     HSM_APPROVED_LEGACY, /* verify, decrypt, unwrap only */
 } hsm_approval;
 
@@ -173,8 +174,8 @@ const hsm_mech *hsm_mech_by_alg(hsm_alg alg);
 const hsm_mech *hsm_mech_by_hash(hsm_alg alg, hsm_hash hash);
 
 struct hsm_crypto;
-/* Whether the rules in force (approved mode, PQC off, SHA-1 signing) leave the row usable for `op`.
- * errors  HSM_E_MECHANISM */
+/* Whether the rules in force (approved mode, PQC off, SHA-1 signing) leave the row usable for `op`
+ * under some condition (approval.h has the conditions). errors HSM_E_MECHANISM */
 HSM_MUST_USE hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech,
                                     hsm_op op);
 
@@ -197,6 +198,7 @@ uint32_t hsm_mech_key_min_bits(const struct hsm_crypto *crypto, const hsm_mech *
 typedef struct hsm_mech_params {
     hsm_bytes iv;
     hsm_bytes aad;
+    bool is_iv_own;        /* GCM, GMAC: the token made the iv (SP 800-38D, 8.2) */
     uint32_t tag_bits;     /* GCM, CCM, ChaCha20-Poly1305: 32 .. 128 */
     bool leaves_iv;        /* wrapping: the token makes the IV: hsm_wrap_iv_read() */
     bool is_tag_apart;     /* the tag is not in the cipher text: hsm_crypt_tag() */

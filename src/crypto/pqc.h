@@ -37,6 +37,7 @@ typedef struct hsm_pqc_set {
     uint32_t private_bytes;         /* expanded private key, decapsulation key */
     uint32_t seed_bytes;            /* 0: the key has no seed apart from its value (SLH-DSA) */
     uint32_t result_bytes;          /* signature (composites: the longest), or the ciphertext */
+    uint32_t strength;              /* bits: that of the AES key its category is measured by */
     const hsm_composite *composite; /* NULL: one algorithm */
     uint8_t oid_len;
     uint8_t oid[HSM_PQC_OID_BYTES]; /* DER with tag and length; RFC 9881, RFC 9909, RFC 9935 */

@@ -138,7 +138,7 @@ CK_RV C_Logout(CK_SESSION_HANDLE hSession)
     return abi_rv(hsm_core_logout(core, hSession));
 }
 
-/* No object of this token carries a validation, so no flag is ever set (PKCS#11 v3.2, 4.16). */
+/* PKCS#11 v3.2, 5.6.11 and 4.16 */
 CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE hSession, CK_SESSION_VALIDATION_FLAGS_TYPE type,
                                   CK_FLAGS_PTR pFlags)
 {
@@ -147,9 +147,11 @@ CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE hSession, CK_SESSION_VALIDAT
         return abi_refused();
 
     HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
-    const CK_FLAGS none = 0;
+    CK_FLAGS flags = 0;
     hsm_err err = hsm_core_session(core, hSession, &session);
     if (err == HSM_OK && (pFlags == NULL || type != CKS_LAST_VALIDATION_OK))
         err = HSM_E_ARG;
-    return abi_put(err, &none, sizeof none, pFlags);
+    if (err == HSM_OK)
+        flags = hsm_core_validation_flags(session);
+    return abi_put(err, &flags, sizeof flags, pFlags);
 }

@@ -64,6 +64,7 @@ static void empty_session(hsm_session *session)
     session->application = NULL;
     session->notify = NULL;
     session->has_objects = false;
+    session->last_was_approved = false;
 }
 
 static void free_session(hsm_session *session)

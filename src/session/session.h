@@ -41,6 +41,7 @@ typedef struct hsm_message {
 typedef struct hsm_operation {
     const hsm_mech *mech; /* of the last operation: asked for again, it need not be found */
     bool is_open;
+    bool is_approved;   /* what the approved mode's rules say of it, in force or not */
     bool needs_login;   /* CKA_ALWAYS_AUTHENTICATE: until C_Login(context specific) */
     bool must_forget;   /* at its end: a logout came while it was open */
     hsm_crypt *crypt;   /* made on first use */
@@ -94,8 +95,12 @@ typedef struct hsm_session {
     CK_NOTIFY notify;
     hsm_operation operation[HSM_SLOT_COUNT];
     hsm_search search;
-    char *client;      /* who asks from afar, UTF-8; NULL: this process itself */
-    bool has_objects;  /* session objects were made here; set by core */
+    char *client;     /* who asks from afar, UTF-8; NULL: this process itself */
+    bool has_objects; /* session objects were made here; set by core */
+    /* The indicator of the approved mode, in force or not: of the call under way, and of the last
+     * operation that completed (PKCS#11 v3.2, 4.16). Kept by core/policy.c. */
+    bool is_approved;
+    bool last_was_approved;
     uint32_t position; /* the table's own: place in the slot's list, under its lock */
 } hsm_session;
 

@@ -57,7 +57,7 @@ static void every_key_is_taken(void)
     static const char text[] =
         "[token]\nlabel = 'L'\nstorage_path = '/nowhere/hsm'\npersist_objects = false\n"
         "max_sessions = 100\nmax_rw_sessions = 10\nslot_count = 3\nserial_number = 'S-1'\n"
-        "[security]\npin_min_length = 6\npin_max_length = 32\nmax_failed_logins = 3\n"
+        "[security]\npin_min_length = 9\npin_max_length = 32\nmax_failed_logins = 3\n"
         "pbkdf2_iterations = 100_000\nkey_cache_secs = 0\n"
         "[algorithms]\ncrypto_backend = 'openssl-fips'\nfips_approved_only = true\n"
         "enable_pqc = false\nallow_weak_rsa = true\nallow_sha1_signing = true\n"
@@ -78,7 +78,7 @@ static void every_key_is_taken(void)
     CHECK_EQ(config->token.max_rw_sessions, 10);
     CHECK_EQ(config->token.slot_count, 3);
     CHECK_STR(config->token.serial_number, "S-1");
-    CHECK_EQ(config->security.pin_min_length, 6);
+    CHECK_EQ(config->security.pin_min_length, 9);
     CHECK_EQ(config->security.pin_max_length, 32);
     CHECK_EQ(config->security.max_failed_logins, 3);
     CHECK_EQ(config->security.pbkdf2_iterations, 100000);
@@ -146,6 +146,11 @@ static const struct {
     { "token.serial_number = ''", "token.serial_number", 1, 7, "has 0" },
     { "token.serial_number = 'a\xc3\xbc'", "token.serial_number", 1, 7, "printable ASCII" },
     { "security.pin_min_length = 4", NULL, 0, 0, NULL },
+    { "security.pin_min_length = 8\nalgorithms.fips_approved_only = true", NULL, 0, 0, NULL },
+    { "security.pin_min_length = 7\nalgorithms.fips_approved_only = true",
+      "security.pin_min_length", 1, 10, "at least 8" },
+    { "security.pin_max_length = 7\nalgorithms.fips_approved_only = true",
+      "security.pin_max_length", 1, 10, "at least 8" },
     { "security.pin_min_length = 3", "security.pin_min_length", 1, 10, "4 to 256" },
     { "security.pin_max_length = 256", NULL, 0, 0, NULL },
     { "security.pin_max_length = 257", "security.pin_max_length", 1, 10, "is 257" },

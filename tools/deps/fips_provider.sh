@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Prints the path of a fips.so of OpenSSL's FIPS provider, for the tests of crypto_backend =
+# "openssl-fips": the machine's own (openssl-provider-fips), else that of Debian 13, unpacked into
+# the cache and not installed. Progress goes to stderr; without one there is no output and a status of 1.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+from_machine() {
+    local file
+    for file in /usr/lib/*/ossl-modules/fips.so /usr/lib64/ossl-modules/fips.so; do
+        [ -f "$file" ] && printf '%s\n' "$file" && return
+    done
+    return 1
+}
+
+from_debian() {
+    local dir version prefix package=openssl-provider-fips
+    dir=$(work_dir fips)
+    # shellcheck disable=SC2064 # the directory is known now
+    trap "rm -rf '$dir'" EXIT
+    apt_private "$dir" trixie trixie-security
+    sed -i 's/^deb-src/deb/' "$dir/sources.list"
+    APT_CONFIG="$dir/apt.conf" apt-get -q update >"$dir/update.log" 2>&1 || return 1
+    mkdir -p "$dir/download" "$dir/root"
+    (cd "$dir/download" && APT_CONFIG="$dir/apt.conf" apt-get -q download "$package") >"$dir/download.log" 2>&1 ||
+        return 1
+    dpkg-deb -x "$dir"/download/*.deb "$dir/root"
+    version=$(dpkg-deb -f "$dir"/download/*.deb Version)
+    mkdir -p "$dir/stage/ossl-modules"
+    cp "$dir"/root/usr/lib/*/ossl-modules/fips.so "$dir/stage/ossl-modules/"
+    prefix=$cache/openssl-fips-${version//[^A-Za-z0-9.+-]/_}
+    publish "$dir/stage" "$prefix"
+    printf '%s\n' "$prefix/ossl-modules/fips.so"
+}
+
+main() {
+    local found
+    if from_machine; then
+        return
+    fi
+    lock_cache openssl-fips
+    if found=$(newest_of openssl-fips- ""); then
+        printf '%s\n' "$found/ossl-modules/fips.so"
+        return
+    fi
+    say "openssl: fetching the FIPS provider of Debian 13 (about 2 MB)"
+    from_debian || { say "note: the FIPS provider can't be had from here"; return 1; }
+}
+
+main
