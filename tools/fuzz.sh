@@ -24,7 +24,7 @@ failed=()
 for surface in "$@"; do
     echo "== fuzz: $surface, $seconds s"
     mkdir -p "build-fuzz/corpus/$surface" # what it finds; the checkout's own stays as it is
-    "build-fuzz/fuzz/fuzz_$surface" -max_total_time="$seconds" -max_len=65536 -timeout=10 -print_final_stats=0 \
+    "build-fuzz/fuzz/fuzz_$surface" -max_total_time="$seconds" -max_len=65536 -len_control=0 -timeout=30 -print_final_stats=0 \
         -verbosity=0 -artifact_prefix="build-fuzz/$surface-" "build-fuzz/corpus/$surface" "fuzz/corpus/$surface" ||
         failed+=("$surface")
 done
