@@ -70,6 +70,7 @@ static const struct {
     [HSM_ALG_ML_KEM] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_COMP_KEM] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_COMP_SIG] = { HSM_FAMILY_COMPOSITE, false },
+    [HSM_ALG_KEYGEN_EXTRA_BITS] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_KEYGEN] = { HSM_FAMILY_COUNT, false },
 };
 

@@ -70,6 +70,11 @@
                   .alg = HSM_ALG_RSA_PSS, .hash = HSM_HASH_##HASH, .params = HSM_PARAM_PSS, \
                   .approval = APPROVAL,                                                     \
     }
+#define EC_KEY_GEN_ROW(NAME, ALG, SOURCE)                                                      \
+    {                                                                                          \
+        ID(NAME), .source = SOURCE "; PKCS#11 v3.2, 6.3", .ops = HSM_OP_GENERATE_PAIR, EC_KEY, \
+                  .alg = HSM_ALG_##ALG, .params = HSM_PARAM_NONE, .approval = HSM_APPROVED,    \
+    }
 #define ECDSA_ROW(NAME, HASH, IS_MULTI_PART, APPROVAL)                                           \
     {                                                                                            \
         ID(NAME), .source = "FIPS 186-5, 6.4; PKCS#11 v3.2, 6.3", .ops = SIGN_VERIFY, EC_KEY,    \
@@ -294,15 +299,7 @@ static const hsm_mech mechs[] = {
     TLS_MASTER_ROW(TLS12_MASTER_KEY_DERIVE_DH, TLS12_MASTER, 8, 16384),
     TLS_MASTER_ROW(TLS12_KEY_SAFE_DERIVE, TLS12_SAFE_KEYS, 384, 384),
     TLS_MASTER_ROW(TLS_KDF, TLS12_EXPORTER, 8, 16384),
-    {
-        ID(EC_KEY_PAIR_GEN),
-        .source = "FIPS 186-5, A.2; PKCS#11 v3.2, 6.3",
-        .ops = HSM_OP_GENERATE_PAIR,
-        EC_KEY,
-        .alg = HSM_ALG_KEYGEN,
-        .params = HSM_PARAM_NONE,
-        .approval = HSM_APPROVED,
-    },
+    EC_KEY_GEN_ROW(EC_KEY_PAIR_GEN, KEYGEN, "FIPS 186-5, A.2.2"),
     ECDSA_ROW(ECDSA, NONE, false, HSM_APPROVED),
     ECDSA_ROW(ECDSA_SHA1, SHA1, true, HSM_APPROVED_LEGACY),
     ECDSA_ROW(ECDSA_SHA224, SHA224, true, HSM_APPROVED),
@@ -421,6 +418,7 @@ static const hsm_mech mechs[] = {
         .params = HSM_PARAM_CHACHA20,
         .approval = HSM_NOT_APPROVED,
     },
+    EC_KEY_GEN_ROW(EC_KEY_PAIR_GEN_W_EXTRA_BITS, KEYGEN_EXTRA_BITS, "FIPS 186-5, A.2.1"),
     AES_CIPHER_ROW(AES_OFB, AES_OFB, IV16, true, "SP 800-38A, 6.4; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_CFB8, AES_CFB8, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_CFB128, AES_CFB128, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),

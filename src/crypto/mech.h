@@ -101,6 +101,7 @@ typedef enum hsm_alg {
     HSM_ALG_ML_KEM,
     HSM_ALG_COMP_KEM,
     HSM_ALG_COMP_SIG,
+    HSM_ALG_KEYGEN_EXTRA_BITS, /* EC key pairs by FIPS 186-5, A.2.1 */
     HSM_ALG_KEYGEN, /* key and key pair generation: the key type decides */
     HSM_ALG_COUNT,
 } hsm_alg;
