@@ -3,6 +3,7 @@
 #include "crypto/mech.h"
 
 #include "crypto/internal.h"
+#include "crypto/mech_des.h"
 #include "crypto/mech_dh.h"
 #include "crypto/mech_pqc.h"
 
@@ -238,6 +239,7 @@ static const hsm_mech mechs[] = {
     PSS_ROW(SHA3_512_RSA_PKCS_PSS, SHA3_512, true, HSM_APPROVED),
     RSA_HASHED_ROW(SHA3_224_RSA_PKCS, SHA3_224, HSM_APPROVED),
     PSS_ROW(SHA3_224_RSA_PKCS_PSS, SHA3_224, true, HSM_APPROVED),
+    DES3_ROWS,
     HASH_ROWS(SHA_1, SHA1, SHA2_SOURCE),
     HASH_ROWS(SHA256, SHA256, SHA2_SOURCE),
     HASH_ROWS(SHA224, SHA224, SHA2_SOURCE),
@@ -527,6 +529,7 @@ static bool is_sha1_signing(const hsm_mech *mech, hsm_op op)
 hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech, hsm_op op)
 {
     HSM_CHECK(crypto->options.may_use_pqc || !hsm_pqc_is_type(mech->key_type), HSM_E_MECHANISM);
+    HSM_CHECK(crypto->options.may_decrypt_3des || mech->key_type != CKK_DES3, HSM_E_MECHANISM);
     HSM_CHECK(crypto->options.may_sign_sha1 || !is_sha1_signing(mech, op), HSM_E_MECHANISM);
     if (!crypto->options.is_approved_only || mech->approval == HSM_APPROVED)
         return HSM_OK;

@@ -55,7 +55,9 @@ static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
     if (key_type == CKK_DH || key_type == CKK_X9_42_DH)
         return !is_signing && !is_sealing; /* key agreement only, by derivation */
     if (key_type == CKK_EC_MONTGOMERY || key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM)
-        return !is_signing; /* key agreement only */
+        return !is_signing;   /* key agreement only */
+    if (key_type == CKK_DES3) /* old data only */
+        return usage != CKA_SIGN && usage != CKA_ENCRYPT && usage != CKA_WRAP;
     if (key_type == CKK_RSA || key_type == CKK_AES)
         return true;
     if (key_type == CKK_AES_XTS || key_type == CKK_CHACHA20)
