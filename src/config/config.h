@@ -53,6 +53,7 @@ typedef struct hsm_config {
         bool enable_pqc;
         bool allow_weak_rsa;
         bool allow_sha1_signing;
+        bool allow_3des_decrypt;
         bool deterministic_ecdsa;
     } algorithms;
     struct {

@@ -66,6 +66,7 @@ static const field fields[] = {
     BOOL(algorithms, enable_pqc, true),
     BOOL(algorithms, allow_weak_rsa, false),
     BOOL(algorithms, allow_sha1_signing, false),
+    BOOL(algorithms, allow_3des_decrypt, false),
     BOOL(algorithms, deterministic_ecdsa, false),
 
     BOOL(audit, enabled, true),

@@ -30,6 +30,7 @@ static hsm_err open_crypto(hsm_core *core)
         .may_use_pqc = config->algorithms.enable_pqc,
         .may_use_weak_rsa = config->algorithms.allow_weak_rsa,
         .may_sign_sha1 = config->algorithms.allow_sha1_signing,
+        .may_decrypt_3des = config->algorithms.allow_3des_decrypt,
         .is_ecdsa_deterministic = config->algorithms.deterministic_ecdsa,
     };
 

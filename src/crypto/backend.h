@@ -14,7 +14,7 @@ typedef enum hsm_family_id {
     HSM_FAMILY_DIGEST,
     HSM_FAMILY_HMAC,
     HSM_FAMILY_CMAC,
-    HSM_FAMILY_CIPHER,  /* ECB, CBC, CBC-PAD, CTR */
+    HSM_FAMILY_CIPHER,  /* ECB, CBC, CBC-PAD, CTR; 3DES */
     HSM_FAMILY_AEAD,    /* GCM; later CCM and ChaCha20-Poly1305 */
     HSM_FAMILY_KEYWRAP, /* KW, KWP */
     HSM_FAMILY_WHOLE,   /* CTS, XTS, CCM: the whole message at once */
@@ -78,8 +78,10 @@ typedef struct hsm_backend {
     hsm_err (*pkcs8_encode)(hsm_key *key, hsm_secret **out_der);
     hsm_err (*pkcs8_decode)(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,
                             hsm_key_bundle *out);
-    /* One AES block without a mode: the check value of a key of 16, 24 or 32 bytes. */
-    hsm_err (*aes_block)(hsm_crypto *crypto, hsm_bytes key, const uint8_t in[16], uint8_t out[16]);
+    /* One block without a mode, for the check value of a key: AES_ECB with a key of 16, 24 or 32 bytes,
+     * DES3_ECB with one of 24, which reads and writes the first 8 bytes. */
+    hsm_err (*cipher_block)(hsm_crypto *crypto, hsm_alg alg, hsm_bytes key, const uint8_t in[16],
+                            uint8_t out[16]);
     /* key.c frees what create made: an EVP_PKEY for this backend */
     void (*key_drop)(void *native);
 } hsm_backend;

@@ -45,6 +45,10 @@ static const struct {
     { HSM_ALG_AES_GMAC, { "AES-128-GCM", "AES-192-GCM", "AES-256-GCM" } },
     { HSM_ALG_CHACHA20, { NULL, NULL, "ChaCha20" } },
     { HSM_ALG_CHACHA20_POLY1305, { NULL, NULL, "ChaCha20-Poly1305" } },
+    /* keys of 192 bits, as AES-192's */
+    { HSM_ALG_DES3_ECB, { NULL, "DES-EDE3-ECB", NULL } },
+    { HSM_ALG_DES3_CBC, { NULL, "DES-EDE3-CBC", NULL } },
+    { HSM_ALG_DES3_CBC_PAD, { NULL, "DES-EDE3-CBC", NULL } },
 };
 
 static hsm_err fetch_hashes(hsm_ossl *ossl)
@@ -252,7 +256,9 @@ static const char *version(void)
 
 /* The same functions over either provider. */
 #define SHARED_FUNCTIONS \
-    .version = version, .close = close_backend, .has_failed = has_failed, \
+    .version = version, \
+    .close = close_backend, \
+    .has_failed = has_failed, \
     .random = hsm_ossl_random, \
     .random_secret = hsm_ossl_random_secret, \
     .seed = hsm_ossl_seed, \
@@ -281,7 +287,7 @@ static const char *version(void)
     .spki = hsm_ossl_spki, \
     .pkcs8_encode = hsm_ossl_pkcs8_encode, \
     .pkcs8_decode = hsm_ossl_pkcs8_decode, \
-    .aes_block = hsm_ossl_aes_block, \
+    .cipher_block = hsm_ossl_cipher_block, \
     .key_drop = drop_key
 
 const hsm_backend hsm_backend_openssl = {

@@ -32,7 +32,7 @@ typedef struct hsm_ossl {
     EVP_KDF *x963;
     EVP_KDF *sskdf;
     EVP_KDF *tls1_prf;
-    EVP_CIPHER *aes[HSM_ALG_COUNT][HSM_AES_SIZES]; /* only the AES modes are filled */
+    EVP_CIPHER *aes[HSM_ALG_COUNT][HSM_AES_SIZES]; /* only the ciphers are filled */
     struct hsm_ossl_pkey *pkey;                    /* backend_openssl_pkey.c */
     uint64_t generation;   /* process that opened it completely; 0: not complete */
     struct hsm_ossl *next; /* while parked between close and open */
@@ -81,7 +81,7 @@ hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der);
 hsm_err hsm_ossl_pkcs8_decode(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,
                               hsm_key_bundle *out);
 
-hsm_err hsm_ossl_aes_block(hsm_crypto *crypto, hsm_bytes key, const uint8_t in[16],
-                           uint8_t out[16]);
+hsm_err hsm_ossl_cipher_block(hsm_crypto *crypto, hsm_alg alg, hsm_bytes key, const uint8_t in[16],
+                              uint8_t out[16]);
 
 #endif

@@ -1,4 +1,5 @@
-/* Ciphers without authentication: AES in ECB, CBC with and without padding, CTR, OFB, CFB; ChaCha20.
+/* Ciphers without authentication: AES in ECB, CBC with and without padding, CTR, OFB, CFB; ChaCha20;
+ * triple DES in ECB and CBC.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_aes.h"
 #include "crypto/backend_openssl_pkey.h"
@@ -26,7 +27,14 @@ static void drop(void *state)
 
 static bool is_padded(const hsm_crypt *crypt)
 {
-    return crypt->mech->alg == HSM_ALG_AES_CBC_PAD;
+    return crypt->mech->alg == HSM_ALG_AES_CBC_PAD || crypt->mech->alg == HSM_ALG_DES3_CBC_PAD;
+}
+
+static bool is_des(const hsm_crypt *crypt)
+{
+    const hsm_alg alg = crypt->mech->alg;
+
+    return alg == HSM_ALG_DES3_ECB || alg == HSM_ALG_DES3_CBC || alg == HSM_ALG_DES3_CBC_PAD;
 }
 
 /* Gives a byte for each byte at once. */
@@ -34,7 +42,14 @@ static bool is_stream(const hsm_crypt *crypt)
 {
     const hsm_alg alg = crypt->mech->alg;
 
-    return alg != HSM_ALG_AES_ECB && alg != HSM_ALG_AES_CBC && alg != HSM_ALG_AES_CBC_PAD;
+    return alg != HSM_ALG_AES_ECB && alg != HSM_ALG_AES_CBC && alg != HSM_ALG_AES_CBC_PAD &&
+           !is_des(crypt);
+}
+
+/* Of a mode that is no stream. */
+static size_t block_of(const hsm_crypt *crypt)
+{
+    return is_des(crypt) ? BLOCK / 2 : BLOCK;
 }
 
 /* What the cipher takes as IV: the block counter, then the nonce. */
@@ -139,13 +154,13 @@ static hsm_err start(hsm_crypt *crypt, cipher_state *cipher)
 
 static size_t held_after(const hsm_crypt *crypt, size_t total)
 {
-    const size_t rest = total % BLOCK;
+    const size_t rest = total % block_of(crypt);
     const bool keeps_last = is_padded(crypt) && !hsm_op_encrypts(crypt->op);
 
     if (is_stream(crypt))
         return 0;
     /* A decrypter does not know yet whether a whole block is the last one, with the padding. */
-    return keeps_last && rest == 0 && total > 0 ? BLOCK : rest;
+    return keeps_last && rest == 0 && total > 0 ? block_of(crypt) : rest;
 }
 
 static hsm_err feed(hsm_crypt *crypt, cipher_state *cipher, hsm_bytes in, hsm_out *out)
@@ -178,7 +193,7 @@ static hsm_err finish(hsm_crypt *crypt, cipher_state *cipher, hsm_out *out)
         HSM_CHECK(cipher->held == 0, encrypts ? HSM_E_DATA_LEN : HSM_E_ENCRYPTED_DATA_LEN);
         return HSM_OK;
     }
-    HSM_CHECK(encrypts || cipher->held == BLOCK, HSM_E_ENCRYPTED_DATA_LEN);
+    HSM_CHECK(encrypts || cipher->held == block_of(crypt), HSM_E_ENCRYPTED_DATA_LEN);
     HSM_TRY(hsm_ossl_done(EVP_CipherFinal_ex(cipher->aes.ctx, out->data + out->len, &len),
                           encrypts ? HSM_E_CRYPTO : HSM_E_ENCRYPTED_DATA));
     out->len += (size_t)len;
@@ -214,9 +229,9 @@ static size_t result_len(const hsm_crypt *crypt, size_t in_len, bool is_last)
     if (is_stream(crypt))
         return total;
     if (!is_padded(crypt))
-        return total / BLOCK * BLOCK;
+        return total / block_of(crypt) * block_of(crypt);
     if (hsm_op_encrypts(crypt->op))
-        return (total / BLOCK + 1) * BLOCK;
+        return (total / block_of(crypt) + 1) * block_of(crypt);
     return total == 0 ? 0 : total - 1; /* one byte of padding at least */
 }
 

@@ -33,6 +33,10 @@ static void secret_number_drop(BIGNUM **p)
 {
     BN_clear_free(*p);
 }
+static void number_ctx_drop(BN_CTX **p)
+{
+    BN_CTX_free(*p);
+}
 
 /* 1 <= d < order, FIPS 186-5, A.2.2 */
 static hsm_err read_scalar(const EC_GROUP *group, hsm_bytes value, BIGNUM *d)
@@ -248,6 +252,56 @@ static hsm_err read_value(const EVP_PKEY *pkey, const hsm_curve *curve, uint8_t 
     return HSM_OK;
 }
 
+/* FIPS 186-5, A.2.1: c of 64 bits more than the order has, d = (c mod (n - 1)) + 1; so d leans to no
+ * side by more than 2^-64. */
+static hsm_err draw_with_extra_bits(hsm_crypto *crypto, const EC_GROUP *group, uint8_t *out,
+                                    size_t len)
+{
+    const size_t bits = (size_t)EC_GROUP_order_bits(group) + 64;
+    const size_t wide_len = (bits + 7) / 8;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *wide = NULL;
+    HSM_AUTO(secret_number_drop) BIGNUM *d = BN_secure_new();
+    HSM_AUTO(secret_number_drop) BIGNUM *below = BN_dup(EC_GROUP_get0_order(group));
+    HSM_AUTO(number_ctx_drop) BN_CTX *ctx = BN_CTX_secure_new();
+
+    HSM_CHECK(d != NULL && below != NULL && ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_TRY(hsm_secret_create(wide_len, &wide));
+    HSM_TRY(crypto->backend->random_secret(crypto, hsm_secret_data(wide), wide_len));
+    hsm_secret_data(wide)[0] &= (uint8_t)(0xff >> (8 * wide_len - bits));
+    HSM_CHECK(BN_bin2bn(hsm_secret_data(wide), (int)wide_len, d) != NULL,
+              hsm_ossl_cause(HSM_E_NO_MEMORY));
+    BN_set_flags(d, BN_FLG_CONSTTIME);
+    HSM_CHECK(BN_sub_word(below, 1) == 1 && BN_nnmod(d, d, below, ctx) == 1 &&
+                  BN_add_word(d, 1) == 1 && BN_bn2binpad(d, out, (int)len) == (int)len,
+              hsm_ossl_cause(HSM_E_CRYPTO));
+    return HSM_OK;
+}
+
+static hsm_err generate_with_extra_bits(hsm_crypto *crypto, const hsm_curve *curve,
+                                        EVP_PKEY **out_pkey)
+{
+    const OSSL_PARAM params[] = { group_param(curve), OSSL_PARAM_END };
+    HSM_AUTO(group_drop)
+    EC_GROUP *group = EC_GROUP_new_from_params(params, hsm_ossl_of(crypto)->libctx, NULL);
+    HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
+    uint8_t point[HSM_EC_POINT_MAX_BYTES];
+
+    HSM_CHECK(group != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_TRY(hsm_secret_create(curve->order_bytes, &value));
+    HSM_TRY(draw_with_extra_bits(crypto, group, hsm_secret_data(value), hsm_secret_len(value)));
+    return import_private(crypto, curve, hsm_secret_view(value), point, out_pkey);
+}
+
+static hsm_err generate_by_mech(hsm_crypto *crypto, const hsm_keygen *request,
+                                const hsm_curve *curve, EVP_PKEY **out_pkey)
+{
+    const bool has_extra_bits =
+        request->mech != NULL && request->mech->alg == HSM_ALG_KEYGEN_EXTRA_BITS;
+
+    return has_extra_bits ? generate_with_extra_bits(crypto, curve, out_pkey)
+                          : generate_pkey(crypto, curve, out_pkey);
+}
+
 /* The pair check takes five times as long as making the pair, so only approved mode, which FIPS
  * 140-3 (10.3.5) obliges to it, pays. */
 static hsm_err ec_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bundle *out)
@@ -259,7 +313,7 @@ static hsm_err ec_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_ke
     uint8_t *value = NULL;
 
     HSM_TRY(hsm_curve_find(request->ec_params, request->key_type, &curve));
-    HSM_TRY(generate_pkey(crypto, curve, &pkey));
+    HSM_TRY(generate_by_mech(crypto, request, curve, &pkey));
     if (crypto->options.is_approved_only)
         HSM_TRY(hsm_ossl_pair_check(crypto, pkey, curve->key_type));
 

@@ -13,7 +13,7 @@ typedef struct mac_state {
     EVP_MAC_CTX *ctx;
     uint64_t key_serial; /* 0: none */
     hsm_hash hash;       /* HMAC */
-    uint32_t key_bits;   /* CMAC: which cipher is set; 0: none */
+    const char *cipher;  /* CMAC: which one is set; NULL: none */
     bool is_fresh;       /* nothing was added since the key was set */
 } mac_state;
 
@@ -92,27 +92,34 @@ static hsm_err begin_hmac(hsm_crypt *crypt)
     return HSM_OK;
 }
 
-static hsm_err begin_cmac(hsm_crypt *crypt)
+static const char *cmac_cipher(const hsm_crypt *crypt)
 {
     static const char *const ciphers[HSM_AES_SIZES] = { "AES-128-CBC", "AES-192-CBC",
                                                         "AES-256-CBC" };
-    const uint32_t bits = crypt->key->bits;
+
+    return crypt->mech->alg == HSM_ALG_DES3_CMAC ? "DES-EDE3-CBC"
+                                                 : ciphers[hsm_aes_size(crypt->key->bits)];
+}
+
+static hsm_err begin_cmac(hsm_crypt *crypt)
+{
+    const char *cipher = cmac_cipher(crypt);
     mac_state *mac = NULL;
 
     HSM_TRY(state_of(crypt, hsm_ossl_of(crypt->crypto)->cmac, &mac));
     if (crypt->kept.mac_len == 0)
-        crypt->kept.mac_len = CMAC_BYTES;
+        crypt->kept.mac_len = crypt->mech->alg == HSM_ALG_DES3_CMAC ? CMAC_BYTES / 2 : CMAC_BYTES;
     if (mac->key_serial == crypt->key->serial)
         return refresh(mac);
 
     const OSSL_PARAM params[] = {
-        mac->key_bits == bits ? OSSL_PARAM_construct_end()
-                              : name_param(OSSL_MAC_PARAM_CIPHER, ciphers[hsm_aes_size(bits)]),
+        mac->cipher == cipher ? OSSL_PARAM_construct_end()
+                              : name_param(OSSL_MAC_PARAM_CIPHER, cipher),
         OSSL_PARAM_construct_end(),
     };
-    mac->key_bits = 0;
+    mac->cipher = NULL;
     HSM_TRY(set_key(mac, crypt->key, params));
-    mac->key_bits = bits;
+    mac->cipher = cipher;
     return HSM_OK;
 }
 

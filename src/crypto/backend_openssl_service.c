@@ -36,17 +36,19 @@ hsm_err hsm_crypto_sha1(hsm_crypto *crypto, hsm_bytes data, uint8_t out[20])
     return digest(crypto, HSM_HASH_SHA1, data, out);
 }
 
-hsm_err hsm_ossl_aes_block(hsm_crypto *crypto, hsm_bytes key, const uint8_t in[16], uint8_t out[16])
+hsm_err hsm_ossl_cipher_block(hsm_crypto *crypto, hsm_alg alg, hsm_bytes key, const uint8_t in[16],
+                              uint8_t out[16])
 {
     HSM_AUTO(cipher_ctx_drop) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int len = 0;
 
     HSM_CHECK(ctx != NULL, HSM_E_NO_MEMORY);
     HSM_CHECK(key.len == 16 || key.len == 24 || key.len == 32, HSM_E_KEY_SIZE);
-    const EVP_CIPHER *ecb =
-        hsm_ossl_of(crypto)->aes[HSM_ALG_AES_ECB][hsm_aes_size((uint32_t)key.len * 8)];
+    const EVP_CIPHER *ecb = hsm_ossl_of(crypto)->aes[alg][hsm_aes_size((uint32_t)key.len * 8)];
+    HSM_CHECK(ecb != NULL, HSM_E_KEY_SIZE);
     HSM_TRY(hsm_ossl_done(EVP_CipherInit_ex2(ctx, ecb, key.data, NULL, 1, NULL), HSM_E_CRYPTO));
-    return hsm_ossl_done(EVP_CipherUpdate(ctx, out, &len, in, 16), HSM_E_CRYPTO);
+    return hsm_ossl_done(EVP_CipherUpdate(ctx, out, &len, in, EVP_CIPHER_get_block_size(ecb)),
+                         HSM_E_CRYPTO);
 }
 
 /* OpenSSL's parameters point to memory that could be written to; they are not written to. */

@@ -35,6 +35,10 @@ static const struct {
     [HSM_ALG_AES_GMAC] = { HSM_FAMILY_GMAC, false },
     [HSM_ALG_CHACHA20] = { HSM_FAMILY_CIPHER, false },
     [HSM_ALG_CHACHA20_POLY1305] = { HSM_FAMILY_AEAD, false },
+    [HSM_ALG_DES3_ECB] = { HSM_FAMILY_CIPHER, false },
+    [HSM_ALG_DES3_CBC] = { HSM_FAMILY_CIPHER, false },
+    [HSM_ALG_DES3_CBC_PAD] = { HSM_FAMILY_CIPHER, true },
+    [HSM_ALG_DES3_CMAC] = { HSM_FAMILY_CMAC, false },
     [HSM_ALG_RSA_PKCS] = { HSM_FAMILY_RSA, true },
     [HSM_ALG_RSA_PSS] = { HSM_FAMILY_RSA, false },
     [HSM_ALG_RSA_OAEP] = { HSM_FAMILY_RSA, true },
@@ -70,6 +74,7 @@ static const struct {
     [HSM_ALG_ML_KEM] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_COMP_KEM] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_COMP_SIG] = { HSM_FAMILY_COMPOSITE, false },
+    [HSM_ALG_KEYGEN_EXTRA_BITS] = { HSM_FAMILY_COUNT, false },
     [HSM_ALG_KEYGEN] = { HSM_FAMILY_COUNT, false },
 };
 

@@ -17,6 +17,7 @@ typedef struct hsm_crypto_options {
     bool may_use_pqc;
     bool may_use_weak_rsa; /* below 2048 bits */
     bool may_sign_sha1;
+    bool may_decrypt_3des;       /* and unwrap, and verify: old data */
     bool is_ecdsa_deterministic; /* RFC 6979, where the mechanism names the hash */
 } hsm_crypto_options;
 

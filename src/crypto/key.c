@@ -16,6 +16,7 @@ static const struct {
 } secret_types[] = {
     { CKK_AES, true },
     { CKK_AES_XTS, false },
+    { CKK_DES3, false },
     { CKK_CHACHA20, false },
     { CKK_HKDF, false },
     { CKK_GENERIC_SECRET, false },
@@ -37,6 +38,8 @@ static bool fits_type(CK_KEY_TYPE type, size_t len)
 {
     if (type == CKK_CHACHA20)
         return len == 32;
+    if (type == CKK_DES3)
+        return len == 24;
     return type != CKK_AES_XTS || len == 32 || len == 64;
 }
 
@@ -46,6 +49,22 @@ static bool has_equal_halves(hsm_bytes value)
     const size_t half = value.len / 2;
 
     return hsm_ct_equal(hsm_bytes_of(value.data, half), hsm_bytes_of(value.data + half, half));
+}
+
+/* Odd parity in each byte (PKCS#11 v3.2, DES3 secret key objects). */
+static bool has_parity(hsm_bytes value)
+{
+    unsigned wrong = 0;
+
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned fold = value.data[i];
+
+        fold ^= fold >> 4;
+        fold ^= fold >> 2;
+        fold ^= fold >> 1;
+        wrong |= ~fold & 1u;
+    }
+    return wrong == 0;
 }
 
 /* errors  HSM_E_KEY_TYPE, HSM_E_KEY_SIZE */
@@ -69,6 +88,8 @@ static hsm_err create_secret(const hsm_key_parts *parts, hsm_key *key)
     HSM_CHECK(value.len > 0, HSM_E_TEMPLATE_INCOMPLETE);
     HSM_TRY(check_secret(parts->key_type, value.len));
     HSM_CHECK(parts->key_type != CKK_AES_XTS || !has_equal_halves(value), HSM_E_ATTRIBUTE_VALUE);
+    HSM_CHECK(parts->key_type != CKK_DES3 || key->crypto->options.may_decrypt_3des, HSM_E_KEY_TYPE);
+    HSM_CHECK(parts->key_type != CKK_DES3 || has_parity(value), HSM_E_ATTRIBUTE_VALUE);
     HSM_TRY(hsm_secret_dup(value, &key->value));
     key->bits = (uint32_t)value.len * 8;
     return HSM_OK;
@@ -245,8 +266,10 @@ hsm_err hsm_key_check_value(hsm_crypto *crypto, CK_KEY_TYPE key_type, hsm_bytes 
     static const uint8_t zeros[16];
     uint8_t result[20];
 
-    if (key_type == CKK_AES)
-        HSM_TRY(crypto->backend->aes_block(crypto, value, zeros, result));
+    if (key_type == CKK_AES || key_type == CKK_DES3)
+        HSM_TRY(crypto->backend->cipher_block(
+            crypto, key_type == CKK_AES ? HSM_ALG_AES_ECB : HSM_ALG_DES3_ECB, value, zeros,
+            result));
     else
         HSM_TRY(hsm_crypto_sha1(crypto, value, result));
     memcpy(out, result, CHECK_VALUE_BYTES);

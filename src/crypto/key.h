@@ -132,7 +132,7 @@ HSM_MUST_USE hsm_err hsm_derive_run(hsm_crypto *crypto, const hsm_mech *mech,
                                     const hsm_mech_params *params, hsm_key *base, size_t out_len,
                                     hsm_secret **out_value);
 
-/* The first 3 bytes that identify a secret key: AES: ECB of a zero block; others: SHA-1 of the
+/* The first 3 bytes that identify a secret key: AES, DES3: ECB of a zero block; others: SHA-1 of the
  * value (PKCS#11 v3.2, CKA_CHECK_VALUE). */
 HSM_MUST_USE hsm_err hsm_key_check_value(hsm_crypto *crypto, CK_KEY_TYPE key_type, hsm_bytes value,
                                          uint8_t out[3]);

@@ -4,6 +4,7 @@
 
 #include "crypto/approval.h"
 #include "crypto/internal.h"
+#include "crypto/mech_des.h"
 #include "crypto/mech_dh.h"
 #include "crypto/mech_pqc.h"
 
@@ -70,6 +71,11 @@
                   .ops = SIGN_VERIFY, RSA_KEY, .is_multi_part = IS_MULTI_PART,              \
                   .alg = HSM_ALG_RSA_PSS, .hash = HSM_HASH_##HASH, .params = HSM_PARAM_PSS, \
                   .approval = APPROVAL,                                                     \
+    }
+#define EC_KEY_GEN_ROW(NAME, ALG, SOURCE)                                                      \
+    {                                                                                          \
+        ID(NAME), .source = SOURCE "; PKCS#11 v3.2, 6.3", .ops = HSM_OP_GENERATE_PAIR, EC_KEY, \
+                  .alg = HSM_ALG_##ALG, .params = HSM_PARAM_NONE, .approval = HSM_APPROVED,    \
     }
 #define ECDSA_ROW(NAME, HASH, IS_MULTI_PART, APPROVAL)                                           \
     {                                                                                            \
@@ -244,6 +250,7 @@ static const hsm_mech mechs[] = {
     PSS_ROW(SHA3_512_RSA_PKCS_PSS, SHA3_512, true, HSM_APPROVED),
     RSA_HASHED_ROW(SHA3_224_RSA_PKCS, SHA3_224, HSM_APPROVED),
     PSS_ROW(SHA3_224_RSA_PKCS_PSS, SHA3_224, true, HSM_APPROVED),
+    DES3_ROWS,
     HASH_ROWS(SHA_1, SHA1, SHA2_SOURCE),
     HASH_ROWS(SHA256, SHA256, SHA2_SOURCE),
     HASH_ROWS(SHA224, SHA224, SHA2_SOURCE),
@@ -305,15 +312,7 @@ static const hsm_mech mechs[] = {
     TLS_OLD_ROW(TLS12_MASTER_KEY_DERIVE_DH, TLS12_MASTER, 8, 16384),
     TLS_MASTER_ROW(TLS12_KEY_SAFE_DERIVE, TLS12_SAFE_KEYS, 384, 384),
     TLS_MASTER_ROW(TLS_KDF, TLS12_EXPORTER, 8, 16384),
-    {
-        ID(EC_KEY_PAIR_GEN),
-        .source = "FIPS 186-5, A.2; PKCS#11 v3.2, 6.3",
-        .ops = HSM_OP_GENERATE_PAIR,
-        EC_KEY,
-        .alg = HSM_ALG_KEYGEN,
-        .params = HSM_PARAM_NONE,
-        .approval = HSM_APPROVED,
-    },
+    EC_KEY_GEN_ROW(EC_KEY_PAIR_GEN, KEYGEN, "FIPS 186-5, A.2.2"),
     ECDSA_ROW(ECDSA, NONE, false, HSM_APPROVED),
     ECDSA_ROW(ECDSA_SHA1, SHA1, true, HSM_APPROVED_LEGACY),
     ECDSA_ROW(ECDSA_SHA224, SHA224, true, HSM_APPROVED),
@@ -432,6 +431,7 @@ static const hsm_mech mechs[] = {
         .params = HSM_PARAM_CHACHA20,
         .approval = HSM_NOT_APPROVED,
     },
+    EC_KEY_GEN_ROW(EC_KEY_PAIR_GEN_W_EXTRA_BITS, KEYGEN_EXTRA_BITS, "FIPS 186-5, A.2.1"),
     AES_CIPHER_ROW(AES_OFB, AES_OFB, IV16, true, "SP 800-38A, 6.4; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_CFB8, AES_CFB8, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
     AES_CIPHER_ROW(AES_CFB128, AES_CFB128, IV16, true, "SP 800-38A, 6.3; PKCS#11 v3.2, AES"),
@@ -540,6 +540,7 @@ static bool is_sha1_signing(const hsm_mech *mech, hsm_op op)
 hsm_err hsm_mech_allow(const struct hsm_crypto *crypto, const hsm_mech *mech, hsm_op op)
 {
     HSM_CHECK(crypto->options.may_use_pqc || !hsm_pqc_is_type(mech->key_type), HSM_E_MECHANISM);
+    HSM_CHECK(crypto->options.may_decrypt_3des || mech->key_type != CKK_DES3, HSM_E_MECHANISM);
     HSM_CHECK(crypto->options.may_sign_sha1 || !is_sha1_signing(mech, op), HSM_E_MECHANISM);
     return crypto->options.is_approved_only ? hsm_approval_of_row(mech, op) : HSM_OK;
 }

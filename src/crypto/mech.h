@@ -66,6 +66,10 @@ typedef enum hsm_alg {
     HSM_ALG_AES_GMAC,
     HSM_ALG_CHACHA20,
     HSM_ALG_CHACHA20_POLY1305,
+    HSM_ALG_DES3_ECB,
+    HSM_ALG_DES3_CBC,
+    HSM_ALG_DES3_CBC_PAD,
+    HSM_ALG_DES3_CMAC,
     HSM_ALG_RSA_PKCS,
     HSM_ALG_RSA_PSS,
     HSM_ALG_RSA_OAEP,
@@ -101,7 +105,8 @@ typedef enum hsm_alg {
     HSM_ALG_ML_KEM,
     HSM_ALG_COMP_KEM,
     HSM_ALG_COMP_SIG,
-    HSM_ALG_KEYGEN, /* key and key pair generation: the key type decides */
+    HSM_ALG_KEYGEN_EXTRA_BITS, /* EC key pairs by FIPS 186-5, A.2.1 */
+    HSM_ALG_KEYGEN,            /* key and key pair generation: the key type decides */
     HSM_ALG_COUNT,
 } hsm_alg;
 
@@ -109,6 +114,7 @@ typedef enum hsm_alg {
 typedef enum hsm_param_shape {
     HSM_PARAM_NONE,    /* must be absent (NULL, 0) */
     HSM_PARAM_IV16,    /* 16 bytes of IV */
+    HSM_PARAM_IV8,     /* 8 bytes of IV */
     HSM_PARAM_CTR,     /* CK_AES_CTR_PARAMS */
     HSM_PARAM_GCM,     /* CK_GCM_PARAMS, also the older layout without ulIvBits */
     HSM_PARAM_KW_IV,   /* absent, or the 8-byte (KWP: 4-byte) initial value */

@@ -13,6 +13,7 @@
 #define ECDH_PUBLIC_MAX_BYTES 256u /* a point, raw or in DER */
 #define DH_PUBLIC_MAX_BYTES 1024u  /* as long as the longest prime */
 #define AES_BLOCK_BYTES 16u
+#define DES_BLOCK_BYTES 8u
 #define PASSWORD_MAX_BYTES 4096u /* and of the salt */
 #define PBKDF2_ITERATIONS_MAX 100000000u
 #define KW_IV_BYTES 8u
@@ -80,6 +81,14 @@ static hsm_err read_iv16(const hsm_mech *mech, hsm_bytes param, hsm_mech_params 
 {
     (void)mech;
     HSM_CHECK(param.len == AES_BLOCK_BYTES, HSM_E_MECHANISM_PARAM);
+    out->iv = param;
+    return HSM_OK;
+}
+
+static hsm_err read_iv8(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
+{
+    (void)mech;
+    HSM_CHECK(param.len == DES_BLOCK_BYTES, HSM_E_MECHANISM_PARAM);
     out->iv = param;
     return HSM_OK;
 }
@@ -219,7 +228,8 @@ static hsm_err read_kw_iv(const hsm_mech *mech, hsm_bytes param, hsm_mech_params
 static hsm_err read_mac_len(const hsm_mech *mech, hsm_bytes param, hsm_mech_params *out)
 {
     const hsm_hash_info *hash = hsm_hash_get(mech->hash);
-    const size_t max_len = hash == NULL ? AES_BLOCK_BYTES : hash->len;
+    const size_t block_len = mech->alg == HSM_ALG_DES3_CMAC ? DES_BLOCK_BYTES : AES_BLOCK_BYTES;
+    const size_t max_len = hash == NULL ? block_len : hash->len;
     CK_MAC_GENERAL_PARAMS len;
 
     HSM_TRY(copy_struct(param, &len, sizeof len));
@@ -444,6 +454,7 @@ static hsm_err read_hash_sign_context(const hsm_mech *mech, hsm_bytes param, hsm
 static const reader readers[] = {
     [HSM_PARAM_NONE] = read_none,
     [HSM_PARAM_IV16] = read_iv16,
+    [HSM_PARAM_IV8] = read_iv8,
     [HSM_PARAM_CTR] = read_ctr,
     [HSM_PARAM_GCM] = read_gcm,
     [HSM_PARAM_KW_IV] = read_kw_iv,

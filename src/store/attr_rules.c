@@ -43,24 +43,61 @@ hsm_err hsm_rules_kind(const hsm_template *tmpl, const hsm_template *implied,
 
 /* --- defaults ----------------------------------------------------------------------------------- */
 
+/* What keys are for, as far as the usages of a template that names none depend on it. */
+enum {
+    FOR_SEALING = 1u << 0,
+    FOR_OPENING = 1u << 1,
+    FOR_SIGNING = 1u << 2,
+    FOR_VERIFYING = 1u << 3,
+    FOR_KEM = 1u << 4,
+    FOR_MACS = FOR_SIGNING | FOR_VERIFYING, /* and signatures */
+    FOR_CIPHERS = FOR_SEALING | FOR_OPENING,
+};
+
+static unsigned purpose_of(CK_ATTRIBUTE_TYPE usage)
+{
+    static const struct {
+        CK_ATTRIBUTE_TYPE usage;
+        unsigned purpose;
+    } purposes[] = {
+        { CKA_ENCRYPT, FOR_SEALING }, { CKA_WRAP, FOR_SEALING },    { CKA_DECRYPT, FOR_OPENING },
+        { CKA_UNWRAP, FOR_OPENING },  { CKA_SIGN, FOR_SIGNING },    { CKA_VERIFY, FOR_VERIFYING },
+        { CKA_ENCAPSULATE, FOR_KEM }, { CKA_DECAPSULATE, FOR_KEM },
+    };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(purposes); i++) {
+        if (purposes[i].usage == usage)
+            return purposes[i].purpose;
+    }
+    return 0;
+}
+
 /* Whether keys of the type have a mechanism for the usage. Other attributes: true. */
 static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
 {
-    const bool is_signing = usage == CKA_SIGN || usage == CKA_VERIFY;
-    const bool is_sealing =
-        usage == CKA_ENCRYPT || usage == CKA_DECRYPT || usage == CKA_WRAP || usage == CKA_UNWRAP;
+    static const struct {
+        CK_KEY_TYPE key_type;
+        unsigned purposes;
+    } types[] = {
+        { CKK_RSA, FOR_CIPHERS | FOR_MACS },
+        { CKK_AES, FOR_CIPHERS | FOR_MACS },
+        { CKK_AES_XTS, FOR_CIPHERS },
+        { CKK_CHACHA20, FOR_CIPHERS },
+        { CKK_DES3, FOR_OPENING | FOR_VERIFYING }, /* old data only */
+        { CKK_EC_MONTGOMERY, FOR_CIPHERS },
+        { CKK_ML_KEM, FOR_CIPHERS | FOR_KEM },
+        { CKK_CRATON_COMP_KEM, FOR_CIPHERS | FOR_KEM },
+        { CKK_DH, 0 }, /* derivation only */
+        { CKK_X9_42_DH, 0 },
+    };
+    const unsigned purpose = purpose_of(usage);
 
-    if (usage == CKA_ENCAPSULATE || usage == CKA_DECAPSULATE)
-        return key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM;
-    if (key_type == CKK_DH || key_type == CKK_X9_42_DH)
-        return !is_signing && !is_sealing; /* key agreement only, by derivation */
-    if (key_type == CKK_EC_MONTGOMERY || key_type == CKK_ML_KEM || key_type == CKK_CRATON_COMP_KEM)
-        return !is_signing; /* key agreement only */
-    if (key_type == CKK_RSA || key_type == CKK_AES)
-        return true;
-    if (key_type == CKK_AES_XTS || key_type == CKK_CHACHA20)
-        return !is_signing;
-    return !is_sealing; /* secret keys for HMAC; elliptic curves have no such default */
+    for (size_t i = 0; i < HSM_ARRAY_LEN(types); i++) {
+        if (types[i].key_type == key_type)
+            return purpose == 0 || (types[i].purposes & purpose) != 0;
+    }
+    /* Secret keys for HMAC; keys for signatures. */
+    return purpose == 0 || (FOR_MACS & purpose) != 0;
 }
 
 /* A session key that is derived is extractable unless the template says otherwise: applications

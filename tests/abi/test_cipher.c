@@ -342,6 +342,84 @@ static void dual_functions(void)
              CKR_OPERATION_NOT_INITIALIZED);
 }
 
+static CK_RV import_des3(CK_SESSION_HANDLE session, const CK_BYTE value[24], CK_ULONG len,
+                         CK_OBJECT_HANDLE *out_key)
+{
+    attrs tmpl = { .count = 0 };
+
+    put_ulong(&tmpl, CKA_CLASS, CKO_SECRET_KEY);
+    put_ulong(&tmpl, CKA_KEY_TYPE, CKK_DES3);
+    put_bytes(&tmpl, CKA_VALUE, value, len);
+    return p11->C_CreateObject(session, tmpl.at, tmpl.count, out_key);
+}
+
+/* SP 800-67, appendix B; the check value is from the openssl command. */
+static const CK_BYTE des3_value[24] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+                                        0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01,
+                                        0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23 };
+static const CK_BYTE des3_check_value[3] = { 0x4e, 0xba, 0x73 };
+
+static void triple_des_is_off(void)
+{
+    FIXTURE(fix);
+    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+    CK_MECHANISM_INFO info;
+
+    CHECK_EQ(p11->C_GetMechanismInfo(fix.slot, CKM_DES3_CBC, &info), CKR_MECHANISM_INVALID);
+    CHECK_THAT(import_des3(fix.session, des3_value, 24, &key) != CKR_OK);
+}
+
+static void triple_des_is_for_old_data(void)
+{
+    fixture_settings = "[algorithms]\nallow_3des_decrypt = true\n";
+    FIXTURE(fix);
+    fixture_settings = NULL;
+    CK_BYTE iv[8] = { 0 };
+    CK_MECHANISM cbc = { CKM_DES3_CBC, iv, sizeof iv };
+    CK_MECHANISM ecb = { CKM_DES3_ECB, NULL, 0 };
+    CK_MECHANISM cmac = { CKM_DES3_CMAC, NULL, 0 };
+    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+    CK_MECHANISM_INFO info;
+    CK_BYTE bytes[24];
+
+    CHECK_OK(p11->C_GetMechanismInfo(fix.slot, CKM_DES3_CBC, &info));
+    CHECK_EQ(info.flags & (CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP),
+             CKF_DECRYPT | CKF_UNWRAP);
+    REQUIRE_OK(import_des3(fix.session, des3_value, 24, &key));
+    CHECK_EQ(get_attr(fix.session, key, CKA_CHECK_VALUE, bytes, sizeof bytes), 3);
+    CHECK_BYTES(bytes, 3, des3_check_value, 3);
+    CHECK_THAT(get_bool(fix.session, key, CKA_DECRYPT) && get_bool(fix.session, key, CKA_VERIFY));
+    CHECK_THAT(!get_bool(fix.session, key, CKA_ENCRYPT) && !get_bool(fix.session, key, CKA_SIGN));
+    CHECK_EQ(p11->C_EncryptInit(fix.session, &cbc, key), CKR_MECHANISM_INVALID);
+    CHECK_EQ(p11->C_SignInit(fix.session, &cmac, key), CKR_MECHANISM_INVALID);
+    CHECK_OK(p11->C_DecryptInit(fix.session, &cbc, key));
+    cbc.ulParameterLen = 7;
+    CHECK_EQ(p11->C_DecryptInit(fix.session, &cbc, key), CKR_OPERATION_ACTIVE);
+    CHECK_OK(p11->C_DecryptInit(fix.session, NULL, key));
+    CHECK_EQ(p11->C_DecryptInit(fix.session, &cbc, key), CKR_MECHANISM_PARAM_INVALID);
+
+    CASE("lengths and parity");
+    memcpy(bytes, des3_value, sizeof bytes);
+    CHECK_THAT(import_des3(fix.session, bytes, 16, &key) != CKR_OK);
+    bytes[23] ^= 1;
+    CHECK_EQ(import_des3(fix.session, bytes, 24, &key), CKR_ATTRIBUTE_VALUE_INVALID);
+
+    CASE("an old key comes out of an old wrapping");
+    REQUIRE_OK(import_des3(fix.session, des3_value, 24, &key));
+    static CK_BYTE wrapped[24] = { 0xa8, 0x26, 0xfd, 0x8c, 0xe5, 0x3b, 0x85, 0x5f,
+                                   0xcc, 0xe2, 0x1c, 0x81, 0x12, 0x25, 0x6f, 0xe6,
+                                   0x68, 0xd5, 0xc0, 0x5d, 0xd9, 0xb6, 0xb9, 0x00 };
+    attrs tmpl = { .count = 0 };
+    put_ulong(&tmpl, CKA_CLASS, CKO_SECRET_KEY);
+    put_ulong(&tmpl, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    put_bool(&tmpl, CKA_SENSITIVE, false);
+    put_bool(&tmpl, CKA_EXTRACTABLE, true);
+    CHECK_OK(p11->C_UnwrapKey(fix.session, &ecb, key, wrapped, sizeof wrapped, tmpl.at, tmpl.count,
+                              &key));
+    CHECK_EQ(get_attr(fix.session, key, CKA_VALUE, bytes, sizeof bytes), 24);
+    CHECK_BYTES(bytes, 24, (const CK_BYTE *)"The qufck brown fox jump", 24);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(known_answers),
     CHECK_TEST(padding_at_every_length),
@@ -349,5 +427,7 @@ static const check_test tests[] = {
     CHECK_TEST(lengths_that_do_not_fit),
     CHECK_TEST(rsa_decrypts_what_others_encrypt),
     CHECK_TEST(dual_functions),
+    CHECK_TEST(triple_des_is_off),
+    CHECK_TEST(triple_des_is_for_old_data),
 };
 CHECK_MAIN(tests)

@@ -49,11 +49,15 @@ static void generated_secret_keys(void)
 
 static void generated_pairs(void)
 {
-    const pair_kind *const kinds[] = { &rsa_2048, &p_256, &p_384, &ed_25519, &x_25519 };
+    pair_kind extra_bits = p_256;
+    const pair_kind *const kinds[] = {
+        &rsa_2048, &p_256, &p_384, &ed_25519, &x_25519, &extra_bits
+    };
     FIXTURE(fix);
     CK_BYTE first[1024];
     CK_BYTE second[1024];
 
+    extra_bits.mechanism = CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         const pair keys = generate_pair(fix.session, kinds[i], false, "pair");
 

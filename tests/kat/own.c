@@ -180,6 +180,8 @@ static CK_KEY_TYPE secret_type(const kat_case *c, const char *name)
         return CKK_AES;
     if (strncmp(name, "AES_XTS", 7) == 0)
         return CKK_AES_XTS;
+    if (strncmp(name, "DES3", 4) == 0)
+        return CKK_DES3;
     if (strncmp(name, "CHACHA20", 8) == 0)
         return CKK_CHACHA20;
     return strncmp(name, "AES_", 4) == 0 ? CKK_AES : CKK_GENERIC_SECRET;

@@ -11,7 +11,8 @@
 
 /* What is offered may depend on settings: every row must be. */
 static const char *const settings =
-    "[algorithms]\nallow_weak_rsa = true\nallow_sha1_signing = true\n";
+    "[algorithms]\nallow_weak_rsa = true\nallow_sha1_signing = true\n"
+    "allow_3des_decrypt = true\n";
 
 static tally *run_all(const fixture *fix)
 {

@@ -35,6 +35,7 @@ static void defaults_are_the_documented_ones(void)
     CHECK_THAT(!config->algorithms.fips_approved_only && config->algorithms.enable_pqc);
     CHECK_THAT(!config->algorithms.allow_weak_rsa && !config->algorithms.allow_sha1_signing);
     CHECK_THAT(!config->algorithms.deterministic_ecdsa);
+    CHECK_THAT(!config->algorithms.allow_3des_decrypt);
     CHECK_THAT(config->audit.enabled);
     CHECK_EQ(config->audit.log_level, HSM_AUDIT_ALL);
     CHECK_EQ(config->audit.durability, HSM_AUDIT_SYNC);
@@ -61,6 +62,7 @@ static void every_key_is_taken(void)
         "pbkdf2_iterations = 100_000\nkey_cache_secs = 0\n"
         "[algorithms]\ncrypto_backend = 'openssl-fips'\nfips_approved_only = true\n"
         "enable_pqc = false\nallow_weak_rsa = true\nallow_sha1_signing = true\n"
+        "allow_3des_decrypt = true\n"
         "[audit]\nenabled = false\nlog_path = 'a.jsonl'\nlog_level = 'auth'\n"
         "durability = 'batch'\nbatch_ms = 7\non_error = 'count'\n"
         "[daemon]\nbind = '[::1]:1'\ntls_cert = 'c'\ntls_key = 'k'\ntls_client_ca = 'ca'\n"
@@ -86,6 +88,7 @@ static void every_key_is_taken(void)
     CHECK_STR(config->algorithms.crypto_backend, "openssl-fips");
     CHECK_THAT(config->algorithms.fips_approved_only && !config->algorithms.enable_pqc);
     CHECK_THAT(config->algorithms.allow_weak_rsa && config->algorithms.allow_sha1_signing);
+    CHECK_THAT(config->algorithms.allow_3des_decrypt);
     CHECK_THAT(!config->audit.enabled);
     CHECK_STR(config->audit.log_path, "/nowhere/hsm/a.jsonl");
     CHECK_EQ(config->audit.log_level, HSM_AUDIT_AUTH);

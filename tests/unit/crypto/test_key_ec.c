@@ -90,6 +90,41 @@ static void generated_pairs_fit(void)
     }
 }
 
+/* FIPS 186-5, A.2.1, on the curves that the mechanism is for; the values fill their whole range. */
+static void extra_bits_make_pairs(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    size_t count = 0;
+    const hsm_curve *curve = hsm_curve_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        const hsm_keygen request = { .mech = hsm_mech_find(CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS),
+                                     .key_type = CKK_EC,
+                                     .ec_params = hsm_bytes_of(curve[i].oid, curve[i].oid_len) };
+        uint8_t any_bit[HSM_EC_POINT_MAX_BYTES] = { 0 };
+
+        if (curve[i].key_type != CKK_EC)
+            continue;
+        CASE(curve[i].name);
+        for (int k = 0; k < 64; k++) {
+            pair p = { 0 };
+
+            REQUIRE_OK(hsm_keygen_run(crypto, &request, &p.bundle));
+            REQUIRE_THAT(pair_parse(crypto, &p));
+            if (k == 0)
+                CHECK_OK(hsm_ossl_pair_check(crypto, p.bundle.key->native, CKK_EC));
+            CHECK_EQ(p.bundle.parts.part[HSM_PART_VALUE].len, curve[i].order_bytes);
+            for (size_t at = 0; at < curve[i].order_bytes; at++)
+                any_bit[at] |= p.bundle.parts.part[HSM_PART_VALUE].data[at];
+            pair_clear(&p);
+        }
+        /* every bit below the order's length was set once in 64: one in 2^55 fails by chance */
+        CHECK_EQ(any_bit[0], curve[i].bits % 8 == 1 ? 1 : 0xff);
+        CHECK_EQ(any_bit[1], 0xff);
+        CHECK_EQ(any_bit[curve[i].order_bytes - 1], 0xff);
+    }
+}
+
 /* Approved mode makes keys too, with its pair check. */
 static void approved_mode_generates(void)
 {
@@ -312,7 +347,7 @@ static const check_test tests[] = {
     CHECK_TEST(approved_mode_generates),         CHECK_TEST(halves_of_two_pairs_are_refused),
     CHECK_TEST(private_values_at_their_limits),  CHECK_TEST(bad_public_points_are_refused),
     CHECK_TEST(edwards_points_must_decode),      CHECK_TEST(bad_curves_are_refused),
-    CHECK_TEST(pair_check_finds_a_foreign_half),
+    CHECK_TEST(pair_check_finds_a_foreign_half), CHECK_TEST(extra_bits_make_pairs),
 };
 
 CHECK_MAIN(tests)

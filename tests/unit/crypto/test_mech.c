@@ -182,10 +182,34 @@ static void allows(void)
 }
 
 /* enable_pqc = false hides every row of its key types, and no other. */
-static void pqc_can_be_off(void)
+/* Off unless it is asked for, and never to encrypt. */
+static void triple_des_is_for_old_data(void)
 {
     const hsm_crypto off = { .options = { .may_sign_sha1 = true } };
-    const hsm_crypto on = { .options = { .may_sign_sha1 = true, .may_use_pqc = true } };
+    const hsm_crypto on = { .options = { .may_decrypt_3des = true, .is_approved_only = true } };
+    const hsm_op_set old_data = HSM_OP_DECRYPT | HSM_OP_UNWRAP | HSM_OP_VERIFY;
+    size_t count = 0;
+    size_t found = 0;
+    const hsm_mech *table = hsm_mech_table(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].key_type != CKK_DES3)
+            continue;
+        CASE(table[i].name);
+        found++;
+        CHECK_EQ(table[i].ops & ~old_data, 0);
+        CHECK_ERR(hsm_mech_allow(&off, &table[i], HSM_OP_DECRYPT), HSM_E_MECHANISM);
+        CHECK_OK(hsm_mech_allow(&on, &table[i], HSM_OP_DECRYPT));
+    }
+    CHECK_EQ(found, 5);
+}
+
+static void pqc_can_be_off(void)
+{
+    const hsm_crypto off = { .options = { .may_sign_sha1 = true, .may_decrypt_3des = true } };
+    const hsm_crypto on = {
+        .options = { .may_sign_sha1 = true, .may_use_pqc = true, .may_decrypt_3des = true }
+    };
     size_t count = 0;
     size_t hidden = 0;
     const hsm_mech *table = hsm_mech_table(&count);
@@ -221,6 +245,7 @@ static const check_test tests[] = {
     CHECK_TEST(hashes_are_complete),
     CHECK_TEST(admits),
     CHECK_TEST(allows),
+    CHECK_TEST(triple_des_is_for_old_data),
     CHECK_TEST(pqc_can_be_off),
     CHECK_TEST(smallest_keys),
 };
