@@ -140,7 +140,8 @@ prepare() {
     tools/deps/packages.sh --missing lint >"$work/missing"
     [ ! -s "$work/missing" ] ||
         die "missing packages: $(tr '\n' ' ' <"$work/missing"); run tools/deps/packages.sh lint"
-    external=(-isystem "$(tools/deps/openssl.sh)/include" -isystem "$(tools/deps/sqlite.sh)/include")
+    external=(-isystem "$(tools/deps/openssl.sh)/include" -isystem "$(tools/deps/sqlite.sh)/include"
+        -isystem "$build/src/cratond") # where the build puts what protoc-c writes
 }
 
 main() {

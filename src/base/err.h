@@ -55,6 +55,8 @@
       INVALID_ARGUMENT, USAGE)                                                                    \
     X(PIN_LEN, "the PIN is too short or too long", CKR_PIN_LEN_RANGE, INVALID_ARGUMENT, USAGE)    \
     X(PIN_LOCKED, "the PIN is locked", CKR_PIN_LOCKED, PERMISSION_DENIED, DENIED)                 \
+    X(LOGIN_COOLDOWN, "too many wrong PINs: try again later", CKR_PIN_LOCKED, RESOURCE_EXHAUSTED, \
+      DENIED)                                                                                     \
     X(USER_PIN_NOT_INITIALIZED, "the user PIN is not set", CKR_USER_PIN_NOT_INITIALIZED,          \
       FAILED_PRECONDITION, STATE)                                                                 \
     X(NOT_LOGGED_IN, "not logged in", CKR_USER_NOT_LOGGED_IN, UNAUTHENTICATED, DENIED)            \

@@ -28,6 +28,41 @@ typedef enum hsm_audit_on_error {
     HSM_AUDIT_COUNT,
 } hsm_audit_on_error;
 
+/* daemon.tls_min_version */
+typedef enum hsm_tls_version {
+    HSM_TLS_1_3,
+    HSM_TLS_1_2,
+} hsm_tls_version;
+
+/* daemon.log_format */
+typedef enum hsm_log_format {
+    HSM_LOG_TEXT,
+    HSM_LOG_JSON,
+} hsm_log_format;
+
+/* daemon.client.role */
+typedef enum hsm_client_role {
+    HSM_ROLE_USER,
+    HSM_ROLE_OPERATOR,
+    HSM_ROLE_AUDITOR,
+    HSM_ROLE_MONITOR,
+} hsm_client_role;
+
+/* Limits of [[daemon.client]]. */
+#define HSM_CLIENTS_MAX 1024u
+#define HSM_CLIENT_NAMES_MAX 64u /* in each of keys and operations */
+#define HSM_CLIENT_NAME_MAX_BYTES 512u
+
+/* One [[daemon.client]]: what the clients that match may do. */
+typedef struct hsm_client_rule {
+    char *match;       /* "KIND:NAME", where NAME may have asterisks */
+    uint32_t role;     /* hsm_client_role */
+    bool has_slots;    /* else every slot */
+    uint8_t slots[32]; /* bit n: slot n */
+    char **keys;       /* label patterns, NULL-terminated; NULL: every key */
+    char **operations; /* names, NULL-terminated; NULL: all that the role may */
+} hsm_client_rule;
+
 /* Strings are owned by the struct; none is NULL unless it says so. */
 typedef struct hsm_config {
     char *source; /* the file it came from; NULL: built-in defaults */
@@ -80,6 +115,22 @@ typedef struct hsm_config {
         uint32_t login_cooldown_secs;
         uint32_t max_connections;
         uint32_t request_timeout_secs;
+        uint32_t tls_min_version; /* hsm_tls_version */
+        uint32_t handshake_timeout_secs;
+        uint32_t idle_timeout_secs; /* 0: never */
+        uint32_t drain_timeout_secs;
+        uint32_t max_streams;
+        uint32_t max_connection_bytes;
+        uint32_t max_requests_per_sec; /* 0: no limit */
+        uint32_t max_clients;
+        uint32_t workers;      /* 0: by the number of processors */
+        uint32_t slow_workers; /* 0: the same */
+        char *metrics_bind;    /* NULL: no metrics */
+        bool metrics_names;
+        uint32_t log_format; /* hsm_log_format */
+        bool reflection;
+        hsm_client_rule *clients; /* in the order of the file */
+        size_t client_count;
     } daemon;
 } hsm_config;
 

@@ -57,6 +57,15 @@ const char *config_check_bind(char **text)
     return NULL;
 }
 
+const char *config_check_metrics(char **text)
+{
+    if (strncmp(*text, "unix:/", 6) == 0)
+        return strlen(*text) <= 5 + 107 ? NULL : "must be a path of at most 107 bytes";
+    return config_check_bind(text) == NULL
+               ? NULL
+               : "must be an address, a colon and a port, or unix: and an absolute path";
+}
+
 const char *config_check_path(char **text)
 {
     if (hsm_path_check(*text) != HSM_OK)

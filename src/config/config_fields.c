@@ -25,6 +25,8 @@ typedef struct field {
 
 static const char *const levels[] = { "all", "crypto", "auth", "admin", "none", NULL };
 static const char *const durabilities[] = { "sync", "batch", NULL };
+static const char *const tls_versions[] = { "1.3", "1.2", NULL };
+static const char *const log_formats[] = { "text", "json", NULL };
 static const char *const on_errors[] = { "fail", "count", NULL };
 
 #define AT(part, name) .section = #part, .key = #name, .at = offsetof(hsm_config, part.name)
@@ -91,6 +93,20 @@ static const field fields[] = {
     NUMBER(daemon, login_cooldown_secs, 0, 86400, 60),
     NUMBER(daemon, max_connections, 1, 65536, 256),
     NUMBER(daemon, request_timeout_secs, 1, 3600, 30),
+    CHOICE(daemon, tls_min_version, tls_versions),
+    NUMBER(daemon, handshake_timeout_secs, 1, 300, 10),
+    NUMBER(daemon, idle_timeout_secs, 0, 86400, 3600),
+    NUMBER(daemon, drain_timeout_secs, 0, 3600, 30),
+    NUMBER(daemon, max_streams, 1, 1000, 128),
+    NUMBER(daemon, max_connection_bytes, 5242880, 1073741824, 67108864),
+    NUMBER(daemon, max_requests_per_sec, 0, 10000000, 0),
+    NUMBER(daemon, max_clients, 1, 65536, 1024),
+    NUMBER(daemon, workers, 0, 256, 0),
+    NUMBER(daemon, slow_workers, 0, 64, 0),
+    TEXT(daemon, metrics_bind, 1, 255, NULL, config_check_metrics),
+    BOOL(daemon, metrics_names, false),
+    CHOICE(daemon, log_format, log_formats),
+    BOOL(daemon, reflection, false),
 };
 
 /* What reading one document needs. */
@@ -145,6 +161,7 @@ void config_clear(hsm_config *config)
         free(*text_of(config, &fields[i]));
         *text_of(config, &fields[i]) = NULL;
     }
+    config_clear_clients(config);
 }
 
 /* --- errors ------------------------------------------------------------------------------- */
@@ -363,6 +380,11 @@ static hsm_err apply_section(reading *r, const hsm_toml_node *section)
 {
     for (const hsm_toml_node *node = section->first; node != NULL; node = node->next) {
         size_t i = 0;
+
+        if (key_is(section, "daemon") && key_is(node, "client")) {
+            HSM_TRY(config_apply_clients(r->config, node, r->error));
+            continue;
+        }
 
         while (i < HSM_ARRAY_LEN(fields) &&
                !(key_is(section, fields[i].section) && key_is(node, fields[i].key)))

@@ -64,12 +64,19 @@ HSM_MUST_USE hsm_err config_apply(hsm_config *config, const hsm_toml_node *root,
 /* Frees the strings. */
 void config_clear(hsm_config *config);
 
+/* config_clients.c: [[daemon.client]]. */
+/* errors  HSM_E_CONFIG (out_error is filled), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err config_apply_clients(hsm_config *config, const hsm_toml_node *list,
+                                          hsm_config_error *out_error);
+void config_clear_clients(hsm_config *config);
+
 /* config_check.c: what a single value must be; NULL or the reason why it is not. A check may
  * exchange the text for another spelling of the same. */
 const char *config_check_serial(char **text);
 const char *config_check_backend(char **text);
 const char *config_check_bind(char **text);
 const char *config_check_path(char **text);
+const char *config_check_metrics(char **text);
 /* How many characters differ: for suggestions. */
 size_t config_distance(const char *a, const char *b);
 

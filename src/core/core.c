@@ -11,6 +11,8 @@
  * a search that touches a thousand keys reads none of them twice. */
 #define STORE_BUSY_MS 10000u
 #define OBJECTS_CACHED_MAX 2048u
+/* The same for each further application of the process. */
+#define SHARED_OBJECTS_CACHED_MAX 1024u
 
 /* Said before anything needs a secret: deeper it would be a random generator that has no seed. */
 static hsm_err check_locked_memory(bool is_required)
@@ -38,6 +40,11 @@ static hsm_err open_crypto(hsm_core *core)
     return hsm_crypto_create(&options, &core->crypto);
 }
 
+static hsm_err open_ephemeral(hsm_core *core)
+{
+    return hsm_ephemeral_create(core->crypto, core->slot_count, &core->ephemeral);
+}
+
 static hsm_err open_store(hsm_core *core)
 {
     const hsm_config *config = core->config;
@@ -50,7 +57,7 @@ static hsm_err open_store(hsm_core *core)
     };
 
     HSM_TRY(hsm_store_open(&options, &core->store));
-    return hsm_ephemeral_create(core->crypto, core->slot_count, &core->ephemeral);
+    return open_ephemeral(core);
 }
 
 static hsm_err open_slot(hsm_core *core, uint32_t slot)
@@ -120,6 +127,24 @@ hsm_err hsm_core_open(const struct hsm_config *config, hsm_core **out_core)
     return HSM_OK;
 }
 
+hsm_err hsm_core_share(hsm_core *parent, hsm_core **out_core)
+{
+    HSM_CHECK(parent->parent == NULL, HSM_E_ARG);
+    HSM_AUTO(core_drop) hsm_core *core = calloc(1, sizeof *core);
+
+    HSM_CHECK(core != NULL, HSM_E_NO_MEMORY);
+    core->parent = parent;
+    core->config = parent->config;
+    core->slot_count = parent->slot_count;
+    core->crypto = parent->crypto;
+    HSM_TRY(hsm_store_share(parent->store, SHARED_OBJECTS_CACHED_MAX, &core->store));
+    HSM_TRY(open_ephemeral(core));
+    HSM_TRY(open_sessions(core));
+    HSM_TRY(open_slots(core));
+    *out_core = HSM_MOVE(core);
+    return HSM_OK;
+}
+
 void hsm_core_close(hsm_core *core)
 {
     if (core == NULL)
@@ -134,7 +159,8 @@ void hsm_core_close(hsm_core *core)
     hsm_iv_ledger_destroy(core->ivs);
     hsm_ephemeral_destroy(core->ephemeral);
     hsm_store_close(core->store);
-    hsm_crypto_destroy(core->crypto);
+    if (core->parent == NULL)
+        hsm_crypto_destroy(core->crypto);
     hsm_config_destroy(core->own_config);
     free(core);
 }

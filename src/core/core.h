@@ -27,6 +27,12 @@ struct hsm_config;
 /* Opens everything by the configuration (borrowed until close; NULL: found by the look-up order).
  * errors  HSM_E_CONFIG, HSM_E_STORE_*, HSM_E_CRYPTO, HSM_E_SELF_TEST, HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_core_open(const struct hsm_config *config, hsm_core **out_core);
+/* A second application beside the first, in the same process and on the same store: sessions, object
+ * handles, session objects and logins are its own. A login in one opens nothing in the other; what
+ * one commits the other sees as if they were two processes. The parent, which is no second
+ * application itself, is closed last.
+ * errors  HSM_E_ARG, HSM_E_STORE_*, HSM_E_CRYPTO, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_core_share(hsm_core *parent, hsm_core **out_core);
 /* Closes everything; nobody is inside any more. NULL is allowed. */
 void hsm_core_close(hsm_core *core);
 /* Whether a self-test or the entropy source failed since open: the error state, which only closing

@@ -24,6 +24,7 @@ typedef struct hsm_slot {
 } hsm_slot;
 
 struct hsm_core {
+    hsm_core *parent; /* NULL, or whose crypto this uses too, and of whose store it has a view */
     const hsm_config *config;
     hsm_config *own_config; /* NULL when the caller's is used */
     hsm_crypto *crypto;

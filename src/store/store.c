@@ -174,6 +174,28 @@ hsm_err hsm_store_open(const hsm_store_options *options, hsm_store **out_store)
     return HSM_OK;
 }
 
+hsm_err hsm_store_share(hsm_store *parent, uint32_t cached_max, hsm_store **out_store)
+{
+    const hsm_store_options options = {
+        .crypto = parent->crypto,
+        .slot_count = parent->slot_count,
+        .cached_max = cached_max,
+    };
+    HSM_AUTO(hsm_store_drop) hsm_store *store = NULL;
+
+    HSM_CHECK(parent->parent == NULL && cached_max >= 1, HSM_E_ARG);
+    HSM_TRY(make(&options, &store));
+    store->parent = parent;
+    store->device_key = parent->device_key;
+    store->token_seal = parent->token_seal;
+    store->change = parent->change;
+    store->storage = parent->storage;
+    store->group = parent->group;
+    store->login_turn = parent->login_turn;
+    *out_store = HSM_MOVE(store);
+    return HSM_OK;
+}
+
 /* --- close -------------------------------------------------------------------------------------- */
 
 /* What holds keys: also in a forked child, where they have no business. */
@@ -184,14 +206,29 @@ static void forget_keys(hsm_store *store)
         hsm_half_release(store->slots[i].public_half);
         hsm_half_release(store->slots[i].private_half);
     }
+    if (store->parent != NULL)
+        return;
     hsm_seal_release(store->token_seal);
     hsm_secret_destroy(store->device_key);
+}
+
+/* What a view has for itself. */
+static void close_view(hsm_store *store)
+{
+    forget_keys(store);
+    for (uint32_t i = 0; i < store->slot_count; i++)
+        (void)pthread_mutex_destroy(&store->slots[i].lock);
+    free(store);
 }
 
 void hsm_store_close(hsm_store *store)
 {
     if (store == NULL)
         return;
+    if (store->parent != NULL) {
+        close_view(store);
+        return;
+    }
     hsm_group_commit_destroy(store->group);
     if (store->storage.driver != NULL)
         store->storage.driver->close(store->storage.state);
@@ -205,7 +242,7 @@ void hsm_store_close(hsm_store *store)
 
 void hsm_store_abandon(hsm_store *store)
 {
-    if (store == NULL)
+    if (store == NULL || store->parent != NULL)
         return;
     /* Locks may be held by threads that do not exist here: nothing is locked, nothing destroyed that
      * somebody may be waiting for. */

@@ -28,6 +28,12 @@ typedef struct hsm_store_options {
  *         HSM_E_STORE_BUSY, HSM_E_STORE_FULL, HSM_E_NO_MEMORY; each logged with path and reason
  */
 HSM_MUST_USE hsm_err hsm_store_open(const hsm_store_options *options, hsm_store **out_store);
+/* A second view of an open store for another application of this process: the same storage and
+ * device key, but slots of its own, so that a login in one view opens nothing in the other. Views see
+ * each other's changes as processes do. The parent, which is no view itself, is closed last.
+ * in      cached_max  decoded objects kept, 1 or more
+ * errors  HSM_E_ARG, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_store_share(hsm_store *parent, uint32_t cached_max, hsm_store **out_store);
 /* Every object of it must be released; NULL is allowed. */
 void hsm_store_close(hsm_store *store);
 /* In a forked child: gives up descriptors and memory of the parent's store without touching its

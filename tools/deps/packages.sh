@@ -21,6 +21,9 @@ build    12,13  perl
 build    12,13  patch
 build    12,13  xz-utils
 build    12,13  debian-archive-keyring
+build    12,13  libnghttp2-dev
+build    12,13  libprotobuf-c-dev
+build    12,13  protobuf-c-compiler
 build    13     libssl-dev
 build    13     zlib1g-dev
 build    13     libzstd-dev
@@ -47,6 +50,11 @@ interop  12,13  bind9-dnsutils
 interop  12,13  knot
 interop  12,13  knot-dnssecutils
 interop  12,13  softhsm2
+interop  12,13  protobuf-compiler
+interop  12,13  protobuf-compiler-grpc
+interop  12,13  python3-grpcio
+interop  12,13  python3-h2
+interop  12,13  python3-protobuf
 lint     12,13  binutils
 lint     12,13  clang
 lint     12,13  clang-format

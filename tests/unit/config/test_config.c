@@ -184,7 +184,7 @@ static const struct {
       "did you mean security.pin_min_length?" },
     { "slot_count = 1", "slot_count", 1, 1, "did you mean token.slot_count?" },
     { "[tokens]\n", "tokens", 1, 2, "did you mean [token]?" },
-    { "[[daemon.client]]\n", "daemon.client", 1, 10, "unknown" },
+    { "[[daemon.client]]\n", "daemon.client", 1, 10, "must have match and role" },
     { "token = 1", "token", 1, 1, "must be a table, not a whole number" },
     { "[[token]]\n", "token", 1, 3, "must be a table, not an array" },
     /* the text itself */

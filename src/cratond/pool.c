@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cratond/pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "os/file.h"
+
+#define THREADS_MAX 320u
+#define SLOW_NICE 10
+
+typedef struct lane_queue {
+    pthread_cond_t wake;
+    pool_job *first;
+    pool_job **last;
+    size_t waiting;
+    size_t waiting_max;
+    uint32_t threads;
+} lane_queue;
+
+/* One thread. */
+typedef struct worker {
+    struct pool *pool;
+    pool_lane lane;
+    pthread_t thread;
+    const void *client; /* whose job it has; under the pool's lock */
+} worker;
+
+struct pool {
+    pthread_mutex_t lock;
+    lane_queue lanes[POOL_LANES];
+    bool is_closing;
+    int event_fd;
+    pool_job *done_first;
+    pool_job **done_last;
+    uint32_t started;
+    worker workers[THREADS_MAX];
+};
+
+/* Whether this client already holds all slow threads but one. */
+static bool holds_too_many(const pool *workers, const pool_job *job)
+{
+    const uint32_t threads = workers->lanes[POOL_SLOW].threads;
+    uint32_t held = 0;
+
+    if (job->client == NULL || threads < 2)
+        return false;
+    for (uint32_t i = 0; i < workers->started; i++) {
+        if (workers->workers[i].lane == POOL_SLOW && workers->workers[i].client == job->client)
+            held++;
+    }
+    return held + 1 >= threads;
+}
+
+/* The first job that may run now, or NULL. */
+static pool_job *take(pool *workers, pool_lane number)
+{
+    lane_queue *own = &workers->lanes[number];
+
+    for (pool_job **at = &own->first; *at != NULL; at = &(*at)->next) {
+        pool_job *job = *at;
+
+        if (number == POOL_SLOW && !workers->is_closing && holds_too_many(workers, job))
+            continue;
+        *at = job->next;
+        if (own->last == &job->next)
+            own->last = at;
+        own->waiting--;
+        return job;
+    }
+    return NULL;
+}
+
+static void tell_loop(pool *workers, pool_job *job)
+{
+    const uint64_t one = 1;
+    const bool was_empty = workers->done_first == NULL;
+
+    job->next = NULL;
+    *workers->done_last = job;
+    workers->done_last = &job->next;
+    if (was_empty && write(workers->event_fd, &one, sizeof one) < 0)
+        return; /* full only if it is readable already */
+}
+
+static void *work(void *arg)
+{
+    worker *self = arg;
+    pool *workers = self->pool;
+    lane_queue *own = &workers->lanes[self->lane];
+
+    if (self->lane == POOL_SLOW)
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), SLOW_NICE);
+    (void)pthread_mutex_lock(&workers->lock);
+    for (;;) {
+        pool_job *job = take(workers, self->lane);
+
+        if (job == NULL && workers->is_closing)
+            break;
+        if (job == NULL) {
+            (void)pthread_cond_wait(&own->wake, &workers->lock);
+            continue;
+        }
+        self->client = job->client;
+        (void)pthread_mutex_unlock(&workers->lock);
+        job->run(job->owner);
+        (void)pthread_mutex_lock(&workers->lock);
+        self->client = NULL;
+        tell_loop(workers, job);
+        if (self->lane == POOL_SLOW) /* a job that this client had to hold back may go on now */
+            (void)pthread_cond_broadcast(&own->wake);
+    }
+    (void)pthread_mutex_unlock(&workers->lock);
+    return NULL;
+}
+
+static hsm_err start(pool *workers, pool_lane number)
+{
+    worker *self = &workers->workers[workers->started];
+    sigset_t all;
+    sigset_t old;
+
+    *self = (worker){ .pool = workers, .lane = number };
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+    const int failed = pthread_create(&self->thread, NULL, work, self);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    HSM_CHECK(failed == 0, HSM_E_NO_MEMORY);
+    workers->started++;
+    return HSM_OK;
+}
+
+static void pool_drop(pool **workers)
+{
+    pool_destroy(*workers);
+    *workers = NULL;
+}
+
+hsm_err pool_create(const pool_options *options, pool **out_pool)
+{
+    HSM_AUTO(pool_drop) pool *workers = calloc(1, sizeof *workers);
+
+    HSM_CHECK(workers != NULL, HSM_E_NO_MEMORY);
+    (void)pthread_mutex_init(&workers->lock, NULL);
+    workers->done_last = &workers->done_first;
+    for (int i = 0; i < POOL_LANES; i++) {
+        workers->lanes[i] =
+            (lane_queue){ .waiting_max = options->waiting_max[i], .threads = options->threads[i] };
+        workers->lanes[i].last = &workers->lanes[i].first;
+        (void)pthread_cond_init(&workers->lanes[i].wake, NULL);
+    }
+    workers->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    HSM_CHECK(workers->event_fd >= 0, HSM_E_INTERNAL);
+    for (int i = 0; i < POOL_LANES; i++) {
+        for (uint32_t k = 0; k < options->threads[i]; k++) {
+            HSM_CHECK(workers->started < THREADS_MAX, HSM_E_LIMIT);
+            HSM_TRY(start(workers, (pool_lane)i));
+        }
+    }
+    *out_pool = HSM_MOVE(workers);
+    return HSM_OK;
+}
+
+void pool_destroy(pool *workers)
+{
+    if (workers == NULL)
+        return;
+    (void)pthread_mutex_lock(&workers->lock);
+    workers->is_closing = true;
+    for (int i = 0; i < POOL_LANES; i++)
+        (void)pthread_cond_broadcast(&workers->lanes[i].wake);
+    (void)pthread_mutex_unlock(&workers->lock);
+    for (uint32_t i = 0; i < workers->started; i++)
+        (void)pthread_join(workers->workers[i].thread, NULL);
+    (void)pool_collect(workers);
+    hsm_fd_drop(&workers->event_fd);
+    for (int i = 0; i < POOL_LANES; i++)
+        (void)pthread_cond_destroy(&workers->lanes[i].wake);
+    (void)pthread_mutex_destroy(&workers->lock);
+    free(workers);
+}
+
+int pool_event_fd(const pool *workers)
+{
+    return workers->event_fd;
+}
+
+static bool add(pool *workers, pool_lane number, pool_job *job, bool is_end)
+{
+    lane_queue *own = &workers->lanes[number];
+
+    (void)pthread_mutex_lock(&workers->lock);
+    const bool has_room = is_end || own->waiting < own->waiting_max;
+    if (has_room) {
+        job->next = NULL;
+        *own->last = job;
+        own->last = &job->next;
+        own->waiting++;
+        (void)pthread_cond_signal(&own->wake);
+    }
+    (void)pthread_mutex_unlock(&workers->lock);
+    return has_room;
+}
+
+hsm_err pool_add(pool *workers, pool_lane lane, pool_job *job)
+{
+    return add(workers, lane, job, false) ? HSM_OK : HSM_E_LIMIT;
+}
+
+void pool_add_end(pool *workers, pool_lane lane, pool_job *job)
+{
+    (void)add(workers, lane, job, true);
+}
+
+size_t pool_collect(pool *workers)
+{
+    uint64_t ignored = 0;
+    size_t count = 0;
+
+    if (read(workers->event_fd, &ignored, sizeof ignored) < 0 && !workers->is_closing)
+        return 0;
+    (void)pthread_mutex_lock(&workers->lock);
+    pool_job *job = workers->done_first;
+    workers->done_first = NULL;
+    workers->done_last = &workers->done_first;
+    (void)pthread_mutex_unlock(&workers->lock);
+    while (job != NULL) {
+        pool_job *next = job->next;
+
+        job->done(job->owner);
+        job = next;
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,47 @@
+/* Worker threads in two lanes: what takes microseconds never waits behind what takes seconds.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CRATOND_POOL_H
+#define HSM_CRATOND_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/scope.h"
+
+typedef enum pool_lane {
+    POOL_FAST,
+    POOL_SLOW, /* key generation, PIN derivation, hash-based signatures; of lower priority */
+    POOL_LANES,
+} pool_lane;
+
+/* Work for a thread, part of what it is about. */
+typedef struct pool_job {
+    struct pool_job *next;
+    void (*run)(void *owner);  /* in a worker */
+    void (*done)(void *owner); /* in the loop, afterwards */
+    void *owner;
+    const void *client; /* whose work it is: one client never holds all slow threads; or NULL */
+} pool_job;
+
+typedef struct pool pool;
+
+typedef struct pool_options {
+    uint32_t threads[POOL_LANES];
+    size_t waiting_max[POOL_LANES];
+} pool_options;
+
+/* Starts the threads, with all signals blocked. errors HSM_E_NO_MEMORY, HSM_E_INTERNAL */
+HSM_MUST_USE hsm_err pool_create(const pool_options *options, pool **out_pool);
+/* Waits for running jobs; those that still wait are run as well. NULL is allowed. */
+void pool_destroy(pool *workers);
+/* Readable when jobs are done. */
+int pool_event_fd(const pool *workers);
+/* errors  HSM_E_LIMIT (the lane is full) */
+HSM_MUST_USE hsm_err pool_add(pool *workers, pool_lane lane, pool_job *job);
+/* The same without a limit: for what puts an end to something. */
+void pool_add_end(pool *workers, pool_lane lane, pool_job *job);
+/* In the loop: calls done() for all that are. Returns how many. */
+size_t pool_collect(pool *workers);
+
+#endif

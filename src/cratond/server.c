@@ -1,0 +1,468 @@
+/* The loop: one thread, everything that waits is in epoll.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cratond/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cratond/internal.h"
+#include "cratond/listen.h"
+#include "cratond/notify.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#define MS_PER_SEC 1000
+#define EVENTS_MAX 256
+/* New connections in one turn. */
+#define ACCEPTS_MAX 32
+/* With no descriptor left to accept with, looking at once again would be all that is done. */
+#define ACCEPT_PAUSE_MS 100
+/* Between "no more streams, please" and "these were the last": a round trip. */
+#define DRAIN_NOTICE_MS 200
+#define SESSIONS_MAX 1000000u
+#define FAST_THREADS_MIN 4u
+#define SLOW_THREADS_MIN 2u
+#define FAST_WAITING_MAX 16384u
+#define SLOW_WAITING_MAX 256u
+
+/* A listening socket in the loop. */
+typedef struct door {
+    loop_source source;
+    server *server;
+    int fd;
+    bool is_unix;
+} door;
+
+/* What only this file needs. */
+typedef struct loop {
+    server server; /* first: the rest of the daemon knows it as this */
+    listeners open;
+    door doors[LISTEN_MAX];
+    loop_timer accept_timer;
+    loop_timer drain_timer;
+    loop_timer crl_timer;
+    loop_timer watchdog_timer;
+    int64_t watchdog_ms; /* 0: none */
+    int signal_fd;
+    loop_source signal_source;
+    loop_source pool_source;
+    pool_job reload_job;
+    tls_context *reloaded;
+    hsm_err reload_result;
+    bool is_reloading;
+    bool has_gone_away; /* the second step of stopping */
+} loop;
+
+static loop *loop_of(server *on)
+{
+    return (loop *)(void *)on;
+}
+
+static int64_t clock_ms(void)
+{
+    return (int64_t)(hsm_clock_monotonic_ns() / HSM_NS_PER_MS);
+}
+
+/* --- descriptors ---------------------------------------------------------------------------------- */
+
+hsm_err server_watch_fd(server *on, int fd, uint32_t events, loop_source *source)
+{
+    struct epoll_event event = { .events = events, .data.ptr = source };
+
+    return epoll_ctl(on->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? HSM_OK : HSM_E_INTERNAL;
+}
+
+void server_change_fd(server *on, int fd, uint32_t events, loop_source *source)
+{
+    struct epoll_event event = { .events = events, .data.ptr = source };
+
+    if (epoll_ctl(on->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0)
+        hsm_log(HSM_LOG_ERROR, "epoll: %s", strerror(errno));
+}
+
+static void open_doors(loop *on, uint32_t events)
+{
+    for (size_t i = 0; i < on->open.count; i++)
+        server_change_fd(&on->server, on->doors[i].fd, events, &on->doors[i].source);
+}
+
+static void end_accept_pause(void *owner)
+{
+    loop *on = owner;
+
+    if (!on->server.is_stopping)
+        open_doors(on, EPOLLIN);
+}
+
+static void pause_accepting(loop *on)
+{
+    hsm_log(HSM_LOG_WARNING, "no new connections for a moment: %s", strerror(errno));
+    open_doors(on, 0);
+    timers_set(&on->server.timers, &on->accept_timer, on->server.now_ms + ACCEPT_PAUSE_MS);
+}
+
+static void on_door(void *owner, uint32_t events)
+{
+    door *at = owner;
+    server *of = at->server;
+
+    (void)events;
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
+        /* cppcheck-suppress nullPointer ; nobody needs the address */
+        int fd = accept4(at->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+            pause_accepting(loop_of(of));
+        if (fd < 0)
+            return;
+        if (of->is_stopping || of->conn_count >= of->config->daemon.max_connections) {
+            metrics_connection_refused(of->metrics);
+            hsm_fd_drop(&fd);
+            continue;
+        }
+        conn_accept(of, fd, at->is_unix);
+    }
+}
+
+/* --- reloading ------------------------------------------------------------------------------------ */
+
+static void read_files(void *owner)
+{
+    loop *on = owner;
+
+    on->reload_result =
+        tls_context_create(on->server.tls_library, on->server.config, &on->reloaded);
+}
+
+/* Connections whose certificate is no longer good end; the others never notice. */
+static void use_files(void *owner)
+{
+    loop *on = owner;
+    server *of = &on->server;
+
+    on->is_reloading = false;
+    notify_send("READY=1");
+    if (on->reload_result != HSM_OK) {
+        hsm_log(HSM_LOG_ERROR, "the TLS files can't be used; those read before stay in force");
+        return;
+    }
+    tls_context_destroy(of->tls);
+    of->tls = HSM_MOVE(on->reloaded);
+    for (conn *at = of->conns; at != NULL; at = at->next) {
+        if (at->state == CONN_OPEN && at->tls != NULL && !tls_is_still_trusted(of->tls, at->tls)) {
+            hsm_log(HSM_LOG_WARNING, "%s: its certificate is no longer accepted", at->client->name);
+            conn_close(at);
+        }
+    }
+    hsm_log(HSM_LOG_INFO, "the TLS files were read again");
+}
+
+static void reload(loop *on)
+{
+    if (on->server.tls == NULL || on->is_reloading)
+        return;
+    on->is_reloading = true;
+    on->reload_job = (pool_job){ .run = read_files, .done = use_files, .owner = on };
+    pool_add_end(on->server.workers, POOL_SLOW, &on->reload_job);
+}
+
+static void on_crl_timer(void *owner)
+{
+    loop *on = owner;
+
+    reload(on);
+    timers_set(&on->server.timers, &on->crl_timer,
+               on->server.now_ms +
+                   (int64_t)on->server.config->daemon.crl_refresh_secs * MS_PER_SEC);
+}
+
+/* --- stopping ------------------------------------------------------------------------------------- */
+
+static void each_conn(server *on, void (*what)(conn *on))
+{
+    for (conn *at = on->conns; at != NULL; at = at->next)
+        what(at);
+}
+
+static void on_drain_timer(void *owner)
+{
+    loop *on = owner;
+
+    if (!on->has_gone_away) {
+        on->has_gone_away = true;
+        each_conn(&on->server, conn_drain);
+        timers_set(&on->server.timers, &on->drain_timer,
+                   on->server.now_ms +
+                       (int64_t)on->server.config->daemon.drain_timeout_secs * MS_PER_SEC);
+        return;
+    }
+    hsm_log(HSM_LOG_WARNING, "calls did not end in time; they are cut off");
+    each_conn(&on->server, conn_close);
+}
+
+static void stop(loop *on)
+{
+    server *of = &on->server;
+
+    if (of->is_stopping)
+        return;
+    hsm_log(HSM_LOG_INFO, "stopping: %u connections", of->conn_count);
+    notify_send("STOPPING=1");
+    open_doors(on, 0);
+    health_tell(of, false);
+    each_conn(of, conn_drain_notice);
+    of->is_stopping = true;
+    timers_set(&of->timers, &on->drain_timer, of->now_ms + DRAIN_NOTICE_MS);
+}
+
+static void on_signal(void *owner, uint32_t events)
+{
+    loop *on = owner;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    while (read(on->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            notify_send("RELOADING=1");
+            reload(on);
+        } else {
+            stop(on);
+        }
+    }
+}
+
+/* --- the loop ------------------------------------------------------------------------------------- */
+
+static void on_pool(void *owner, uint32_t events)
+{
+    loop *on = owner;
+
+    (void)events;
+    (void)pool_collect(on->server.workers);
+}
+
+static void on_watchdog(void *owner)
+{
+    loop *on = owner;
+
+    notify_send("WATCHDOG=1");
+    timers_set(&on->server.timers, &on->watchdog_timer, on->server.now_ms + on->watchdog_ms / 2);
+}
+
+/* Flushing may finish calls, which may close connections, and the other way round. */
+static void end_turn(server *on)
+{
+    while (on->dirty != NULL || on->graves != NULL) {
+        conn *dirty = HSM_MOVE(on->dirty);
+
+        while (dirty != NULL) {
+            conn *next = dirty->next_dirty;
+
+            conn_flush(dirty);
+            dirty = next;
+        }
+        conn *grave = HSM_MOVE(on->graves);
+        while (grave != NULL) {
+            conn *next = grave->next_grave;
+
+            conn_reap(grave);
+            grave = next;
+        }
+    }
+}
+
+hsm_err server_run(server *of)
+{
+    struct epoll_event events[EVENTS_MAX];
+
+    notify_send("READY=1");
+    while (!(of->is_stopping && of->conn_count == 0)) {
+        const int wait_ms = timers_wait_ms(&of->timers, clock_ms());
+        const int count = epoll_wait(of->epoll_fd, events, EVENTS_MAX, wait_ms);
+
+        HSM_CHECK(count >= 0 || errno == EINTR, HSM_E_INTERNAL);
+        of->now_ms = clock_ms();
+        for (int i = 0; i < count; i++) {
+            loop_source *source = events[i].data.ptr;
+
+            source->on_event(source->owner, events[i].events);
+        }
+        timers_run(&of->timers, of->now_ms);
+        end_turn(of);
+    }
+    hsm_log(HSM_LOG_INFO, "stopped");
+    return HSM_OK;
+}
+
+/* --- opening and closing --------------------------------------------------------------------------- */
+
+static uint32_t threads(uint32_t configured, uint32_t per_processor, uint32_t min)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const uint32_t wanted = (uint32_t)(processors > 0 ? processors : 1) * per_processor;
+
+    if (configured > 0)
+        return configured;
+    return wanted > min ? wanted : min;
+}
+
+static hsm_err open_workers(server *on)
+{
+    const pool_options options = {
+        .threads = {
+            [POOL_FAST] = threads(on->config->daemon.workers, 2, FAST_THREADS_MIN),
+            [POOL_SLOW] = threads(on->config->daemon.slow_workers, 1, SLOW_THREADS_MIN),
+        },
+        .waiting_max = { [POOL_FAST] = FAST_WAITING_MAX, [POOL_SLOW] = SLOW_WAITING_MAX },
+    };
+
+    return pool_create(&options, &on->workers);
+}
+
+static hsm_err check_rules(const hsm_config *config)
+{
+    for (size_t i = 0; i < config->daemon.client_count; i++) {
+        char **operations = config->daemon.clients[i].operations;
+
+        for (size_t k = 0; operations != NULL && operations[k] != NULL; k++) {
+            if (!rpc_is_operation(operations[k])) {
+                hsm_log(HSM_LOG_ERROR, "daemon.client.operations: there is no operation \"%s\"",
+                        operations[k]);
+                return HSM_E_CONFIG;
+            }
+        }
+    }
+    return HSM_OK;
+}
+
+static hsm_err open_tls(server *on)
+{
+    if (on->config->daemon.allow_insecure)
+        return HSM_OK;
+    HSM_TRY(tls_library_open(&on->tls_library));
+    return tls_context_create(on->tls_library, on->config, &on->tls);
+}
+
+static hsm_err open_core(server *on)
+{
+    const uint32_t slots = on->config->token.slot_count;
+
+    HSM_TRY(hsm_core_open(on->config, &on->root));
+    on->slot_sessions = calloc(slots, sizeof *on->slot_sessions);
+    on->slot_rw_sessions = calloc(slots, sizeof *on->slot_rw_sessions);
+    HSM_CHECK(on->slot_sessions != NULL && on->slot_rw_sessions != NULL, HSM_E_NO_MEMORY);
+    HSM_TRY(hsm_handle_table_create(SESSIONS_MAX, &on->sessions));
+    HSM_TRY(open_workers(on));
+    return client_table_create(on->config, on->root, on->workers, &on->clients);
+}
+
+static hsm_err open_signals(loop *on)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    on->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    HSM_CHECK(on->signal_fd >= 0, HSM_E_INTERNAL);
+    on->signal_source = (loop_source){ .on_event = on_signal, .owner = on };
+    return server_watch_fd(&on->server, on->signal_fd, EPOLLIN, &on->signal_source);
+}
+
+static hsm_err open_loop(loop *on)
+{
+    server *of = &on->server;
+
+    of->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    HSM_CHECK(of->epoll_fd >= 0, HSM_E_INTERNAL);
+    HSM_TRY(open_signals(on));
+    on->pool_source = (loop_source){ .on_event = on_pool, .owner = on };
+    HSM_TRY(server_watch_fd(of, pool_event_fd(of->workers), EPOLLIN, &on->pool_source));
+    for (size_t i = 0; i < on->open.count; i++) {
+        door *at = &on->doors[i];
+
+        *at =
+            (door){ .server = of, .fd = on->open.list[i].fd, .is_unix = on->open.list[i].is_unix };
+        at->source = (loop_source){ .on_event = on_door, .owner = at };
+        HSM_TRY(server_watch_fd(of, at->fd, EPOLLIN, &at->source));
+    }
+    return HSM_OK;
+}
+
+static void set_timers(loop *on)
+{
+    server *of = &on->server;
+
+    on->accept_timer = (loop_timer){ .fire = end_accept_pause, .owner = on };
+    on->drain_timer = (loop_timer){ .fire = on_drain_timer, .owner = on };
+    on->crl_timer = (loop_timer){ .fire = on_crl_timer, .owner = on };
+    on->watchdog_timer = (loop_timer){ .fire = on_watchdog, .owner = on };
+    on->watchdog_ms = notify_watchdog_ms();
+    if (on->watchdog_ms > 0)
+        timers_set(&of->timers, &on->watchdog_timer, of->now_ms + on->watchdog_ms / 2);
+    if (of->tls != NULL && of->config->daemon.tls_client_crl != NULL &&
+        of->config->daemon.crl_refresh_secs > 0)
+        timers_set(&of->timers, &on->crl_timer,
+                   of->now_ms + (int64_t)of->config->daemon.crl_refresh_secs * MS_PER_SEC);
+}
+
+static void drop_loop(loop **on)
+{
+    if (*on != NULL)
+        server_close(&(*on)->server);
+}
+
+hsm_err server_open(const hsm_config *config, server **out_server)
+{
+    HSM_AUTO(drop_loop) loop *on = calloc(1, sizeof *on);
+
+    HSM_CHECK(on != NULL, HSM_E_NO_MEMORY);
+    server *of = &on->server;
+    of->config = config;
+    of->epoll_fd = -1;
+    on->signal_fd = -1;
+    of->now_ms = clock_ms();
+    of->started_ms = of->now_ms;
+    timers_init(&of->timers, of->now_ms);
+    HSM_TRY(check_rules(config));
+    HSM_TRY(open_tls(of));
+    HSM_TRY(open_core(of));
+    HSM_TRY(metrics_create(&of->metrics));
+    HSM_TRY(listen_open(config, &on->open));
+    HSM_TRY(open_loop(on));
+    set_timers(on);
+    *out_server = of;
+    on = NULL;
+    return HSM_OK;
+}
+
+void server_close(server *of)
+{
+    if (of == NULL)
+        return;
+    loop *on = loop_of(of);
+
+    listen_close(&on->open);
+    each_conn(of, conn_close);
+    end_turn(of);
+    pool_destroy(of->workers); /* runs what still waits, and frees the last connections */
+    client_table_destroy(of->clients);
+    hsm_handle_table_destroy(of->sessions);
+    free(of->slot_sessions);
+    free(of->slot_rw_sessions);
+    hsm_core_close(of->root);
+    tls_context_destroy(on->reloaded);
+    tls_context_destroy(of->tls);
+    tls_library_close(of->tls_library);
+    metrics_destroy(of->metrics);
+    hsm_fd_drop(&on->signal_fd);
+    hsm_fd_drop(&of->epoll_fd);
+    free(on);
+}
