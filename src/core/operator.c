@@ -21,7 +21,7 @@ hsm_err hsm_core_pin_status(hsm_core *core, CK_SLOT_ID slot, hsm_pin_status *out
 {
     hsm_token_info info;
 
-    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot));
     HSM_TRY(hsm_token_get_info(core->slots[slot].token, &info));
     *out_status = (hsm_pin_status){
         .is_initialized = info.is_initialized,
@@ -38,13 +38,13 @@ hsm_err hsm_core_pin_status(hsm_core *core, CK_SLOT_ID slot, hsm_pin_status *out
 
 hsm_err hsm_core_count_objects(hsm_core *core, CK_SLOT_ID slot, uint64_t *out_count)
 {
-    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot));
     return hsm_store_count(core->store, (uint32_t)slot, out_count);
 }
 
 hsm_err hsm_core_destroy_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin)
 {
-    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    HSM_TRY(hsm_core_check_slot(core, slot));
     hsm_slot *target = &core->slots[slot];
 
     (void)pthread_mutex_lock(&target->login_lock);

@@ -100,20 +100,6 @@ bool hsm_core_template_label(const hsm_template *tmpl, hsm_bytes *out_label)
     return false;
 }
 
-hsm_err hsm_core_count_objects(hsm_core *core, uint64_t *out_count)
-{
-    uint64_t total = 0;
-
-    for (uint32_t slot = 0; slot < core->slot_count; slot++) {
-        uint64_t count = 0;
-
-        HSM_TRY(hsm_store_count(core->store, slot, &count));
-        total += count;
-    }
-    *out_count = total;
-    return HSM_OK;
-}
-
 hsm_err hsm_core_find_signer(hsm_core *core, hsm_session *session, hsm_bytes label, hsm_bytes id,
                              CK_OBJECT_HANDLE *out_key)
 {

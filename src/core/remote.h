@@ -42,9 +42,6 @@ HSM_MUST_USE hsm_err hsm_core_object_label(hsm_core *core, hsm_session *session,
 /* The label in a template; false when there is none. Borrowed from the template. */
 bool hsm_core_template_label(const hsm_template *tmpl, hsm_bytes *out_label);
 
-/* Objects that anybody may see, over all slots. */
-HSM_MUST_USE hsm_err hsm_core_count_objects(hsm_core *core, uint64_t *out_count);
-
 /* The private or secret key with this label and id that may sign; either may be empty, not both.
  * errors  HSM_E_ARG (both empty), HSM_E_KEY_HANDLE (none, or more than one), HSM_E_OPERATION_ACTIVE,
  *         those of hsm_core_find() */

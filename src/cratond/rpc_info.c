@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "core/operator.h"
 #include "core/remote.h"
 #include "cratond/convert.h"
 #include "cratond/handlers.h"
@@ -24,6 +25,21 @@ static char *field_text(rpc_context *context, const CK_UTF8CHAR *field, size_t l
     return arena_text(context->memory, hsm_bytes_of(field, len));
 }
 
+/* Objects that anybody may see, over all slots. */
+static hsm_err count_objects(hsm_core *core, uint64_t *out_total)
+{
+    uint64_t total = 0;
+
+    for (uint32_t slot = 0; slot < hsm_core_slot_count(core); slot++) {
+        uint64_t count = 0;
+
+        HSM_TRY(hsm_core_count_objects(core, slot, &count));
+        total += count;
+    }
+    *out_total = total;
+    return HSM_OK;
+}
+
 hsm_err rpc_daemon_health(rpc_context *context, const void *request, void *response)
 {
     const server *of = context->server;
@@ -40,7 +56,7 @@ hsm_err rpc_daemon_health(rpc_context *context, const void *request, void *respo
     out->uptime_secs = (uint64_t)((now_ms - of->started_ms) / MS_PER_SEC);
     out->active_sessions = atomic_load(&of->sessions_open);
     out->fips_mode = of->config->algorithms.fips_approved_only;
-    HSM_TRY(hsm_core_count_objects(context->core, &out->total_objects));
+    HSM_TRY(count_objects(context->core, &out->total_objects));
     out->healthy = true;
     return HSM_OK;
 }

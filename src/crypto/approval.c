@@ -245,6 +245,11 @@ static const condition conditions[HSM_ALG_COUNT] = {
     [HSM_ALG_ML_DSA] = { pqc_sign_use, "HashML-DSA: a digest of twice the key's strength" },
     [HSM_ALG_SLH_DSA] = { pqc_sign_use, "HashSLH-DSA: a digest of twice the key's strength" },
     [HSM_ALG_ML_KEM] = { any_use, NULL },
+    [HSM_ALG_DES3_ECB] = { any_use, "three keys (SP 800-131A, 2)" },
+    [HSM_ALG_DES3_CBC] = { any_use, "three keys (SP 800-131A, 2)" },
+    [HSM_ALG_DES3_CBC_PAD] = { any_use, "three keys (SP 800-131A, 2)" },
+    [HSM_ALG_DES3_CMAC] = { any_use, "three keys (SP 800-131A, 2)" },
+    [HSM_ALG_KEYGEN_EXTRA_BITS] = { any_use, CURVE_TEXT },
     [HSM_ALG_KEYGEN] = { any_use,
                          "RSA: 2048 bits and more, an exponent of 65537 to 2^256; EC: P-224, "
                          "P-256, P-384, P-521; secret keys: 112 bits and more" },
