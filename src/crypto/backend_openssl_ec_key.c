@@ -240,15 +240,19 @@ static hsm_err generate_pkey(hsm_crypto *crypto, const hsm_curve *curve, EVP_PKE
     return hsm_ossl_done(ret, HSM_E_CRYPTO);
 }
 
-/* The private value, curve->order_bytes bytes. */
-static hsm_err read_value(const EVP_PKEY *pkey, const hsm_curve *curve, uint8_t *out)
+/* The public point, curve->point_bytes, and the private value, curve->order_bytes. */
+static hsm_err read_halves(const EVP_PKEY *pkey, const hsm_curve *curve, uint8_t *out_point,
+                           uint8_t *out_value)
 {
+    uint8_t point[HSM_EC_POINT_MAX_BYTES];
     size_t len = curve->order_bytes;
 
     if (is_weierstrass(curve))
-        return hsm_ossl_pkey_number(pkey, OSSL_PKEY_PARAM_PRIV_KEY, out, len);
-    HSM_TRY(hsm_ossl_done(EVP_PKEY_get_raw_private_key(pkey, out, &len), HSM_E_CRYPTO));
+        return hsm_ossl_pkey_halves(pkey, curve, out_point, out_value);
+    HSM_TRY(hsm_ossl_pkey_point(pkey, curve, point));
+    HSM_TRY(hsm_ossl_done(EVP_PKEY_get_raw_private_key(pkey, out_value, &len), HSM_E_CRYPTO));
     HSM_CHECK(len == curve->order_bytes, HSM_E_CRYPTO);
+    memcpy(out_point, point, curve->point_bytes);
     return HSM_OK;
 }
 
@@ -308,8 +312,8 @@ static hsm_err ec_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_ke
 {
     HSM_AUTO(hsm_ossl_pkey_drop) EVP_PKEY *pkey = NULL;
     HSM_AUTO(hsm_ossl_packer_clear) hsm_ossl_packer packer = { 0 };
-    uint8_t point[HSM_EC_POINT_MAX_BYTES];
     const hsm_curve *curve = NULL;
+    uint8_t *point = NULL;
     uint8_t *value = NULL;
 
     HSM_TRY(hsm_curve_find(request->ec_params, request->key_type, &curve));
@@ -317,13 +321,12 @@ static hsm_err ec_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_ke
     if (crypto->options.is_approved_only)
         HSM_TRY(hsm_ossl_pair_check(crypto, pkey, curve->key_type));
 
-    HSM_TRY(hsm_ossl_pkey_point(pkey, curve, point));
     HSM_TRY(hsm_ossl_packer_init(&packer, CKO_PRIVATE_KEY, request->key_type,
                                  request->ec_params.len + curve->point_bytes + curve->order_bytes));
     HSM_TRY(hsm_ossl_packer_put(&packer, HSM_PART_PARAMS, request->ec_params));
-    HSM_TRY(hsm_ossl_packer_put(&packer, HSM_PART_POINT, hsm_bytes_of(point, curve->point_bytes)));
+    HSM_TRY(hsm_ossl_packer_room(&packer, HSM_PART_POINT, curve->point_bytes, &point));
     HSM_TRY(hsm_ossl_packer_room(&packer, HSM_PART_VALUE, curve->order_bytes, &value));
-    HSM_TRY(read_value(pkey, curve, value));
+    HSM_TRY(read_halves(pkey, curve, point, value));
 
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
     HSM_TRY(hsm_key_adopt(crypto, request->key_type, pkey, &key));

@@ -250,6 +250,24 @@ hsm_err hsm_ossl_pkey_point(const EVP_PKEY *pkey, const hsm_curve *curve,
     return HSM_OK;
 }
 
+hsm_err hsm_ossl_pkey_halves(const EVP_PKEY *pkey, const hsm_curve *curve, uint8_t *out_point,
+                             uint8_t *out_value)
+{
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, out_point, curve->point_bytes),
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, out_value, curve->order_bytes),
+        OSSL_PARAM_END,
+    };
+
+    HSM_TRY(hsm_ossl_done(EVP_PKEY_get_params(pkey, params), HSM_E_CRYPTO));
+    HSM_CHECK(OSSL_PARAM_modified(&params[0]) && params[0].return_size == curve->point_bytes,
+              HSM_E_CRYPTO);
+    HSM_CHECK(OSSL_PARAM_modified(&params[1]) && params[1].return_size == curve->order_bytes,
+              HSM_E_CRYPTO);
+    reverse_if_little_endian(out_value, curve->order_bytes);
+    return HSM_OK;
+}
+
 hsm_err hsm_ossl_packer_init(hsm_ossl_packer *packer, CK_OBJECT_CLASS key_class,
                              CK_KEY_TYPE key_type, size_t cap)
 {

@@ -87,6 +87,10 @@ HSM_MUST_USE hsm_err hsm_ossl_pkey_number(const EVP_PKEY *pkey, const char *name
 /* The raw public point of an EC, Edwards or Montgomery key: curve->point_bytes bytes. */
 HSM_MUST_USE hsm_err hsm_ossl_pkey_point(const EVP_PKEY *pkey, const hsm_curve *curve,
                                          uint8_t out[HSM_EC_POINT_MAX_BYTES]);
+/* Both halves of a Weierstrass key at once, which asks OpenSSL once: the public point,
+ * curve->point_bytes, and the private value, curve->order_bytes, big-endian. */
+HSM_MUST_USE hsm_err hsm_ossl_pkey_halves(const EVP_PKEY *pkey, const hsm_curve *curve,
+                                          uint8_t *out_point, uint8_t *out_value);
 /* Collects the parts of a bundle in one secret of `cap` bytes, which is made at once. */
 typedef struct hsm_ossl_packer {
     hsm_key_parts parts;

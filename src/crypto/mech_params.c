@@ -476,15 +476,26 @@ static const reader readers[] = {
     [HSM_PARAM_HASH_SIGN_CONTEXT] = read_hash_sign_context,
 };
 
+/* Field by field, as the pointer may be unaligned: the whole struct copied would have to be stored
+ * before a part of it can be read again. */
+static hsm_bytes param_of(const CK_MECHANISM *mechanism)
+{
+    const uint8_t *from = (const void *)mechanism;
+    const void *data = NULL;
+    CK_ULONG len = 0;
+
+    memcpy(&data, from + offsetof(CK_MECHANISM, pParameter), sizeof data);
+    memcpy(&len, from + offsetof(CK_MECHANISM, ulParameterLen), sizeof len);
+    return hsm_bytes_of(data, len);
+}
+
 hsm_err hsm_mech_params_read(const hsm_mech *mech, const CK_MECHANISM *mechanism,
                              hsm_mech_params *out_params)
 {
     /* Copying zeros is quicker here than the instruction that compilers choose to write them. */
     static const hsm_mech_params no_params;
-    CK_MECHANISM given;
+    const hsm_bytes param = param_of(mechanism);
 
-    memcpy(&given, (const void *)mechanism, sizeof given);
-    const hsm_bytes param = hsm_bytes_of(given.pParameter, given.ulParameterLen);
     HSM_CHECK(param.data != NULL || param.len == 0, HSM_E_MECHANISM_PARAM);
 
     if (mech->params == HSM_PARAM_NONE && param.len == 0) { /* most often, and it is quick */

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/attr_internal.h"
 
-/* Usage attributes, and the operations they allow. */
+/* Usage attributes, ascending as an object's are, and the operations they allow. */
 static const struct {
     CK_ATTRIBUTE_TYPE type;
     hsm_op_set ops;
 } usages[] = {
     { CKA_ENCRYPT, HSM_OP_ENCRYPT | HSM_OP_MESSAGE_ENCRYPT },
     { CKA_DECRYPT, HSM_OP_DECRYPT | HSM_OP_MESSAGE_DECRYPT },
+    { CKA_WRAP, HSM_OP_WRAP },
+    { CKA_UNWRAP, HSM_OP_UNWRAP },
     { CKA_SIGN, HSM_OP_SIGN | HSM_OP_MESSAGE_SIGN },
     { CKA_SIGN_RECOVER, HSM_OP_SIGN_RECOVER },
     { CKA_VERIFY, HSM_OP_VERIFY | HSM_OP_MESSAGE_VERIFY },
     { CKA_VERIFY_RECOVER, HSM_OP_VERIFY_RECOVER },
-    { CKA_WRAP, HSM_OP_WRAP },
-    { CKA_UNWRAP, HSM_OP_UNWRAP },
     { CKA_DERIVE, HSM_OP_DERIVE },
     { CKA_ENCAPSULATE, HSM_OP_ENCAPSULATE },
     { CKA_DECAPSULATE, HSM_OP_DECAPSULATE },
@@ -39,6 +39,26 @@ static hsm_err read_kind(hsm_object *object)
     return HSM_OK;
 }
 
+/* Every object that is made or read comes by: both lists are sorted, so one walk does. */
+static hsm_op_set usages_of(const hsm_object *object)
+{
+    hsm_op_set ops = 0;
+    size_t next = 0;
+
+    for (size_t i = 0; i < object->attr_count; i++) {
+        const hsm_attr *attr = &object->attrs[i];
+
+        while (next < HSM_ARRAY_LEN(usages) && usages[next].type < attr->type)
+            next++;
+        if (next == HSM_ARRAY_LEN(usages))
+            break;
+        if (usages[next].type == attr->type && attr->value.len == sizeof(CK_BBOOL) &&
+            attr->value.data[0] != CK_FALSE)
+            ops |= usages[next].ops;
+    }
+    return ops;
+}
+
 hsm_err hsm_facts_read(hsm_object *object)
 {
     HSM_TRY(read_kind(object));
@@ -50,11 +70,7 @@ hsm_err hsm_facts_read(hsm_object *object)
     object->always_authenticate = hsm_object_bool(object, CKA_ALWAYS_AUTHENTICATE, false);
     object->has_allowed_mechanisms = hsm_object_attr(object, CKA_ALLOWED_MECHANISMS) != NULL;
     object->has_dates = is_filled(object, CKA_START_DATE) || is_filled(object, CKA_END_DATE);
-    object->usages = 0;
-    for (size_t i = 0; i < HSM_ARRAY_LEN(usages); i++) {
-        if (hsm_object_bool(object, usages[i].type, false))
-            object->usages |= usages[i].ops;
-    }
+    object->usages = usages_of(object);
     return HSM_OK;
 }
 

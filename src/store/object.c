@@ -94,7 +94,7 @@ hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident,
                           hsm_object **out_object)
 {
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
-    hsm_draft_lists lists;
+    HSM_UNINITIALIZED hsm_draft_lists lists; /* filled by hsm_draft_list() */
 
     hsm_draft_list(draft, &lists);
     const hsm_template open = { .attrs = lists.open, .count = lists.open_count };
