@@ -24,6 +24,7 @@ typedef struct hsm_admin {
     hsm_admin_report *report;
     char what[HSM_ADMIN_TEXT_MAX]; /* of an error: what and where, beyond the error's own text */
     char hint[HSM_ADMIN_TEXT_MAX]; /* of an error: what to type */
+    bool is_written;               /* the command wrote its result to standard output itself */
     bool is_quiet_failure; /* the report itself says it: only the exit code is left to give */
 } hsm_admin;
 

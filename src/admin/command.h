@@ -60,6 +60,7 @@ const hsm_admin_command *hsm_admin_find_command(const hsm_admin_group *group, co
 extern const hsm_admin_group hsm_admin_status_group;
 extern const hsm_admin_group hsm_admin_token_group;
 extern const hsm_admin_group hsm_admin_pin_group;
+extern const hsm_admin_group hsm_admin_key_group;
 extern const hsm_admin_group hsm_admin_completion_group;
 extern const hsm_admin_group hsm_admin_man_group;
 

@@ -31,7 +31,8 @@ static hsm_err run(hsm_admin *admin, int argc, char *const *argv)
     const hsm_err err = admin->command->run(admin);
     if (err != HSM_OK && !admin->is_quiet_failure)
         return err;
-    HSM_TRY(print_report(admin));
+    if (!admin->is_written)
+        HSM_TRY(print_report(admin));
     return err;
 }
 

@@ -302,7 +302,8 @@ static void print_value(const hsm_report_value *value, bool may_colour, FILE *ou
         (void)fputs("\033[0m", out);
 }
 
-static void print_fields(const hsm_admin_report *report, bool may_colour, FILE *out)
+/* Whether there was any for people. */
+static bool print_fields(const hsm_admin_report *report, bool may_colour, FILE *out)
 {
     size_t width = 0;
 
@@ -320,6 +321,7 @@ static void print_fields(const hsm_admin_report *report, bool may_colour, FILE *
         print_value(field, may_colour, out);
         (void)fputc('\n', out);
     }
+    return width > 0;
 }
 
 static const hsm_report_value *cell_at(const hsm_report_table *table, size_t row, size_t column)
@@ -419,10 +421,13 @@ static void print_table(const hsm_report_table *table, bool may_colour, FILE *ou
 hsm_err hsm_admin_report_print(const hsm_admin_report *report, bool may_colour, FILE *out)
 {
     HSM_CHECK(!report->is_failed, HSM_E_NO_MEMORY);
-    print_fields(report, may_colour, out);
+    bool is_gap_due = print_fields(report, may_colour, out);
     for (size_t i = 0; i < report->table_count; i++) {
-        if ((i > 0 || report->fields.count > 0) && report->tables[i].row_count > 0)
+        if (report->tables[i].row_count == 0)
+            continue;
+        if (is_gap_due)
             (void)fputc('\n', out);
+        is_gap_due = true;
         print_table(&report->tables[i], may_colour, out);
     }
     for (size_t i = 0; i < report->notes.count; i++) {

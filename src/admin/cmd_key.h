@@ -1,0 +1,34 @@
+/* What the commands about keys and certificates share.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_ADMIN_CMD_KEY_H
+#define HSM_ADMIN_CMD_KEY_H
+
+#include "admin/objects.h"
+
+/* Where a public result goes. */
+#define HSM_ADMIN_OPTIONS_OUTPUT                                                           \
+    { .name = "output",                                                                    \
+      .value = "FILE",                                                                     \
+      .help = "where to write it (standard output)",                                       \
+      .kind = HSM_ADMIN_FILE },                                                            \
+        { .name = "format",                                                                \
+          .value = "FORM",                                                                 \
+          .help = "how (pem)",                                                             \
+          .kind = HSM_ADMIN_CHOICE,                                                        \
+          .choices = "pem der" },                                                          \
+    {                                                                                      \
+        .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH, \
+    }
+
+/* CKA_TOKEN, CKA_LABEL of --label and CKA_ID of --id (or the same random one) in each template. */
+HSM_MUST_USE hsm_err hsm_admin_put_identity(hsm_admin *admin, const hsm_admin_objects *objects,
+                                            hsm_named *const *named, size_t count);
+/* What private and secret keys get: private, sensitive, --extractable, --attributes. */
+HSM_MUST_USE hsm_err hsm_admin_put_protection(hsm_admin *admin, hsm_named *named);
+/* Writes DER as --format says, to where --output says. */
+HSM_MUST_USE hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what);
+/* The same with an attribute of the chosen object. */
+HSM_MUST_USE hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute,
+                                            const char *what);
+
+#endif

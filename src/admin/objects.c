@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/objects.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/handle.h"
+#include "os/file.h"
+
+hsm_err hsm_admin_objects_begin(hsm_admin *admin, hsm_admin_objects *out_objects)
+{
+    HSM_TRY(hsm_admin_login(admin, HSM_ADMIN_USER_PIN, &out_objects->handle));
+    return hsm_core_session(admin->core, out_objects->handle, &out_objects->session);
+}
+
+void hsm_admin_objects_end(hsm_admin_objects *objects)
+{
+    hsm_core_release(&objects->session);
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *option;
+    const char *attribute;
+} selectors[] = {
+    { "handle", "UNIQUE_ID" },
+    { "label", "LABEL" },
+    { "id", "ID" },
+};
+
+hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named)
+{
+    const char *class_name = hsm_admin_text(admin, "class");
+    const char *type = hsm_admin_text(admin, "type");
+    CK_OBJECT_CLASS object_class = 0;
+    hsm_key_spec spec;
+
+    HSM_TRY(hsm_named_put_bool(out_named, "TOKEN", true));
+    for (size_t i = 0; i < HSM_ARRAY_LEN(selectors); i++) {
+        const char *text = hsm_admin_text(admin, selectors[i].option);
+        if (text == NULL)
+            continue;
+        const hsm_err err = hsm_named_put_text(out_named, selectors[i].attribute, text);
+        if (err == HSM_E_ATTRIBUTE_VALUE)
+            return hsm_admin_fail(admin, HSM_E_ARG, "--%s %s: not hexadecimal", selectors[i].option,
+                                  text);
+        HSM_TRY(err);
+    }
+    if (class_name != NULL) {
+        HSM_TRY(hsm_core_class_by_name(class_name, &object_class));
+        HSM_TRY(hsm_named_put_ulong(out_named, "CLASS", object_class));
+    }
+    if (type != NULL) {
+        const hsm_err err = hsm_core_key_spec(type, &spec);
+        if (err != HSM_OK)
+            return hsm_admin_fail(admin, err, "--type %s", type);
+        HSM_TRY(hsm_named_put_ulong(out_named, "KEY_TYPE", spec.key_type));
+    }
+    return HSM_OK;
+}
+
+static hsm_err find_two(hsm_admin *admin, const hsm_admin_objects *objects, const hsm_named *named,
+                        CK_OBJECT_HANDLE found[2], size_t *out_count)
+{
+    const hsm_template tmpl = hsm_named_template(named);
+
+    HSM_TRY(hsm_core_find_init(admin->core, objects->session, &tmpl));
+    HSM_TRY(hsm_core_find(admin->core, objects->session, found, 2, out_count));
+    return hsm_core_find_final(admin->core, objects->session);
+}
+
+hsm_err hsm_admin_select_one(hsm_admin *admin, const hsm_admin_objects *objects,
+                             CK_OBJECT_HANDLE *out_object)
+{
+    HSM_AUTO(hsm_named_clear) hsm_named named = { 0 };
+    CK_OBJECT_HANDLE found[2] = { HSM_HANDLE_NONE, HSM_HANDLE_NONE };
+    size_t count = 0;
+
+    HSM_TRY(hsm_admin_selection(admin, &named));
+    if (named.count < 2)
+        return hsm_admin_fail(admin, HSM_E_ARG, "name an object: --handle, --label or --id");
+    HSM_TRY(find_two(admin, objects, &named, found, &count));
+    hsm_admin_hint(admin, "craton-hsm-admin key list");
+    if (count == 0)
+        return hsm_admin_fail(admin, HSM_E_OBJECT_HANDLE, "none fits the options");
+    if (count > 1)
+        return hsm_admin_fail(admin, HSM_E_ARG,
+                              "several objects fit; add --class, or use --handle");
+    admin->hint[0] = '\0';
+    *out_object = found[0];
+    return HSM_OK;
+}
+
+/* --- showing ---------------------------------------------------------------------------------- */
+
+static const hsm_admin_column object_columns[] = {
+    { "handle", "HANDLE" },  { "class", "CLASS" }, { "type", "TYPE" },  { "label", "LABEL" },
+    { "id", "ID" },          { "flags", "FLAGS" }, { "private", NULL }, { "sensitive", NULL },
+    { "extractable", NULL }, { "local", NULL },
+};
+
+void hsm_admin_objects_table(hsm_admin *admin)
+{
+    hsm_admin_table(admin->report, "objects", object_columns, HSM_ARRAY_LEN(object_columns));
+}
+
+/* p: needs a login to be seen, s: sensitive, x: extractable, l: made in this token */
+static void put_flags(hsm_admin_report *report, const hsm_object_facts *facts)
+{
+    const char text[] = {
+        facts->is_private ? 'p' : '-',
+        facts->is_sensitive ? 's' : '-',
+        facts->is_extractable ? 'x' : '-',
+        facts->is_local ? 'l' : '-',
+    };
+
+    hsm_admin_put_bytes(report, NULL, NULL, hsm_bytes_of(text, sizeof text));
+    hsm_admin_put_bool(report, NULL, NULL, facts->is_private);
+    hsm_admin_put_bool(report, NULL, NULL, facts->is_sensitive);
+    hsm_admin_put_bool(report, NULL, NULL, facts->is_extractable);
+    hsm_admin_put_bool(report, NULL, NULL, facts->is_local);
+}
+
+hsm_err hsm_admin_put_object(hsm_admin *admin, const hsm_admin_objects *objects,
+                             CK_OBJECT_HANDLE handle)
+{
+    hsm_admin_report *report = admin->report;
+    HSM_AUTO(hsm_object_facts_clear) hsm_object_facts facts = { 0 };
+
+    HSM_TRY(hsm_core_describe(admin->core, objects->session, handle, &facts));
+    hsm_admin_row(report);
+    hsm_admin_put_text(report, NULL, NULL, facts.unique_id);
+    hsm_admin_put_text(report, NULL, NULL, facts.class_name);
+    hsm_admin_put_text(report, NULL, NULL, facts.type);
+    hsm_admin_put_bytes(report, NULL, NULL, hsm_buf_view(&facts.label));
+    hsm_admin_put_hex(report, NULL, NULL, hsm_buf_view(&facts.id));
+    put_flags(report, &facts);
+    return HSM_OK;
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+hsm_err hsm_admin_write_output(hsm_admin *admin, hsm_bytes content, unsigned mode)
+{
+    const char *path = hsm_admin_text(admin, "output");
+
+    if (path == NULL)
+        return hsm_file_write_all(STDOUT_FILENO, content);
+    const hsm_err err = hsm_admin_is_given(admin, "force") ? hsm_file_replace(path, content, mode)
+                                                           : hsm_file_create(path, content, mode);
+    if (err == HSM_E_STORE_CONFLICT) {
+        hsm_admin_hint(admin, "choose another name, or add --force to replace it");
+        return hsm_admin_fail(admin, err, "%s exists", path);
+    }
+    return err == HSM_OK ? err : hsm_admin_fail(admin, err, "%s", path);
+}

@@ -1,0 +1,49 @@
+/* Objects as several commands choose and show them.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_ADMIN_OBJECTS_H
+#define HSM_ADMIN_OBJECTS_H
+
+#include "admin/admin.h"
+#include "core/keyring.h"
+
+/* The options that choose objects. */
+#define HSM_ADMIN_OPTIONS_SELECT                                                            \
+    { .name = "handle",                                                                     \
+      .value = "H",                                                                         \
+      .help = "the object with this handle (as key list shows it)",                         \
+      .kind = HSM_ADMIN_TEXT },                                                             \
+        { .name = "label", .value = "L", .help = "of this label", .kind = HSM_ADMIN_TEXT }, \
+        { .name = "id", .value = "HEX", .help = "of this CKA_ID", .kind = HSM_ADMIN_TEXT }, \
+    {                                                                                       \
+        .name = "class", .value = "C", .help = "of this class", .kind = HSM_ADMIN_CHOICE,   \
+        .choices = "private public secret certificate data profile",                        \
+    }
+#define HSM_ADMIN_OPTIONS_LOGIN HSM_ADMIN_OPTION_SLOT, HSM_ADMIN_OPTIONS_SECRET("pin", "user PIN")
+
+/* A logged in session that is released for every other core call. */
+typedef struct hsm_admin_objects {
+    CK_SESSION_HANDLE handle;
+    hsm_session *session; /* locked */
+} hsm_admin_objects;
+/* Logs in as the user and locks the session; end with hsm_admin_objects_end() (HSM_AUTO). */
+HSM_MUST_USE hsm_err hsm_admin_objects_begin(hsm_admin *admin, hsm_admin_objects *out_objects);
+void hsm_admin_objects_end(hsm_admin_objects *objects);
+
+/* The template of --handle, --label, --id, --class and --type.
+ * errors  HSM_E_ARG (--id is not hexadecimal) */
+HSM_MUST_USE hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named);
+/* The one token object that the options choose.
+ * errors  HSM_E_OBJECT_HANDLE (none), HSM_E_ARG (several; nothing chosen), with hints */
+HSM_MUST_USE hsm_err hsm_admin_select_one(hsm_admin *admin, const hsm_admin_objects *objects,
+                                          CK_OBJECT_HANDLE *out_object);
+
+/* Starts the table "objects"; adds an object to it. */
+void hsm_admin_objects_table(hsm_admin *admin);
+HSM_MUST_USE hsm_err hsm_admin_put_object(hsm_admin *admin, const hsm_admin_objects *objects,
+                                          CK_OBJECT_HANDLE handle);
+
+/* Writes a result to --output (a new file of this mode, or with --force in its place), or to standard
+ * output. errors  HSM_E_STORE_CONFLICT (it exists), those of os/file.h */
+HSM_MUST_USE hsm_err hsm_admin_write_output(hsm_admin *admin, hsm_bytes content, unsigned mode);
+
+#endif
