@@ -190,6 +190,7 @@ hsm_err hsm_store_share(hsm_store *parent, uint32_t cached_max, hsm_store **out_
     HSM_CHECK(parent->parent == NULL && cached_max >= 1, HSM_E_ARG);
     HSM_TRY(make(&options, &store));
     store->parent = parent;
+    store->directory = parent->directory;
     store->device_key = parent->device_key;
     store->token_seal = parent->token_seal;
     store->change = parent->change;
