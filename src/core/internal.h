@@ -35,6 +35,7 @@ struct hsm_core {
     hsm_iv_ledger *ivs; /* initialisation vectors made here */
     hsm_slot *slots;
     uint32_t slot_count;
+    struct hsm_audit_log *audit; /* NULL: off */
 };
 
 /* Whether there is such a slot, and the core is not in the error state.
