@@ -11,6 +11,7 @@
 #define ITERATIONS_MIN 1000u  /* SP 800-132, 5.2 */
 #define PASSWORD_MIN_BYTES 8u /* FIPS 140-3 IG D.N asks for an argued minimum */
 #define RSA_MIN_BITS 2048u    /* FIPS 186-5, 5.1; SP 800-56B, 6.2 */
+#define CURVE_MIN_BITS 256u
 
 /* Operations that look at what exists already (SP 800-131A, 1.2.1: legacy use). */
 static const hsm_op_set of_old_data = HSM_OP_VERIFY | HSM_OP_VERIFY_RECOVER | HSM_OP_DECRYPT |
@@ -146,9 +147,19 @@ static bool is_nist_curve(const hsm_curve *curve)
            curve->name[1] == '-';
 }
 
+/* P-224 has 112 bits, which end with the year 2030 (SP 800-57 part 1 rev. 5, table 4): what it signed
+ * is verified, and nothing new begins with it. */
+static bool is_for_new_data(const hsm_curve *curve)
+{
+    return is_nist_curve(curve) && curve->bits >= CURVE_MIN_BITS;
+}
+
 static hsm_err curve_use(const hsm_approval_case *use)
 {
-    HSM_CHECK(use->key == NULL || is_nist_curve(use->key->curve), HSM_E_KEY_TYPE);
+    if (use->key == NULL)
+        return HSM_OK;
+    HSM_CHECK(is_nist_curve(use->key->curve), HSM_E_KEY_TYPE);
+    HSM_CHECK((use->op & of_signatures) != 0 || is_for_new_data(use->key->curve), HSM_E_KEY_SIZE);
     return HSM_OK;
 }
 
@@ -195,7 +206,7 @@ typedef struct condition {
 
 #define KEY_TEXT "keys of 112 bits and more"
 #define RSA_TEXT "2048 bits and more, an even number"
-#define CURVE_TEXT "P-224, P-256, P-384 and P-521"
+#define CURVE_TEXT "P-256, P-384 and P-521"
 #define KDF_TEXT KEY_TEXT ", of the base and of each result"
 #define NO_WRAP_TEXT "wraps no keys (SP 800-38F, 3.1); unwraps old ones"
 
@@ -224,8 +235,9 @@ static const condition conditions[HSM_ALG_COUNT] = {
     [HSM_ALG_RSA_PSS] = { pss_use, RSA_TEXT "; signatures are verified from 1024 bits; a salt no "
                                             "longer than the hash; SHA-1 only verifies" },
     [HSM_ALG_RSA_OAEP] = { rsa_use, RSA_TEXT "; to carry keys" },
-    [HSM_ALG_ECDSA] = { curve_use, CURVE_TEXT "; without a hash of its own only digests of 28, 32, "
-                                              "48 or 64 bytes (20 bytes: verified only)" },
+    [HSM_ALG_ECDSA] = { curve_use, CURVE_TEXT
+                        "; P-224 verified only; without a hash of its own only digests of 28, 32, "
+                        "48 or 64 bytes (20 bytes: verified only)" },
     [HSM_ALG_EDDSA] = { eddsa_use, "Ed25519, Ed25519ph, Ed448, Ed448ph; not Ed25519ctx" },
     [HSM_ALG_ECDH] = { curve_use, CURVE_TEXT },
     [HSM_ALG_DH] = { enough_strength, "the safe-prime groups of RFC 3526 and RFC 7919" },
@@ -251,9 +263,8 @@ static const condition conditions[HSM_ALG_COUNT] = {
     [HSM_ALG_DES3_CBC_PAD] = { any_use, "three keys (SP 800-131A, 2)" },
     [HSM_ALG_DES3_CMAC] = { any_use, "three keys (SP 800-131A, 2)" },
     [HSM_ALG_KEYGEN_EXTRA_BITS] = { any_use, CURVE_TEXT },
-    [HSM_ALG_KEYGEN] = { any_use,
-                         "RSA: 2048 bits and more, an exponent of 65537 to 2^256; EC: P-224, "
-                         "P-256, P-384, P-521; secret keys: 112 bits and more" },
+    [HSM_ALG_KEYGEN] = { any_use, "RSA: 2048 bits and more, an exponent of 65537 to 2^256; EC: "
+                                  "P-256, P-384, P-521; secret keys: 112 bits and more" },
 };
 
 const char *hsm_approval_text(hsm_alg alg)
@@ -323,7 +334,7 @@ hsm_err hsm_approval_of_generation(const hsm_keygen *request)
                   HSM_E_ATTRIBUTE_VALUE);
     } else if (request->key_type == CKK_EC) {
         HSM_TRY(hsm_curve_find(request->ec_params, CKK_EC, &curve));
-        HSM_CHECK(is_nist_curve(curve), HSM_E_CURVE);
+        HSM_CHECK(is_for_new_data(curve), HSM_E_CURVE);
     }
     return HSM_OK;
 }
