@@ -152,6 +152,15 @@ static hsm_err wanted_len(const hsm_draft *draft, size_t *out_len)
     return HSM_OK;
 }
 
+/* The type of a key whose template names none (PKCS#11 v3.2, IKE PRF DERIVE: the function's; IKEv1 PRF
+ * DERIVE: it must be named). */
+static CK_KEY_TYPE usual_type(const job *j)
+{
+    if (j->mech->alg == HSM_ALG_IKE1_PRF)
+        return HSM_KEY_TYPE_NONE;
+    return j->mech->alg == HSM_ALG_IKE_PRF && j->kdf.is_cmac ? CKK_AES : CKK_GENERIC_SECRET;
+}
+
 static hsm_err add_key(job *j, const hsm_template *tmpl)
 {
     hsm_attr forced[2];
@@ -161,7 +170,7 @@ static hsm_err add_key(job *j, const hsm_template *tmpl)
         .forced = forced,
         .forced_count = secrecy(j, tmpl, forced),
         .object_class = CKO_SECRET_KEY,
-        .key_type = CKK_GENERIC_SECRET,
+        .key_type = usual_type(j),
     };
 
     HSM_TRY(hsm_core_derive_draft(j->core, j->session, &start, &j->drafts[j->count]));

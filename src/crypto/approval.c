@@ -249,6 +249,10 @@ static const condition conditions[HSM_ALG_COUNT] = {
     [HSM_ALG_TLS12_KEYS] = { enough_strength, "SHA-256, SHA-384 or SHA-512" },
     [HSM_ALG_TLS12_SAFE_KEYS] = { enough_strength, "SHA-256, SHA-384 or SHA-512" },
     [HSM_ALG_TLS12_EXPORTER] = { enough_strength, "SHA-256, SHA-384 or SHA-512; " KDF_TEXT },
+    [HSM_ALG_IKE_PRF] = { enough_strength, KDF_TEXT },
+    [HSM_ALG_IKE1_PRF] = { enough_strength, KDF_TEXT },
+    [HSM_ALG_IKE1_EXTENDED] = { enough_strength, KDF_TEXT },
+    [HSM_ALG_IKE2_PRF_PLUS] = { enough_strength, KDF_TEXT },
     [HSM_ALG_PUBLIC_FROM_PRIVATE] = { any_use, NULL },
     [HSM_ALG_PBKDF2] = { pbkdf2_use,
                          "a salt of 16 bytes, 1000 iterations, a password of 8 bytes and "

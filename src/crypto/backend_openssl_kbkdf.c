@@ -23,8 +23,8 @@ typedef struct loop {
     size_t previous_len;
 } loop;
 
-static hsm_err open_mac(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes base,
-                        EVP_MAC_CTX **out_mac)
+hsm_err hsm_ossl_prf_open(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes base,
+                          EVP_MAC_CTX **out_mac)
 {
     static const char *const ciphers[HSM_AES_SIZES] = { "AES-128-CBC", "AES-192-CBC",
                                                         "AES-256-CBC" };
@@ -171,7 +171,7 @@ hsm_err hsm_ossl_kbkdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *
     const size_t segments = (hsm_secret_len(out) + l.prf_len - 1) / l.prf_len;
     l.dkm_bits[0] = (uint64_t)kdf->keys_len * 8;
     l.dkm_bits[1] = (uint64_t)segments * l.prf_len * 8;
-    HSM_TRY(open_mac(crypto, kdf, base, &l.mac));
+    HSM_TRY(hsm_ossl_prf_open(crypto, kdf, base, &l.mac));
     HSM_TRY(open_previous(&l));
     return fill(&l, out);
 }

@@ -244,6 +244,8 @@ static const runner runners[HSM_ALG_COUNT] = {
     [HSM_ALG_KBKDF_PIPELINE] = hsm_ossl_kbkdf, [HSM_ALG_TLS12_MASTER] = run_tls,
     [HSM_ALG_TLS12_EXTENDED] = run_tls,        [HSM_ALG_TLS12_KEYS] = run_tls,
     [HSM_ALG_TLS12_SAFE_KEYS] = run_tls,       [HSM_ALG_TLS12_EXPORTER] = run_tls,
+    [HSM_ALG_IKE_PRF] = hsm_ossl_ike,          [HSM_ALG_IKE1_PRF] = hsm_ossl_ike,
+    [HSM_ALG_IKE1_EXTENDED] = hsm_ossl_ike,    [HSM_ALG_IKE2_PRF_PLUS] = hsm_ossl_ike,
 };
 
 hsm_err hsm_ossl_kdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf, hsm_bytes base,

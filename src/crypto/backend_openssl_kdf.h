@@ -12,5 +12,12 @@ HSM_MUST_USE hsm_err hsm_ossl_kdf(hsm_crypto *crypto, const hsm_mech *mech, cons
 /* The three modes of SP 800-108. */
 HSM_MUST_USE hsm_err hsm_ossl_kbkdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
                                     hsm_bytes base, hsm_secret *out);
+/* IKEv1 and IKEv2. */
+HSM_MUST_USE hsm_err hsm_ossl_ike(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
+                                  hsm_bytes base, hsm_secret *out);
+/* The pseudo-random function of kdf under a key, ready for its input.
+ * errors  HSM_E_KEY_SIZE (CMAC: no AES key), HSM_E_NO_MEMORY, HSM_E_CRYPTO */
+HSM_MUST_USE hsm_err hsm_ossl_prf_open(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes key,
+                                       EVP_MAC_CTX **out_mac);
 
 #endif

@@ -11,7 +11,8 @@ bool hsm_kdf_shows_base(const hsm_mech *mech)
 {
     return mech->alg == HSM_ALG_CONCAT_BASE_KEY || mech->alg == HSM_ALG_CONCAT_BASE_DATA ||
            mech->alg == HSM_ALG_CONCAT_DATA_BASE || mech->alg == HSM_ALG_XOR_BASE_DATA ||
-           mech->alg == HSM_ALG_EXTRACT || mech->alg == HSM_ALG_TLS12_EXPORTER;
+           mech->alg == HSM_ALG_EXTRACT || mech->alg == HSM_ALG_TLS12_EXPORTER ||
+           mech->alg == HSM_ALG_IKE1_EXTENDED; /* which may be the base key's beginning */
 }
 
 static bool is_kbkdf(const hsm_mech *mech)
@@ -52,6 +53,9 @@ static size_t own_len(const hsm_mech *mech, const hsm_kdf *kdf, size_t base_len)
         return kdf->does_expand ? AS_ASKED : hash_len(kdf);
     case HSM_ALG_SHAKE_DERIVE:
         return mech->result_len;
+    case HSM_ALG_IKE_PRF:
+    case HSM_ALG_IKE1_PRF:
+        return hash_len(kdf);
     case HSM_ALG_TLS12_MASTER:
     case HSM_ALG_TLS12_EXTENDED:
         return TLS_MASTER_BYTES;
@@ -63,8 +67,9 @@ static size_t own_len(const hsm_mech *mech, const hsm_kdf *kdf, size_t base_len)
 /* The most that those give which take a length. */
 static size_t most_len(const hsm_mech *mech, const hsm_kdf *kdf, size_t base_len)
 {
-    if (mech->alg == HSM_ALG_HKDF)
-        return 255 * hash_len(kdf); /* RFC 5869, 2.3 */
+    if (mech->alg == HSM_ALG_HKDF || mech->alg == HSM_ALG_IKE2_PRF_PLUS ||
+        mech->alg == HSM_ALG_IKE1_EXTENDED)
+        return 255 * hash_len(kdf); /* RFC 5869, 2.3; RFC 7296, 2.13 */
     return mech->alg == HSM_ALG_EXTRACT ? base_len : HSM_SECRET_MAX_BYTES;
 }
 
@@ -100,6 +105,7 @@ static hsm_err size_slice(const hsm_mech *mech, const hsm_kdf *kdf, size_t base_
     if (mech->alg == HSM_ALG_ENCRYPT_DATA_ECB || mech->alg == HSM_ALG_ENCRYPT_DATA_CBC)
         HSM_CHECK(slice->len <= max, HSM_E_DATA_LEN);
     HSM_CHECK(slice->len <= max, HSM_E_KEY_SIZE);
+    HSM_CHECK(mech->alg != HSM_ALG_IKE_PRF || slice->len == max, HSM_E_KEY_SIZE); /* never cut */
     return HSM_OK;
 }
 
@@ -126,7 +132,7 @@ hsm_err hsm_kdf_run(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf
     HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
 
     HSM_CHECK(base->key_class == CKO_SECRET_KEY, HSM_E_KEY_TYPE);
-    HSM_CHECK(!kdf->is_cmac || base->key_type == CKK_AES, HSM_E_KEY_TYPE);
+    HSM_CHECK(!kdf->is_cmac || kdf->is_data_key || base->key_type == CKK_AES, HSM_E_KEY_TYPE);
     HSM_TRY(hsm_secret_create(len, &value));
     HSM_TRY(crypto->backend->kdf(crypto, mech, kdf, hsm_secret_view(base->value), value));
     *out_value = HSM_MOVE(value);

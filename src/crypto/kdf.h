@@ -33,15 +33,16 @@ typedef struct hsm_kdf_segment {
  * memory for the one call. What a mechanism has no use for is zero. */
 typedef struct hsm_kdf {
     hsm_hash hash;
-    bool is_cmac; /* SP 800-108: AES-CMAC instead of HMAC */
+    bool is_cmac; /* SP 800-108, IKE: AES-CMAC instead of HMAC */
     bool does_extract;
     bool does_expand;
     bool has_salt_key; /* HKDF: the salt is the value of handles[0] */
     hsm_bytes salt;
-    hsm_bytes info;   /* HKDF: info; TLS: context */
+    hsm_bytes info;   /* HKDF: info; TLS: context; IKE: the responder's nonce or cookie */
     bool has_context; /* TLS: info is given, though it may be empty */
     hsm_bytes iv;     /* feedback mode, CBC */
-    hsm_bytes data;   /* to concatenate, to XOR, to encrypt; TLS: session hash */
+    hsm_bytes
+        data; /* to concatenate, to XOR, to encrypt; TLS: session hash; IKE: nonce, cookie, seed */
     hsm_bytes label;
     size_t first_bit; /* extraction */
     hsm_kdf_segment segments[HSM_KDF_SEGMENTS_MAX];
@@ -51,7 +52,11 @@ typedef struct hsm_kdf {
     size_t handle_count;
     hsm_bytes client_random;
     hsm_bytes server_random;
-    size_t mac_len; /* TLS key material, bytes each */
+    bool is_data_key;  /* IKE: data and info together are the key, the base key is what is hashed */
+    bool has_seed_key; /* IKE: values[0] comes before the data: g^xy, or of another seed */
+    bool has_previous; /* IKEv1: values[1] comes before that: the key derived before */
+    uint8_t key_number; /* IKEv1 */
+    size_t mac_len;     /* TLS key material, bytes each */
     size_t key_len;
     size_t iv_len;
     void *out_version;     /* CK_VERSION, unaligned; NULL: not asked for */

@@ -344,6 +344,69 @@ static hsm_err read_tls_exporter(hsm_bytes raw, hsm_kdf *out)
     return read_randoms(&tls.RandomInfo, out);
 }
 
+/* The first key that a parameter names, which is seed material. */
+static void add_seed_key(CK_OBJECT_HANDLE handle, hsm_kdf *out)
+{
+    out->has_seed_key = true;
+    out->handles[0] = handle;
+    out->handle_count = 1;
+}
+
+static hsm_err read_ike_prf(hsm_bytes raw, hsm_kdf *out)
+{
+    CK_IKE_PRF_DERIVE_PARAMS ike;
+
+    HSM_TRY(copy_struct(raw, &ike, sizeof ike));
+    HSM_CHECK(ike.bDataAsKey == CK_FALSE || ike.bRekey == CK_FALSE, HSM_E_ARG);
+    HSM_TRY(find_prf(ike.prfMechanism, out));
+    HSM_TRY(nested(ike.pNi, ike.ulNiLen, INFO_MAX_BYTES, &out->data));
+    HSM_TRY(nested(ike.pNr, ike.ulNrLen, INFO_MAX_BYTES, &out->info));
+    HSM_CHECK(out->data.len + out->info.len > 0, HSM_E_MECHANISM_PARAM);
+    out->is_data_key = ike.bDataAsKey != CK_FALSE;
+    if (ike.bRekey != CK_FALSE)
+        add_seed_key(ike.hNewKey, out);
+    return HSM_OK;
+}
+
+static hsm_err read_ike1_prf(hsm_bytes raw, hsm_kdf *out)
+{
+    CK_IKE1_PRF_DERIVE_PARAMS ike;
+
+    HSM_TRY(copy_struct(raw, &ike, sizeof ike));
+    HSM_TRY(find_prf(ike.prfMechanism, out));
+    HSM_TRY(nested(ike.pCKYi, ike.ulCKYiLen, INFO_MAX_BYTES, &out->data));
+    HSM_TRY(nested(ike.pCKYr, ike.ulCKYrLen, INFO_MAX_BYTES, &out->info));
+    add_seed_key(ike.hKeygxy, out);
+    out->key_number = ike.keyNumber;
+    out->has_previous = ike.bHasPrevKey != CK_FALSE;
+    if (out->has_previous)
+        out->handles[out->handle_count++] = ike.hPrevKey;
+    return HSM_OK;
+}
+
+static hsm_err read_ike1_extended(hsm_bytes raw, hsm_kdf *out)
+{
+    CK_IKE1_EXTENDED_DERIVE_PARAMS ike;
+
+    HSM_TRY(copy_struct(raw, &ike, sizeof ike));
+    HSM_TRY(find_prf(ike.prfMechanism, out));
+    if (ike.bHasKeygxy != CK_FALSE)
+        add_seed_key(ike.hKeygxy, out);
+    return nested(ike.pExtraData, ike.ulExtraDataLen, INFO_MAX_BYTES, &out->data);
+}
+
+static hsm_err read_ike2_prf_plus(hsm_bytes raw, hsm_kdf *out)
+{
+    CK_IKE2_PRF_PLUS_DERIVE_PARAMS ike;
+
+    HSM_TRY(copy_struct(raw, &ike, sizeof ike));
+    HSM_TRY(find_prf(ike.prfMechanism, out));
+    if (ike.bHasSeedKey != CK_FALSE)
+        add_seed_key(ike.hSeedKey, out);
+    HSM_CHECK(out->has_seed_key || ike.ulSeedDataLen > 0, HSM_E_MECHANISM_PARAM);
+    return nested(ike.pSeedData, ike.ulSeedDataLen, INFO_MAX_BYTES, &out->data);
+}
+
 static const reader readers[HSM_ALG_COUNT] = {
     [HSM_ALG_CONCAT_BASE_KEY] = read_other_key,
     [HSM_ALG_CONCAT_BASE_DATA] = read_string,
@@ -363,6 +426,10 @@ static const reader readers[HSM_ALG_COUNT] = {
     [HSM_ALG_TLS12_KEYS] = read_tls_keys,
     [HSM_ALG_TLS12_SAFE_KEYS] = read_tls_safe_keys,
     [HSM_ALG_TLS12_EXPORTER] = read_tls_exporter,
+    [HSM_ALG_IKE_PRF] = read_ike_prf,
+    [HSM_ALG_IKE1_PRF] = read_ike1_prf,
+    [HSM_ALG_IKE1_EXTENDED] = read_ike1_extended,
+    [HSM_ALG_IKE2_PRF_PLUS] = read_ike2_prf_plus,
 };
 
 bool hsm_kdf_is(const hsm_mech *mech)

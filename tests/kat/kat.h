@@ -109,6 +109,10 @@ typedef union job_params {
     CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS tls_extended;
     CK_TLS12_KEY_MAT_PARAMS tls_keys;
     CK_TLS_KDF_PARAMS tls_kdf;
+    CK_IKE_PRF_DERIVE_PARAMS ike;
+    CK_IKE1_PRF_DERIVE_PARAMS ike1;
+    CK_IKE1_EXTENDED_DERIVE_PARAMS ike1_extended;
+    CK_IKE2_PRF_PLUS_DERIVE_PARAMS ike2;
     CK_SIGN_ADDITIONAL_CONTEXT context;
     CK_HASH_SIGN_ADDITIONAL_CONTEXT hash_context;
 } job_params;
@@ -286,5 +290,7 @@ kat_handler wy_mldsa, wy_mlkem;
 kat_handler acvp_cts, acvp_wrap, acvp_kdf, acvp_ecdsa, acvp_ecx, acvp_rsa, acvp_pqc, acvp_drbg;
 kat_handler nist_cmac, nist_hmac, nist_kas, nist_kbkdf, nist_tls, nist_wrap;
 kat_handler own_case;
+/* Runs a vector of IKE; false: it is none. */
+bool own_ike(kat *k, const kat_case *c, job *j);
 
 #endif

@@ -275,6 +275,8 @@ static void one_op(kat *k, const kat_case *c, const char *name, size_t op)
         param(&j, c, name);
     if (!load_key(&j, c, name, ops[op].key))
         kat_die(c->file, c->number, "no key, or one that can not be read");
+    if (own_ike(k, c, &j))
+        return;
     if (case_has(c, "OtherKey"))
         with_other_key(k, c, &j, ops[op].run);
     else
