@@ -80,7 +80,7 @@ HSM_MUST_USE hsm_err hsm_core_handle_of(hsm_core *core, hsm_object *object,
 HSM_MUST_USE hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *drafts,
                                   size_t count, CK_OBJECT_HANDLE *out_handles);
 
-/* Puts the token's built-in profile objects in view (profiles.c). */
+/* Puts the token's built-in objects in view, profiles and validation (profiles.c). */
 HSM_MUST_USE hsm_err hsm_core_add_profiles(hsm_core *core, uint32_t slot);
 
 /* --- Keys (key_parts.c) ------------------------------------------------------------------------ */

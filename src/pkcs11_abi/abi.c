@@ -31,10 +31,13 @@ static struct {
     pthread_mutex_t life_lock;  /* one C_Initialize or C_Finalize at a time */
     pthread_mutex_t drain_lock; /* for the condition only */
     pthread_cond_t drained;
+    pthread_cond_t closed;     /* under drain_lock too */
+    atomic_uint_fast64_t ends; /* how often the library was closed */
 } library = {
     .life_lock = PTHREAD_MUTEX_INITIALIZER,
     .drain_lock = PTHREAD_MUTEX_INITIALIZER,
     .drained = PTHREAD_COND_INITIALIZER,
+    .closed = PTHREAD_COND_INITIALIZER,
 };
 
 /* Threads have different thread pointers; multiplying spreads them over the stripes. A thread-local
@@ -126,6 +129,7 @@ static void forget_parent(void)
     (void)pthread_mutex_init(&library.life_lock, NULL);
     (void)pthread_mutex_init(&library.drain_lock, NULL);
     (void)pthread_cond_init(&library.drained, NULL);
+    (void)pthread_cond_init(&library.closed, NULL);
     atomic_store(&library.is_draining, false);
     atomic_store(&library.has_failed, false);
     hsm_core_abandon(inherited);
@@ -192,6 +196,29 @@ static void drain(void)
     atomic_store(&library.is_draining, false);
 }
 
+/* Lets those go who wait for the end. */
+static void tell_end(void)
+{
+    (void)pthread_mutex_lock(&library.drain_lock);
+    (void)atomic_fetch_add(&library.ends, 1);
+    (void)pthread_cond_broadcast(&library.closed);
+    (void)pthread_mutex_unlock(&library.drain_lock);
+}
+
+hsm_err abi_wait_for_end(void)
+{
+    const uint64_t ends = atomic_load(&library.ends);
+    hsm_core *core = abi_enter();
+
+    HSM_CHECK(core != NULL, HSM_E_NOT_INITIALIZED);
+    abi_leave(&core); /* who waits must not be waited for */
+    (void)pthread_mutex_lock(&library.drain_lock);
+    while (atomic_load(&library.ends) == ends)
+        (void)pthread_cond_wait(&library.closed, &library.drain_lock);
+    (void)pthread_mutex_unlock(&library.drain_lock);
+    return HSM_E_NOT_INITIALIZED;
+}
+
 hsm_err abi_close(void)
 {
     HSM_CHECK(is_own_process(), HSM_E_NOT_INITIALIZED);
@@ -201,6 +228,7 @@ hsm_err abi_close(void)
 
     (void)lock;
     HSM_CHECK(core != NULL || had_failed, HSM_E_NOT_INITIALIZED);
+    tell_end();
     drain();
     hsm_core_close(core);
     return HSM_OK;

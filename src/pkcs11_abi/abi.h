@@ -24,6 +24,9 @@ HSM_MUST_USE hsm_err abi_open(void);
  * errors  HSM_E_NOT_INITIALIZED */
 HSM_MUST_USE hsm_err abi_close(void);
 
+/* Waits, outside of the library, until it is closed. Gives HSM_E_NOT_INITIALIZED, then or at once. */
+HSM_MUST_USE hsm_err abi_wait_for_end(void);
+
 /* The open core, counted as used until abi_leave(); NULL if the library is not open in this process
  * or a failure is latched. No system call, no lock. */
 hsm_core *abi_enter(void);

@@ -64,16 +64,18 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slotID, CK_TOKEN_INFO_PTR pInfo)
     return abi_put(err, &info, sizeof info, pInfo);
 }
 
-/* Slots do not change while the library is open: there is no event to wait for, and nothing that
- * could end a wait. */
+/* Slots do not change while the library is open: no event ever comes, and a wait ends with the
+ * library (PKCS#11 v3.2, 5.5). */
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR pSlot, CK_VOID_PTR pRserved)
 {
-    HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
-    if (core == NULL)
-        return abi_refused();
+    {
+        HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
+        if (core == NULL)
+            return abi_refused();
+    }
     if (pSlot == NULL || pRserved != NULL)
         return abi_rv(HSM_E_ARG);
-    return abi_rv((flags & CKF_DONT_BLOCK) != 0 ? HSM_E_NO_EVENT : HSM_E_NOT_SUPPORTED);
+    return abi_rv((flags & CKF_DONT_BLOCK) != 0 ? HSM_E_NO_EVENT : abi_wait_for_end());
 }
 
 static hsm_err list_mechanisms(hsm_core *core, CK_SLOT_ID slot, const abi_list *to)

@@ -91,16 +91,26 @@ static const struct {
     { CKO_DOMAIN_PARAMETERS, CKK_X9_42_DH, HSM_KIND_DOMAIN },
 };
 
+/* Classes without a type. */
+static const struct {
+    CK_OBJECT_CLASS object_class;
+    hsm_object_kind kind;
+} plain_kinds[] = {
+    { CKO_DATA, HSM_KIND_DATA },
+    { CKO_PROFILE, HSM_KIND_PROFILE },
+    { CKO_MECHANISM, HSM_KIND_MECHANISM },
+    { CKO_TRUST, HSM_KIND_TRUST },
+    { CKO_VALIDATION, HSM_KIND_VALIDATION },
+};
+
 hsm_err hsm_kind_of(CK_OBJECT_CLASS object_class, CK_ULONG type, hsm_object_kind *out_kind)
 {
     hsm_object_kind kind = 0;
 
-    if (object_class == CKO_DATA)
-        kind = HSM_KIND_DATA;
-    if (object_class == CKO_PROFILE)
-        kind = HSM_KIND_PROFILE;
-    if (object_class == CKO_MECHANISM)
-        kind = HSM_KIND_MECHANISM;
+    for (size_t i = 0; i < HSM_ARRAY_LEN(plain_kinds); i++) {
+        if (plain_kinds[i].object_class == object_class)
+            kind = plain_kinds[i].kind;
+    }
     for (size_t i = 0; i < HSM_ARRAY_LEN(kinds) && kind == 0; i++) {
         if (kinds[i].object_class == object_class && kinds[i].type == type)
             kind = kinds[i].kind;

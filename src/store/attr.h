@@ -45,6 +45,8 @@ typedef enum hsm_object_kind {
     HSM_KIND_SLH_PRIVATE = 1u << 12,     /* CKK_SLH_DSA, composites */
     HSM_KIND_DH_PUBLIC = 1u << 13,       /* CKK_DH, CKK_X9_42_DH */
     HSM_KIND_DH_PRIVATE = 1u << 14,
+    HSM_KIND_TRUST = 1u << 15,
+    HSM_KIND_VALIDATION = 1u << 16,
 } hsm_object_kind;
 typedef unsigned hsm_kind_set;
 

@@ -7,7 +7,7 @@
 #include "store/object.h"
 
 /* More rows than the table has; a draft has one place for each. */
-#define HSM_ATTR_ROWS_MAX 128u
+#define HSM_ATTR_ROWS_MAX 192u
 
 /* More than any kind of object has. */
 #define HSM_OBJECT_ATTRS_MAX 64u

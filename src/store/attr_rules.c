@@ -221,6 +221,28 @@ static hsm_err domain_agrees(const hsm_draft *draft)
     return HSM_OK;
 }
 
+/* 4.17: trust is in one certificate, so it must say which. */
+static hsm_err trust_agrees(const hsm_draft *draft)
+{
+    static const CK_ATTRIBUTE_TYPE purposes[] = {
+        CKA_TRUST_SERVER_AUTH,      CKA_TRUST_CLIENT_AUTH, CKA_TRUST_CODE_SIGNING,
+        CKA_TRUST_EMAIL_PROTECTION, CKA_TRUST_IPSEC_IKE,   CKA_TRUST_TIME_STAMPING,
+        CKA_TRUST_OCSP_SIGNING,
+    };
+    bool trusts = false;
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(purposes); i++) {
+        const CK_ULONG trust = hsm_draft_ulong(draft, purposes[i], CKT_TRUST_UNKNOWN);
+
+        HSM_CHECK(trust <= CKT_TRUST_MUST_VERIFY_TRUST, HSM_E_ATTRIBUTE_VALUE);
+        trusts |= trust != CKT_TRUST_UNKNOWN && trust != CKT_NOT_TRUSTED;
+    }
+    HSM_CHECK(!trusts || (len_of(draft, CKA_HASH_OF_CERTIFICATE) > 0 &&
+                          len_of(draft, CKA_NAME_HASH_ALGORITHM) > 0),
+              HSM_E_TEMPLATE_INCOMPLETE);
+    return HSM_OK;
+}
+
 hsm_err hsm_rules_agree(const hsm_draft *draft)
 {
     switch (hsm_draft_kind(draft)) {
@@ -228,6 +250,8 @@ hsm_err hsm_rules_agree(const hsm_draft *draft)
         return certificate_agrees(draft);
     case HSM_KIND_DOMAIN:
         return domain_agrees(draft);
+    case HSM_KIND_TRUST:
+        return trust_agrees(draft);
     case HSM_KIND_RSA_PRIVATE:
     case HSM_KIND_EC_PRIVATE:
     case HSM_KIND_LATTICE_PRIVATE:
@@ -245,6 +269,7 @@ hsm_err hsm_rules_agree(const hsm_draft *draft)
     case HSM_KIND_SECRET:
     case HSM_KIND_PROFILE:
     case HSM_KIND_MECHANISM:
+    case HSM_KIND_VALIDATION:
         return HSM_OK;
     }
     return HSM_E_INTERNAL;

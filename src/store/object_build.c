@@ -96,7 +96,9 @@ hsm_err hsm_draft_from_template(hsm_origin origin, const hsm_template *tmpl,
     HSM_TRY(hsm_rules_kind(tmpl, implied, &kind));
     /* 4.1.1: objects that are built in are not for callers to make. */
     if (origin != HSM_ORIGIN_TOKEN)
-        HSM_CHECK(kind != HSM_KIND_PROFILE && kind != HSM_KIND_MECHANISM, HSM_E_ATTRIBUTE_VALUE);
+        HSM_CHECK(kind != HSM_KIND_PROFILE && kind != HSM_KIND_MECHANISM &&
+                      kind != HSM_KIND_VALIDATION,
+                  HSM_E_ATTRIBUTE_VALUE);
 
     HSM_TRY(hsm_draft_create(kind, &draft));
     HSM_TRY(put_implied(draft, implied, &to.implied));

@@ -162,7 +162,7 @@ static size_t count_objects(CK_SESSION_HANDLE session)
             CK_ULONG class = CKO_PROFILE;
 
             (void)get_attr(session, found[i], CKA_CLASS, &class, sizeof class);
-            total += class != CKO_PROFILE;
+            total += class != CKO_PROFILE && class != CKO_VALIDATION;
         }
     }
     CHECK_OK(p11->C_FindObjectsFinal(session));

@@ -5,7 +5,7 @@
 
 #include "support/check.h"
 
-#define ALL_KINDS 0x7FFFu
+#define ALL_KINDS 0x1FFFFu
 #define SECRET_FLAGS (HSM_ATTR_NOT_GENERATE | HSM_ATTR_NOT_UNWRAP)
 
 /* Attributes of PKCS#11 v3.2 that belong to no class or key type we have. */
@@ -34,13 +34,14 @@ static const char *const absent[] = {
     "CKA_REQUIRED_CMS_ATTRIBUTES",
     "CKA_DEFAULT_CMS_ATTRIBUTES",
     "CKA_SUPPORTED_CMS_ATTRIBUTES",
-    /* trust objects */
-    "CKA_HASH_OF_CERTIFICATE",
     /* DH private keys */
     "CKA_VENDOR_DEFINED",
 };
 static const char *const absent_families[] = {
-    "CKA_OTP_", "CKA_GOST", "CKA_X2RATCHET_", "CKA_HSS_", "CKA_VALIDATION_", "CKA_TRUST_",
+    "CKA_OTP_",
+    "CKA_GOST",
+    "CKA_X2RATCHET_",
+    "CKA_HSS_",
 };
 
 static bool is_absent(const char *name)
@@ -207,6 +208,8 @@ static const struct {
     { "DH parameters", CKO_DOMAIN_PARAMETERS, CKK_DH, HSM_OK, HSM_KIND_DOMAIN },
     { "profile", CKO_PROFILE, 0, HSM_OK, HSM_KIND_PROFILE },
     { "mechanism", CKO_MECHANISM, 0, HSM_OK, HSM_KIND_MECHANISM },
+    { "trust", CKO_TRUST, 0, HSM_OK, HSM_KIND_TRUST },
+    { "validation", CKO_VALIDATION, 0, HSM_OK, HSM_KIND_VALIDATION },
     { "clock", CKO_HW_FEATURE, 0, HSM_E_ATTRIBUTE_VALUE, 0 },
     { "unknown", CKO_VENDOR_DEFINED | 1, 0, HSM_E_ATTRIBUTE_VALUE, 0 },
 };
