@@ -20,10 +20,6 @@ static const struct {
     { HSM_OP_ENCAPSULATE | HSM_OP_DECAPSULATE, "encapsulate" },
 };
 
-static const char *const unserved[] = {
-    "C_AsyncComplete, C_AsyncGetID, C_AsyncJoin",
-};
-
 static void print_row(const hsm_mech *mech)
 {
     static const char *const approvals[] = {
@@ -67,9 +63,5 @@ int main(void)
                  count);
     for (size_t i = 0; i < count; i++)
         print_row(&rows[i]);
-    (void)printf("\n## Functions that are not served\n\n"
-                 "They answer `CKR_FUNCTION_NOT_SUPPORTED`:\n\n");
-    for (size_t i = 0; i < HSM_ARRAY_LEN(unserved); i++)
-        (void)printf("- %s\n", unserved[i]);
     return 0;
 }
