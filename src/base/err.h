@@ -138,6 +138,10 @@
       DATA)                                                                                       \
     X(SAVED_STATE, "saved state not valid", CKR_SAVED_STATE_INVALID, INVALID_ARGUMENT, DATA)      \
     X(STATE_UNSAVEABLE, "state can't be saved", CKR_STATE_UNSAVEABLE, FAILED_PRECONDITION, STATE) \
+    X(KEY_NEEDED, "the saved state needs its key", CKR_KEY_NEEDED, INVALID_ARGUMENT, USAGE)        \
+    X(KEY_NOT_NEEDED, "the saved state has no such key", CKR_KEY_NOT_NEEDED, INVALID_ARGUMENT,    \
+      USAGE)                                                                                      \
+    X(KEY_CHANGED, "not the key of the saved state", CKR_KEY_CHANGED, INVALID_ARGUMENT, USAGE)    \
     X(RANDOM_SEED, "seeding is not supported", CKR_RANDOM_SEED_NOT_SUPPORTED, UNIMPLEMENTED,      \
       STATE)                                                                                      \
     X(RANDOM, "the random generator failed", CKR_FUNCTION_FAILED, INTERNAL, INTERNAL)             \

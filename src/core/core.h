@@ -218,6 +218,22 @@ HSM_MUST_USE hsm_err hsm_core_message_final(hsm_core *core, hsm_session *session
 /* As hsm_core_abort(): the message ends that goes on, if any. */
 hsm_err hsm_core_message_abort(hsm_session *session, hsm_op op, hsm_err err);
 
+/* --- Saved states (state.c) ----------------------------------------------------------------------- */
+
+/* The state of a digest, HMAC or CMAC in parts: what went in so far, HSM_STATE_FED_MAX_BYTES at most,
+ * sealed for this token and this kind of session. A state may be restored more than once, also by
+ * another process.
+ * errors  HSM_E_OPERATION (nothing is open that could be saved), HSM_E_STATE_UNSAVEABLE (another kind
+ *         of operation, several at once, or too much went in), HSM_E_BUFFER_TOO_SMALL */
+#define HSM_STATE_FED_MAX_BYTES ((size_t)4096)
+HSM_MUST_USE hsm_err hsm_core_get_state(hsm_core *core, hsm_session *session, hsm_out *out);
+/* What is open is cancelled once the state was found good.
+ * errors  HSM_E_SAVED_STATE, HSM_E_KEY_NEEDED, HSM_E_KEY_NOT_NEEDED, HSM_E_KEY_CHANGED, and those of
+ *         hsm_core_op_init() */
+HSM_MUST_USE hsm_err hsm_core_set_state(hsm_core *core, hsm_session *session, hsm_bytes state,
+                                        CK_OBJECT_HANDLE encryption_key,
+                                        CK_OBJECT_HANDLE authentication_key);
+
 /* --- Keys (keys.c, wrap.c, derive.c) ------------------------------------------------------------ */
 
 HSM_MUST_USE hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session,

@@ -143,6 +143,11 @@ HSM_MUST_USE hsm_err hsm_core_make_iv(hsm_core *core, const hsm_iv_use *use,
 /* Notes in the draft of an object's copy that its value is somebody else's too, if it is a key. */
 HSM_MUST_USE hsm_err hsm_core_iv_mark_copy(const hsm_object *object, hsm_draft *draft);
 
+/* --- Saved states (state.c) ----------------------------------------------------------------------- */
+
+/* Remembers what an operation was given, as long as it may be saved. */
+void hsm_core_state_feed(hsm_operation *operation, hsm_bytes in);
+
 /* --- Rules for using a key (policy.c) ------------------------------------------------------------ */
 
 /* A key about to be used. */

@@ -78,6 +78,7 @@ hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
     else
         HSM_TRY(hsm_crypt_begin(operation->crypt, op, mech, &params, parsed));
 
+    operation->mac_len = params.mac_len;
     operation->is_approved = session->is_approved;
     operation->needs_login = use.object != NULL && use.object->always_authenticate;
     operation->is_open = true;
@@ -132,6 +133,8 @@ hsm_err hsm_core_do_op_update(hsm_core *core, hsm_session *session, hsm_op op, h
     (void)core;
     HSM_TRY(ready(operation));
     const hsm_err err = hsm_crypt_update(operation->crypt, in, out);
+    if (err == HSM_OK && out == NULL)
+        hsm_core_state_feed(operation, in);
     if (err != HSM_OK && err != HSM_E_BUFFER_TOO_SMALL)
         hsm_operation_end(operation);
     return err;
@@ -196,6 +199,7 @@ hsm_err hsm_core_do_digest_key(hsm_core *core, hsm_session *session, CK_OBJECT_H
         err = HSM_E_KEY_HANDLE;
     if (err == HSM_OK)
         err = digest_value(core, operation, object);
+    operation->is_unsaveable = true; /* a key does not leave with a state */
     if (err != HSM_OK)
         hsm_operation_end(operation);
     return err;

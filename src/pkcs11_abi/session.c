@@ -66,7 +66,6 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE hSession, CK_FLAGS flags)
     return abi_rv(err);
 }
 
-/* Keys and running states never leave the token, so no operation can be saved. */
 CK_RV C_GetOperationState(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState,
                           CK_ULONG_PTR pulOperationStateLen)
 {
@@ -75,11 +74,14 @@ CK_RV C_GetOperationState(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationStat
         return abi_refused();
 
     HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
+    hsm_out out;
     hsm_err err = hsm_core_session(core, hSession, &session);
-    (void)pOperationState;
-    if (err == HSM_OK)
-        err = pulOperationStateLen == NULL ? HSM_E_ARG : HSM_E_STATE_UNSAVEABLE;
-    return abi_rv(err);
+    if (err == HSM_OK && !abi_out(pOperationState, pulOperationStateLen, &out))
+        err = HSM_E_ARG;
+    if (err != HSM_OK)
+        return abi_rv(err);
+    err = hsm_core_get_state(core, session, &out);
+    return abi_out_done(err, &out, pulOperationStateLen);
 }
 
 CK_RV C_SetOperationState(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationState,
@@ -93,10 +95,10 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pOperationStat
     HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
     hsm_bytes state;
     hsm_err err = hsm_core_session(core, hSession, &session);
-    (void)hEncryptionKey;
-    (void)hAuthenticationKey;
+    if (err == HSM_OK && !abi_in(pOperationState, ulOperationStateLen, &state))
+        err = HSM_E_ARG;
     if (err == HSM_OK)
-        err = abi_in(pOperationState, ulOperationStateLen, &state) ? HSM_E_SAVED_STATE : HSM_E_ARG;
+        err = hsm_core_set_state(core, session, state, hEncryptionKey, hAuthenticationKey);
     return abi_rv(err);
 }
 

@@ -32,6 +32,11 @@ void hsm_operation_end(hsm_operation *operation)
         operation->has_signature = false;
     }
     operation->needs_login = false;
+    if (operation->fed.len > 0) {
+        explicit_bzero(operation->fed.data, operation->fed.len);
+        hsm_buf_reset(&operation->fed);
+    }
+    operation->is_unsaveable = false;
     if (operation->message != NULL) {
         hsm_buf_clear(&operation->message->spans);
         free(operation->message);

@@ -70,8 +70,10 @@ static void empty_session(hsm_session *session)
 static void free_session(hsm_session *session)
 {
     empty_session(session);
-    for (size_t i = 0; i < HSM_SLOT_COUNT; i++)
+    for (size_t i = 0; i < HSM_SLOT_COUNT; i++) {
         hsm_crypt_destroy(session->operation[i].crypt);
+        hsm_buf_clear(&session->operation[i].fed);
+    }
     (void)pthread_mutex_destroy(&session->lock);
     free(session);
 }

@@ -49,6 +49,10 @@ typedef struct hsm_operation {
     bool is_announced;  /* an event says that parts of its text are handed out */
     bool has_signature; /* VERIFY: it was given at the start, in `signature` */
     hsm_buf signature;
+    /* DIGEST, SIGN, VERIFY in parts: what went in, while it is little enough to be saved. */
+    hsm_buf fed;
+    bool is_unsaveable;
+    uint32_t mac_len;        /* as the mechanism's parameter said; 0: it has none */
     hsm_message *message;    /* while an operation on messages is open; else NULL */
     CK_OBJECT_HANDLE handle; /* under which the caller knows it */
 } hsm_operation;
