@@ -35,6 +35,14 @@
 #define CKP_CRATON_COMP_SIG_MLDSA87_ECDSA_BRAINPOOLP384R1_SHA512 (CKP_VENDOR_DEFINED | 0x43520018UL)
 #define CKP_CRATON_COMP_SIG_MLDSA87_ECDSA_P521_SHA512 (CKP_VENDOR_DEFINED | 0x43520019UL)
 
+/* Keys: their state (docs/lifecycle.md). Reading gives the state of today; what is written goes forward
+ * only. */
+#define CKA_CRATON_KEY_STATE (CKA_VENDOR_DEFINED | 0x43520002UL)
+#define CK_CRATON_PRE_ACTIVATION 1UL
+#define CK_CRATON_ACTIVE 2UL
+#define CK_CRATON_DEACTIVATED 3UL
+#define CK_CRATON_COMPROMISED 4UL
+
 /* The one flag of C_GetSessionValidationFlags and CKA_OBJECT_VALIDATION_FLAGS: the operation, or the
  * one that made the key, kept to the rules of approved mode (docs/approved-mode.md). That is the
  * token's own word: nobody has validated it. */

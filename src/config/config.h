@@ -81,6 +81,7 @@ typedef struct hsm_config {
         uint32_t max_failed_logins;
         uint32_t pbkdf2_iterations;
         uint32_t key_cache_secs; /* 0: open keys stay open */
+        bool allow_compromised_use;
     } security;
     struct {
         char *crypto_backend; /* "openssl" or "openssl-fips" */

@@ -62,6 +62,7 @@ static const field fields[] = {
     NUMBER(security, max_failed_logins, 3, 100, 10),
     NUMBER(security, pbkdf2_iterations, 100000, 10000000, 600000),
     NUMBER(security, key_cache_secs, 0, 86400, 300),
+    BOOL(security, allow_compromised_use, false),
 
     TEXT(algorithms, crypto_backend, 0, 64, "openssl", config_check_backend),
     BOOL(algorithms, fips_approved_only, false),

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "core/internal.h"
+#include "core/lifecycle.h"
 
 struct hsm_attr_view {
     hsm_object *object;
     hsm_object_secrets secrets;
     bool has_secrets; /* opened on the first question for a secret attribute */
     hsm_bytes serial;
+    CK_ULONG state; /* of a key, as it is now */
 };
 
 hsm_err hsm_core_attributes_open(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,
@@ -24,6 +26,7 @@ hsm_err hsm_core_attributes_open(hsm_core *core, hsm_session *session, CK_OBJECT
         return err;
     }
     view->serial = hsm_core_serial(core, session->slot);
+    view->state = hsm_core_key_state(core, view->object);
     *out_view = view;
     return HSM_OK;
 }
@@ -63,6 +66,10 @@ hsm_err hsm_core_attributes_get(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm
     *out_is_template = info->kind == HSM_ATTR_TEMPLATE;
     if ((info->flags & HSM_ATTR_SECRET) != 0)
         return secret_value(view, type, out_value);
+    if (type == CKA_CRATON_KEY_STATE) {
+        *out_value = hsm_bytes_of(&view->state, sizeof view->state);
+        return HSM_OK;
+    }
     attr = hsm_object_attr(view->object, type);
     HSM_CHECK(attr != NULL, HSM_E_ATTRIBUTE_TYPE);
     *out_value = attr->value;

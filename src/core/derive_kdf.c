@@ -1,6 +1,7 @@
 /* Deriving one or more secret keys, or data, from a secret key.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/derive.h"
+#include "core/lifecycle.h"
 #include "crypto/approval.h"
 
 /* The places of one TLS 1.2 key block (RFC 5246, 6.3), in its order. */
@@ -50,6 +51,7 @@ static hsm_err open_other(job *j, size_t i)
     HSM_TRY(err);
     HSM_CHECK(j->others[i]->object_class == CKO_SECRET_KEY, HSM_E_KEY_HANDLE);
     HSM_CHECK((j->others[i]->usages & HSM_OP_DERIVE) != 0, HSM_E_KEY_FUNCTION);
+    HSM_TRY(hsm_core_check_life(j->core, j->others[i], HSM_OP_DERIVE));
     HSM_TRY(hsm_core_key(j->core, j->others[i], &key));
     j->kdf.values[i] = hsm_key_value(key);
     return HSM_OK;

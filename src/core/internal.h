@@ -35,6 +35,8 @@ struct hsm_core {
     hsm_iv_ledger *ivs; /* initialisation vectors made here */
     hsm_slot *slots;
     uint32_t slot_count;
+    _Atomic uint32_t latest_day;     /* YYYYMMDD that this process has seen (lifecycle.c) */
+    _Atomic uint64_t day_checked_ns; /* monotonic time of the last look at the store's mark */
 };
 
 /* Whether there is such a slot, and the core is not in the error state.

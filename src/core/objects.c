@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "core/internal.h"
+#include "core/lifecycle.h"
 
 hsm_err hsm_core_handle_of(hsm_core *core, hsm_object *object, CK_OBJECT_HANDLE *out_handle)
 {
@@ -76,9 +77,11 @@ static hsm_err destroy(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE ha
 hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *drafts, size_t count,
                      CK_OBJECT_HANDLE *out_handles)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         HSM_TRY(hsm_core_may_write(core, session, is_token(drafts[i]),
                                    hsm_draft_bool(drafts[i], CKA_PRIVATE, true)));
+        HSM_TRY(hsm_core_check_forward(core, NULL, drafts[i]));
+    }
     size_t first = 1; /* how many begin with the same kind of storage */
     while (first < count && is_token(drafts[first]) == is_token(drafts[0]))
         first++;
@@ -152,6 +155,7 @@ hsm_err hsm_core_copy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HAN
     HSM_CHECK(hsm_object_bool(object, CKA_COPYABLE, true), HSM_E_ACTION_PROHIBITED);
     HSM_TRY(hsm_object_to_draft(object, hsm_core_serial(core, object->slot), &draft));
     HSM_TRY(hsm_draft_change(draft, HSM_ORIGIN_COPY, changes, hsm_core_is_so(core, session)));
+    HSM_TRY(hsm_core_check_forward(core, object, draft));
     if (object->is_token || is_token(draft))
         HSM_TRY(hsm_core_iv_mark_copy(object, draft));
     return hsm_core_add(core, session, &draft, 1, out_handle);
@@ -181,6 +185,12 @@ hsm_err hsm_core_destroy_object(hsm_core *core, hsm_session *session, CK_OBJECT_
     return destroy(core, session, handle);
 }
 
+/* That a key is deactivated or compromised can be said of one that nothing else may change. */
+static bool is_state_only(const hsm_template *changes)
+{
+    return changes->count == 1 && changes->attrs[0].type == CKA_CRATON_KEY_STATE;
+}
+
 /* One try to change an object. HSM_E_STORE_CONFLICT: another process was faster. */
 static hsm_err change_once(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,
                            const hsm_template *changes)
@@ -191,9 +201,11 @@ static hsm_err change_once(hsm_core *core, hsm_session *session, CK_OBJECT_HANDL
 
     HSM_TRY(hsm_core_object(core, session, handle, &object));
     HSM_TRY(hsm_core_may_write(core, session, object->is_token, object->is_private));
-    HSM_CHECK(hsm_object_bool(object, CKA_MODIFIABLE, true), HSM_E_ACTION_PROHIBITED);
+    HSM_CHECK(hsm_object_bool(object, CKA_MODIFIABLE, true) || is_state_only(changes),
+              HSM_E_ACTION_PROHIBITED);
     HSM_TRY(hsm_object_to_draft(object, hsm_core_serial(core, object->slot), &draft));
     HSM_TRY(hsm_draft_change(draft, HSM_ORIGIN_CREATE, changes, hsm_core_is_so(core, session)));
+    HSM_TRY(hsm_core_check_forward(core, object, draft));
     if (object->is_token)
         return hsm_store_replace(core->store, object, draft, &changed);
     HSM_TRY(hsm_ephemeral_replace(core->ephemeral, hsm_core_serial(core, object->slot), object,

@@ -1,11 +1,9 @@
 /* Whether a key may be used by a mechanism for an operation, now.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <time.h>
-
 #include "core/internal.h"
+#include "core/lifecycle.h"
 #include "crypto/approval.h"
 #include "crypto/mech_message.h"
-#include "os/clock.h"
 
 /* Whether the key's own list of mechanisms, if it has one, names `id` (PKCS#11 v3.2, 4.9). */
 static bool key_lists(const hsm_object *object, CK_MECHANISM_TYPE id)
@@ -26,41 +24,6 @@ static bool key_lists(const hsm_object *object, CK_MECHANISM_TYPE id)
     return false;
 }
 
-/* Today, in UTC, as the eight digits of a CK_DATE. */
-static void today_digits(char out[9])
-{
-    struct tm now;
-
-    hsm_clock_utc(&now);
-    (void)strftime(out, 9, "%Y%m%d", &now);
-}
-
-static bool has_date(const hsm_attr *attr)
-{
-    return attr != NULL && attr->value.len == sizeof(CK_DATE);
-}
-
-/* A key is for use from its start date to its end date, both included. Checking a signature and
- * reading old data stay possible afterwards. */
-static hsm_err check_dates(const hsm_object *object, hsm_op op)
-{
-    char today[9];
-
-    if (!object->has_dates)
-        return HSM_OK;
-
-    const hsm_attr *start = hsm_object_attr(object, CKA_START_DATE);
-    const hsm_attr *end = hsm_object_attr(object, CKA_END_DATE);
-    today_digits(today);
-    HSM_CHECK(!has_date(start) || strncmp(today, (const char *)start->value.data, 8) >= 0,
-              HSM_E_KEY_FUNCTION);
-    if ((op & HSM_OPS_OF_OLD_DATA) != 0)
-        return HSM_OK;
-    HSM_CHECK(!has_date(end) || strncmp(today, (const char *)end->value.data, 8) <= 0,
-              HSM_E_KEY_FUNCTION);
-    return HSM_OK;
-}
-
 static hsm_err check_key(hsm_core *core, const hsm_key_use *use, const hsm_mech *mech,
                          hsm_key **out_key)
 {
@@ -68,7 +31,7 @@ static hsm_err check_key(hsm_core *core, const hsm_key_use *use, const hsm_mech 
 
     HSM_CHECK((use->object->usages & use->op) != 0, HSM_E_KEY_FUNCTION);
     HSM_CHECK(key_lists(use->object, mech->id), HSM_E_MECHANISM);
-    HSM_TRY(check_dates(use->object, use->op));
+    HSM_TRY(hsm_core_check_life(core, use->object, use->op));
     HSM_TRY(hsm_core_key(core, use->object, &key));
     HSM_TRY(hsm_mech_fit(mech, use->op, use->object->key_type, hsm_key_bits(key)));
     *out_key = key;

@@ -69,7 +69,8 @@ hsm_err hsm_facts_read(hsm_object *object)
                            !hsm_object_bool(object, CKA_EXTRACTABLE, true);
     object->always_authenticate = hsm_object_bool(object, CKA_ALWAYS_AUTHENTICATE, false);
     object->has_allowed_mechanisms = hsm_object_attr(object, CKA_ALLOWED_MECHANISMS) != NULL;
-    object->has_dates = is_filled(object, CKA_START_DATE) || is_filled(object, CKA_END_DATE);
+    object->has_life = is_filled(object, CKA_START_DATE) || is_filled(object, CKA_END_DATE) ||
+                       is_filled(object, CKA_CRATON_KEY_STATE);
     object->usages = usages_of(object);
     return HSM_OK;
 }

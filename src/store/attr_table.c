@@ -219,6 +219,8 @@ const hsm_attr_info hsm_attr_rows[] = {
     ROW(CKA_ALLOWED_MECHANISMS, .kind = HSM_ATTR_MECHANISMS, FOR(ALL_KEYS), FLAGS(0)),
     /* Our own: initialisation vectors made for the key (core/iv.c). */
     ROW(CKA_CRATON_IV_USES, BYTES, FOR(HSM_KIND_SECRET), FLAGS(TOKEN_SETS)),
+    /* Absent until somebody sets it; core gives the state that follows from it and from dates. */
+    ROW(CKA_CRATON_KEY_STATE, ULONG, FOR(ALL_KEYS), FLAGS(CHANGE)),
 };
 
 const size_t hsm_attr_row_count = HSM_ARRAY_LEN(hsm_attr_rows);

@@ -39,6 +39,7 @@ typedef struct hsm_slot {
 struct hsm_store {
     hsm_store *parent; /* NULL, or whose device key, storage and locks are used here too */
     hsm_crypto *crypto;
+    char *directory; /* NULL: in memory */
     hsm_secret *device_key;
     hsm_seal *token_seal;
     hsm_change *change;

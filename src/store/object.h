@@ -66,7 +66,7 @@ typedef struct hsm_object {
     bool is_sensitive;    /* CKA_SENSITIVE, or not CKA_EXTRACTABLE */
     bool always_authenticate;
     bool has_allowed_mechanisms;
-    bool has_dates; /* CKA_START_DATE or CKA_END_DATE is not empty */
+    bool has_life; /* CKA_START_DATE, CKA_END_DATE or CKA_CRATON_KEY_STATE is there and not empty */
     hsm_seal *seal; /* what seals the secret part; borrowed from store or core */
     hsm_buf sealed; /* secret attributes, encoded and sealed; empty if none */
     size_t attr_count;

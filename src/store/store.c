@@ -153,6 +153,10 @@ static hsm_err make(const hsm_store_options *options, hsm_store **out_store)
     HSM_CHECK(store != NULL, HSM_E_NO_MEMORY);
     store->crypto = options->crypto;
     store->slot_count = options->slot_count;
+    if (options->directory != NULL) {
+        store->directory = hsm_text_dup(options->directory);
+        HSM_CHECK(store->directory != NULL, HSM_E_NO_MEMORY);
+    }
     for (uint32_t i = 0; i < store->slot_count; i++)
         (void)pthread_mutex_init(&store->slots[i].lock, NULL);
     HSM_TRY(hsm_cache_create(options->cached_max, &store->cache));
@@ -237,6 +241,7 @@ void hsm_store_close(hsm_store *store)
     for (uint32_t i = 0; i < store->slot_count; i++)
         (void)pthread_mutex_destroy(&store->slots[i].lock);
     hsm_change_close(store->change);
+    free(store->directory);
     free(store);
 }
 
@@ -251,6 +256,7 @@ void hsm_store_abandon(hsm_store *store)
     forget_keys(store);
     hsm_login_turn_abandon(store->login_turn);
     hsm_change_close(store->change);
+    free(store->directory);
     free(store);
 }
 

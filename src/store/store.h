@@ -65,6 +65,12 @@ HSM_MUST_USE hsm_err hsm_store_token_write(hsm_store *store, uint32_t slot, uint
 HSM_MUST_USE hsm_err hsm_store_token_reset(hsm_store *store, uint32_t slot, uint64_t expected,
                                            hsm_bytes record);
 
+/* The latest day (YYYYMMDD) that any process saw on this store; 0: none, or a store in memory. For
+ * clocks that are set back. errors HSM_E_STORE_CORRUPT, HSM_E_STORE_PERMISSION, HSM_E_STORE_IO */
+HSM_MUST_USE hsm_err hsm_store_day_read(hsm_store *store, uint32_t *out_day);
+/* Makes it durable; whoever writes must have read an earlier one. errors HSM_E_STORE_IO, ... */
+HSM_MUST_USE hsm_err hsm_store_day_write(hsm_store *store, uint32_t day);
+
 /* Lets one process at a time count and judge a PIN; wait until the others are through. Not held
  * longer than a few writes.
  * errors  HSM_E_STORE_BUSY, HSM_E_STORE_IO, HSM_E_STORE_READ_ONLY

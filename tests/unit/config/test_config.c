@@ -59,7 +59,7 @@ static void every_key_is_taken(void)
         "[token]\nlabel = 'L'\nstorage_path = '/nowhere/hsm'\npersist_objects = false\n"
         "max_sessions = 100\nmax_rw_sessions = 10\nslot_count = 3\nserial_number = 'S-1'\n"
         "[security]\npin_min_length = 9\npin_max_length = 32\nmax_failed_logins = 3\n"
-        "pbkdf2_iterations = 100_000\nkey_cache_secs = 0\n"
+        "pbkdf2_iterations = 100_000\nkey_cache_secs = 0\nallow_compromised_use = true\n"
         "[algorithms]\ncrypto_backend = 'openssl-fips'\nfips_approved_only = true\n"
         "enable_pqc = false\nallow_weak_rsa = true\nallow_sha1_signing = true\n"
         "allow_3des_decrypt = true\n"
@@ -85,6 +85,7 @@ static void every_key_is_taken(void)
     CHECK_EQ(config->security.max_failed_logins, 3);
     CHECK_EQ(config->security.pbkdf2_iterations, 100000);
     CHECK_EQ(config->security.key_cache_secs, 0);
+    CHECK_THAT(config->security.allow_compromised_use);
     CHECK_STR(config->algorithms.crypto_backend, "openssl-fips");
     CHECK_THAT(config->algorithms.fips_approved_only && !config->algorithms.enable_pqc);
     CHECK_THAT(config->algorithms.allow_weak_rsa && config->algorithms.allow_sha1_signing);

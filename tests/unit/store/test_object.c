@@ -65,7 +65,7 @@ static void facts_follow_from_attributes(void)
         CHECK_EQ(object->usages, fact_cases[i].usages);
         CHECK_EQ(object->is_private, fact_cases[i].is_private);
         CHECK_EQ(object->is_sensitive, fact_cases[i].is_sensitive);
-        CHECK_THAT(!object->is_token && !object->has_allowed_mechanisms && !object->has_dates &&
+        CHECK_THAT(!object->is_token && !object->has_allowed_mechanisms && !object->has_life &&
                    !object->always_authenticate);
         CHECK_THAT(object->id == 7 && object->version == 3 && object->slot == 1);
         CHECK_THAT(atomic_load(&object->is_live) && atomic_load(&object->key) == NULL);
@@ -88,7 +88,7 @@ static void facts_see_what_is_set(void)
     CHECK_OK(hsm_draft_put(draft, CKA_ALLOWED_MECHANISMS, hsm_bytes_none()));
     REQUIRE_OK(hsm_object_create(draft, &ident, seal, &object));
     CHECK_THAT(object->is_token && !object->is_private && !object->is_sensitive);
-    CHECK_THAT(object->always_authenticate && object->has_dates && object->has_allowed_mechanisms);
+    CHECK_THAT(object->always_authenticate && object->has_life && object->has_allowed_mechanisms);
 }
 
 static void an_unfinished_draft_is_refused(void)
