@@ -58,8 +58,17 @@ static hsm_err read_message(wrapper *w, hsm_bytes param)
         .iv = hsm_bytes_of(w->given.iv, w->given.iv_len),
         .tag_bits = w->given.tag_bits,
         .is_tag_apart = true,
+        .is_iv_own = w->makes_iv,
     };
     return HSM_OK;
+}
+
+/* Its parameter was not among what hsm_core_admit() judged. */
+static hsm_err rule_message(hsm_core *core, hsm_session *session, const wrapper *w)
+{
+    const hsm_approval_case use = { w->mech, w->op, w->key, &w->params };
+
+    return hsm_core_rule_use(core, session, &use);
 }
 
 static hsm_err open_wrapper(hsm_core *core, hsm_session *session, const hsm_key_use *asked,
@@ -75,8 +84,10 @@ static hsm_err open_wrapper(hsm_core *core, hsm_session *session, const hsm_key_
     HSM_CHECK(use.object->key_type != HSM_KEY_TYPE_NONE, HSM_E_KEY_HANDLE);
     HSM_TRY(
         hsm_core_admit(core, &use, &out_wrapper->mech, &out_wrapper->params, &out_wrapper->key));
-    if (use.is_authenticated)
-        return read_message(out_wrapper, param);
+    if (use.is_authenticated) {
+        HSM_TRY(read_message(out_wrapper, param));
+        return rule_message(core, session, out_wrapper);
+    }
     if (!out_wrapper->params.leaves_iv || use.op != HSM_OP_WRAP)
         return HSM_OK;
     out_wrapper->makes_iv = true;

@@ -87,7 +87,8 @@ static hsm_err gcm_use(const hsm_approval_case *use)
 {
     if (is_old_data(use->op) || use->params == NULL)
         return HSM_OK;
-    HSM_CHECK(use->params->is_iv_own && use->params->tag_bits >= GCM_TAG_MIN_BITS,
+    HSM_CHECK((use->params->is_iv_own || use->params->leaves_iv) &&
+                  use->params->tag_bits >= GCM_TAG_MIN_BITS,
               HSM_E_MECHANISM_PARAM);
     return HSM_OK;
 }

@@ -334,6 +334,34 @@ static void messages_have_ivs_of_the_token(void)
     CHECK_OK(p11_3->C_MessageDecryptFinal(fix.session));
 }
 
+static void wrapping_has_ivs_of_the_token(void)
+{
+    fixture_settings = APPROVED;
+    FIXTURE(fix);
+    fixture_settings = NULL;
+    CK_BYTE iv[12] = { 0 }, tag[16], room[64];
+    CK_GCM_WRAP_PARAMS plain = { iv, sizeof iv, 0, CKG_NO_GENERATE, NULL, 0, 128 };
+    CK_GCM_MESSAGE_PARAMS apart = { iv, sizeof iv, 0, CKG_NO_GENERATE, tag, 128 };
+    CK_MECHANISM wrap = { CKM_AES_GCM, &plain, sizeof plain };
+    CK_MECHANISM authenticated = { CKM_AES_GCM, &apart, sizeof apart };
+    const CK_OBJECT_HANDLE key = generate_aes(fix.session, 32, true, "key");
+    const CK_ULONG generators[] = { CKG_NO_GENERATE, CKG_GENERATE_RANDOM };
+
+    for (size_t i = 0; i < ARRAY_LEN(generators); i++) {
+        const CK_RV want = i == 0 ? CKR_MECHANISM_PARAM_INVALID : CKR_OK;
+        CK_ULONG len = sizeof room;
+
+        CASE(i == 0 ? "the caller's" : "the token's");
+        plain.ivGenerator = generators[i];
+        apart.ivGenerator = generators[i];
+        CHECK_EQ(p11->C_WrapKey(fix.session, &wrap, key, key, room, &len), want);
+        len = sizeof room;
+        CHECK_EQ(p11_3->C_WrapKeyAuthenticated(fix.session, &authenticated, key, key, NULL, 0, room,
+                                               &len),
+                 want);
+    }
+}
+
 static CK_RV generate_ec(CK_SESSION_HANDLE session, const void *params, size_t len)
 {
     CK_MECHANISM mechanism = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
@@ -535,6 +563,7 @@ static const check_test tests[] = {
     CHECK_TEST(no_key_leaves_under_a_weaker_one),
     CHECK_TEST(callers_gcm_ivs_only_decrypt),
     CHECK_TEST(messages_have_ivs_of_the_token),
+    CHECK_TEST(wrapping_has_ivs_of_the_token),
     CHECK_TEST(weak_keys_are_not_made),
     CHECK_TEST(digests_have_the_length_of_a_hash),
     CHECK_TEST(short_mac_keys_only_verify),
