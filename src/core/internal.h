@@ -36,6 +36,8 @@ struct hsm_core {
     hsm_slot *slots;
     uint32_t slot_count;
     struct hsm_audit_log *audit; /* NULL: off */
+    _Atomic uint32_t idle_turn;      /* counts the rounds of idle.c */
+    _Atomic uint64_t idle_due_ns;    /* when the next one is */
     _Atomic uint32_t latest_day;     /* YYYYMMDD that this process has seen (lifecycle.c) */
     _Atomic uint64_t day_checked_ns; /* monotonic time of the last look at the store's mark */
 };
@@ -147,6 +149,16 @@ HSM_MUST_USE hsm_err hsm_core_iv_mark_copy(const hsm_object *object, hsm_draft *
 
 /* Remembers what an operation was given, as long as it may be saved. */
 void hsm_core_state_feed(hsm_operation *operation, hsm_bytes in);
+
+/* --- Idle keys (idle.c) --------------------------------------------------------------------------- */
+
+/* When security.key_cache_secs have passed since the last round: takes keyed contexts and parsed keys
+ * from sessions and objects that nobody used since then. Called on the way into each call on a
+ * session, because the module has no thread of its own.
+ * thread  no session's lock is held */
+void hsm_core_wipe_idle(hsm_core *core);
+/* The round itself, whatever the clock says. */
+void hsm_core_idle_round(hsm_core *core);
 
 /* --- Rules for using a key (policy.c) ------------------------------------------------------------ */
 
