@@ -202,12 +202,6 @@ static bool is_state_only(const hsm_template *changes)
     return changes->count == 1 && changes->attrs[0].type == CKA_CRATON_KEY_STATE;
 }
 
-/* That a key is deactivated or compromised can be said of one that nothing else may change. */
-static bool is_state_only(const hsm_template *changes)
-{
-    return changes->count == 1 && changes->attrs[0].type == CKA_CRATON_KEY_STATE;
-}
-
 /* One try to change an object. HSM_E_STORE_CONFLICT: another process was faster. */
 static hsm_err change_once(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,
                            const hsm_template *changes)
