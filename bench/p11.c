@@ -30,28 +30,60 @@ static bool is_ok(const char *what, CK_RV rv)
     return rv == CKR_OK;
 }
 
-static bool make_token(p11 *state)
+/* NSS's own module: its parameters come in a longer struct, and its database has one token that is
+ * there from the start, the second of its slots, whose SO logs in without a PIN. */
+static bool is_nss(const char *module_path)
 {
-    CK_UTF8CHAR label[32];
-    CK_SLOT_ID slots[16];
-    CK_ULONG count = 16;
+    return strstr(module_path, "softokn") != NULL;
+}
+
+static CK_RV initialize(const p11 *state, const char *module_path)
+{
+    struct {
+        CK_C_INITIALIZE_ARGS standard; /* its pReserved is LibraryParameters there */
+        void *reserved;
+    } args = { .standard.flags = CKF_OS_LOCKING_OK };
+    const char *folder = getenv("BENCH_DIRECTORY");
+    char parameters[4200];
+
+    (void)snprintf(parameters, sizeof parameters,
+                   "configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags=",
+                   folder == NULL ? "." : folder);
+    if (is_nss(module_path))
+        args.standard.pReserved = parameters;
+    return state->f->C_Initialize(&args);
+}
+
+static bool init_token(p11 *state, CK_SLOT_ID *slots, CK_ULONG count)
+{
     CK_UTF8CHAR pin[] = PIN;
+    CK_UTF8CHAR label[32];
 
     memset(label, ' ', sizeof label);
     memcpy(label, "bench", 5);
-    if (!is_ok("C_GetSlotList", state->f->C_GetSlotList(CK_TRUE, slots, &count)) || count == 0)
-        return false;
     if (!is_ok("C_InitToken", state->f->C_InitToken(slots[0], pin, sizeof pin - 1, label)))
         return false;
     /* SoftHSM gives an initialised token another slot number. */
-    count = 16;
-    if (!is_ok("C_GetSlotList", state->f->C_GetSlotList(CK_TRUE, slots, &count)))
-        return false;
-    state->slot = slots[0];
+    return is_ok("C_GetSlotList", state->f->C_GetSlotList(CK_TRUE, slots, &count));
+}
+
+static bool make_token(p11 *state, bool is_nss_db)
+{
     const CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+    CK_SLOT_ID slots[16];
+    CK_ULONG count = 16;
+    CK_UTF8CHAR pin[] = PIN;
+    const CK_ULONG so_pin_len = is_nss_db ? 0 : sizeof pin - 1;
+
+    if (!is_ok("C_GetSlotList", state->f->C_GetSlotList(CK_TRUE, slots, &count)) ||
+        count < (is_nss_db ? 2 : 1))
+        return false;
+    if (!is_nss_db && !init_token(state, slots, 16))
+        return false;
+    state->slot = slots[is_nss_db ? 1 : 0];
     return is_ok("C_OpenSession",
                  state->f->C_OpenSession(state->slot, flags, NULL, NULL, &state->session)) &&
-           is_ok("C_Login SO", state->f->C_Login(state->session, CKU_SO, pin, sizeof pin - 1)) &&
+           is_ok("C_Login SO", state->f->C_Login(state->session, CKU_SO, pin, so_pin_len)) &&
            is_ok("C_InitPIN", state->f->C_InitPIN(state->session, pin, sizeof pin - 1)) &&
            is_ok("C_Logout", state->f->C_Logout(state->session)) &&
            is_ok("C_Login", state->f->C_Login(state->session, CKU_USER, pin, sizeof pin - 1));
@@ -85,11 +117,13 @@ static CK_RV make_pair(p11 *state, bench_key key, bool is_token, CK_OBJECT_HANDL
     CK_MECHANISM mech = { kinds[at].mech, NULL, 0 };
     CK_ULONG bits = kinds[at].bits;
     CK_BBOOL *token = is_token ? &yes : &no;
+    uint8_t exponent[] = { 0x01, 0x00, 0x01 };
     CK_ATTRIBUTE public_template[] = {
         { CKA_TOKEN, token, 1 },
         { CKA_VERIFY, &yes, 1 },
         { bits != 0 ? CKA_MODULUS_BITS : CKA_EC_PARAMS, bits != 0 ? (void *)&bits : kinds[at].oid,
           bits != 0 ? sizeof bits : kinds[at].oid_len },
+        { CKA_PUBLIC_EXPONENT, exponent, sizeof exponent }, /* RSA: NSS wants it */
     };
     CK_ATTRIBUTE private_template[] = {
         { CKA_TOKEN, token, 1 },
@@ -97,8 +131,8 @@ static CK_RV make_pair(p11 *state, bench_key key, bool is_token, CK_OBJECT_HANDL
         { CKA_SENSITIVE, &yes, 1 },
         { CKA_SIGN, &yes, 1 },
     };
-    return state->f->C_GenerateKeyPair(state->session, &mech, public_template, 3, private_template,
-                                       4, out_public, out_private);
+    return state->f->C_GenerateKeyPair(state->session, &mech, public_template, bits != 0 ? 4 : 3,
+                                       private_template, 4, out_public, out_private);
 }
 
 static bool make_secret(p11 *state, bench_key key)
@@ -131,7 +165,6 @@ static bool make_keys(p11 *state)
 static p11 *load(const char *module_path)
 {
     CK_RV (*get_list)(CK_FUNCTION_LIST * *list) = NULL;
-    CK_C_INITIALIZE_ARGS args = { .flags = CKF_OS_LOCKING_OK };
     p11 *state = calloc(1, sizeof *state);
     void *module = dlopen(module_path, RTLD_NOW | RTLD_LOCAL);
 
@@ -142,7 +175,7 @@ static p11 *load(const char *module_path)
     }
     *(void **)&get_list = dlsym(module, "C_GetFunctionList");
     if (get_list == NULL || get_list(&state->f) != CKR_OK ||
-        !is_ok("C_Initialize", state->f->C_Initialize(&args))) {
+        !is_ok("C_Initialize", initialize(state, module_path))) {
         free(state);
         return NULL;
     }
@@ -153,7 +186,7 @@ void *bench_p11_open(const char *module_path)
 {
     p11 *state = load(module_path);
 
-    if (state != NULL && make_token(state) && make_keys(state))
+    if (state != NULL && make_token(state, is_nss(module_path)) && make_keys(state))
         return state;
     free(state);
     return NULL;

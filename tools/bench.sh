@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make bench: ours, raw OpenSSL of the same version and SoftHSM2 in one run, then sizes.
+# make bench: ours, raw OpenSSL of the same version, SoftHSM2 and NSS in one run, then sizes.
 # BENCH_OBJECTS (100000) keys for the search figures; BENCH_ARGS go to the first run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,8 +29,14 @@ for path in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so; d
 done
 [ ${#softhsm[@]} -gt 0 ] || echo "bench: SoftHSM2 is not installed, its column is left out" >&2
 
+nss=()
+for path in /usr/lib/*/libsoftokn3.so /usr/lib/*/nss/libsoftokn3.so; do
+    [ -e "$path" ] && nss=("nss=$path") && break
+done
+[ ${#nss[@]} -gt 0 ] || echo "bench: NSS is not installed, its column is left out" >&2
+
 # shellcheck disable=SC2086 # BENCH_ARGS is a list of words
-"$build/bench/bench" ${BENCH_ARGS:-} "ours=$build/libcraton_hsm.so" "${softhsm[@]}"
+"$build/bench/bench" ${BENCH_ARGS:-} "ours=$build/libcraton_hsm.so" "${softhsm[@]}" "${nss[@]}"
 
 fresh() {
     rm -rf "$work/ours"

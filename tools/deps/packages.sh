@@ -64,6 +64,7 @@ lint     12,13  shellcheck
 fuzz     12,13  clang
 fuzz     12,13  libclang-rt-dev
 cover    12,13  gcovr
+bench    12,13  libnss3
 bench    12,13  softhsm2
 bench    12,13  strace
 '
