@@ -35,6 +35,8 @@ struct hsm_core {
     hsm_iv_ledger *ivs; /* initialisation vectors made here */
     hsm_slot *slots;
     uint32_t slot_count;
+    _Atomic uint32_t idle_turn;      /* counts the rounds of idle.c */
+    _Atomic uint64_t idle_due_ns;    /* when the next one is */
     _Atomic uint32_t latest_day;     /* YYYYMMDD that this process has seen (lifecycle.c) */
     _Atomic uint64_t day_checked_ns; /* monotonic time of the last look at the store's mark */
 };
@@ -141,6 +143,16 @@ HSM_MUST_USE hsm_err hsm_core_make_iv(hsm_core *core, const hsm_iv_use *use,
                                       uint8_t iv[HSM_IV_MAX_BYTES]);
 /* Notes in the draft of an object's copy that its value is somebody else's too, if it is a key. */
 HSM_MUST_USE hsm_err hsm_core_iv_mark_copy(const hsm_object *object, hsm_draft *draft);
+
+/* --- Idle keys (idle.c) --------------------------------------------------------------------------- */
+
+/* When security.key_cache_secs have passed since the last round: takes keyed contexts and parsed keys
+ * from sessions and objects that nobody used since then. Called on the way into each call on a
+ * session, because the module has no thread of its own.
+ * thread  no session's lock is held */
+void hsm_core_wipe_idle(hsm_core *core);
+/* The round itself, whatever the clock says. */
+void hsm_core_idle_round(hsm_core *core);
 
 /* --- Rules for using a key (policy.c) ------------------------------------------------------------ */
 

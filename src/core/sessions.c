@@ -106,7 +106,10 @@ hsm_err hsm_core_close_all_sessions(hsm_core *core, CK_SLOT_ID slot)
 hsm_err hsm_core_session(hsm_core *core, CK_SESSION_HANDLE handle, hsm_session **out_session)
 {
     HSM_CHECK(!hsm_core_has_failed(core), HSM_E_SELF_TEST);
-    return hsm_session_get(core->sessions, handle, out_session);
+    hsm_core_wipe_idle(core);
+    HSM_TRY(hsm_session_get(core->sessions, handle, out_session));
+    (*out_session)->turn = atomic_load_explicit(&core->idle_turn, memory_order_relaxed);
+    return HSM_OK;
 }
 
 void hsm_core_release(hsm_session **session)

@@ -22,6 +22,11 @@ uint64_t hsm_clock_monotonic_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t hsm_clock_coarse_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
 uint64_t hsm_clock_deadline_ns(uint64_t ms)
 {
     const uint64_t now = hsm_clock_monotonic_ns();

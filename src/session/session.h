@@ -101,6 +101,7 @@ typedef struct hsm_session {
      * operation that completed (PKCS#11 v3.2, 4.16). Kept by core/policy.c. */
     bool is_approved;
     bool last_was_approved;
+    uint32_t turn;     /* of core/idle.c when it was last used */
     uint32_t position; /* the table's own: place in the slot's list, under its lock */
 } hsm_session;
 

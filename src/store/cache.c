@@ -206,8 +206,26 @@ static bool is_to_go(const hsm_object *object, uint32_t slot, bool only_private)
     return object != NULL && object->slot == slot && (object->is_private || !only_private);
 }
 
+static bool has_aged(entry *one)
+{
+    return one->object != NULL &&
+           !atomic_exchange_explicit(&one->is_used, false, memory_order_relaxed);
+}
+
+/* What purge_some() takes out. */
+typedef struct selection {
+    bool is_by_age; /* else by the others */
+    uint32_t slot;
+    bool only_private;
+} selection;
+
+static bool is_selected(entry *one, const selection *what)
+{
+    return what->is_by_age ? has_aged(one) : is_to_go(one->object, what->slot, what->only_private);
+}
+
 /* Takes out up to VICTIMS objects from `from` on; where to go on. */
-static uint32_t purge_some(hsm_cache *cache, uint32_t from, uint32_t slot, bool only_private)
+static uint32_t purge_some(hsm_cache *cache, uint32_t from, const selection *what)
 {
     hsm_object *victims[VICTIMS];
     size_t count = 0;
@@ -215,9 +233,9 @@ static uint32_t purge_some(hsm_cache *cache, uint32_t from, uint32_t slot, bool 
 
     lock_all(cache);
     for (; i < cache->entry_count && count < VICTIMS; i++) {
-        const hsm_object *object = cache->entries[i].object;
-        if (is_to_go(object, slot, only_private))
-            victims[count++] = unlink_entry(cache, find(cache, object->id));
+        entry *one = &cache->entries[i];
+        if (is_selected(one, what))
+            victims[count++] = unlink_entry(cache, find(cache, one->object->id));
     }
     unlock_all(cache);
     for (size_t k = 0; k < count; k++)
@@ -225,10 +243,24 @@ static uint32_t purge_some(hsm_cache *cache, uint32_t from, uint32_t slot, bool 
     return i;
 }
 
-void hsm_cache_purge(hsm_cache *cache, uint32_t slot, bool only_private)
+static void purge(hsm_cache *cache, const selection *what)
 {
     uint32_t next = 0;
 
     while (next < cache->entry_count)
-        next = purge_some(cache, next, slot, only_private);
+        next = purge_some(cache, next, what);
+}
+
+void hsm_cache_purge(hsm_cache *cache, uint32_t slot, bool only_private)
+{
+    const selection what = { .slot = slot, .only_private = only_private };
+
+    purge(cache, &what);
+}
+
+void hsm_cache_age(hsm_cache *cache)
+{
+    const selection what = { .is_by_age = true };
+
+    purge(cache, &what);
 }

@@ -22,6 +22,9 @@ void hsm_cache_put(hsm_cache *cache, hsm_object *object, const _Atomic(uint64_t)
                    uint64_t expected);
 /* Takes an id out and marks the object as not live. */
 void hsm_cache_remove(hsm_cache *cache, uint64_t id);
+/* Takes out what was not asked for since the last hsm_cache_age(); it stays live for those who have
+ * it. */
+void hsm_cache_age(hsm_cache *cache);
 /* Takes a slot's objects out, or only its private ones. */
 void hsm_cache_purge(hsm_cache *cache, uint32_t slot, bool only_private);
 

@@ -126,6 +126,8 @@ HSM_MUST_USE hsm_err hsm_store_check_current(hsm_store *store, hsm_object *objec
  * errors  HSM_E_STORE_IO, HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_store_find(hsm_store *store, uint32_t slot, const hsm_template *tmpl,
                                     hsm_buf *out_ids);
+/* Takes out of the cache what was not read since the last call. */
+void hsm_store_age(hsm_store *store);
 /* Number of objects of the slot visible now. */
 HSM_MUST_USE hsm_err hsm_store_count(hsm_store *store, uint32_t slot, uint64_t *out_count);
 /* Space for C_GetTokenInfo: bytes used by and free for the store. */

@@ -176,3 +176,8 @@ hsm_err hsm_store_count(hsm_store *store, uint32_t slot, uint64_t *out_count)
     return storage->driver->count(storage->state, slot, hsm_store_is_unlocked(store, slot),
                                   out_count);
 }
+
+void hsm_store_age(hsm_store *store)
+{
+    hsm_cache_age(store->cache);
+}

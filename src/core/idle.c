@@ -1,0 +1,49 @@
+/* Keys that nobody uses do not stay parsed. The module starts no thread, so the round is made by
+ * whoever calls next; C_Finalize wipes the rest. What is in use is never touched: a session's open
+ * operation keeps its object, and a parsed key goes with the last one who holds its object. Keys of session
+ * objects have no other place to come from and stay.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/internal.h"
+#include "os/clock.h"
+
+static bool is_busy(const hsm_session *session)
+{
+    bool is_open = false;
+
+    for (size_t i = 0; i < HSM_SLOT_COUNT; i++)
+        is_open |= session->operation[i].is_open;
+    return is_open;
+}
+
+/* Not used in this round or the one before. */
+static void forget_idle(hsm_session **session, void *arg)
+{
+    const uint32_t *turn = arg;
+
+    if (!is_busy(*session) && *turn - (*session)->turn >= 2)
+        hsm_session_forget_keys(*session, false);
+    hsm_session_release(session);
+}
+
+void hsm_core_idle_round(hsm_core *core)
+{
+    uint32_t turn = atomic_fetch_add(&core->idle_turn, 1) + 1;
+
+    for (uint32_t slot = 0; slot < core->slot_count; slot++)
+        hsm_session_each(core->sessions, slot, forget_idle, &turn);
+    hsm_store_age(core->store);
+}
+
+void hsm_core_wipe_idle(hsm_core *core)
+{
+    const uint64_t period = core->config->security.key_cache_secs * HSM_NS_PER_SEC;
+
+    if (period == 0)
+        return;
+    const uint64_t now = hsm_clock_coarse_ns();
+    uint64_t due = atomic_load_explicit(&core->idle_due_ns, memory_order_relaxed);
+    if (now < due || !atomic_compare_exchange_strong(&core->idle_due_ns, &due, now + period))
+        return;
+    if (due != 0) /* the first call of all only starts the clock */
+        hsm_core_idle_round(core);
+}
