@@ -449,6 +449,14 @@ static const hsm_admin_command key_commands[] = {
         .run = run_generate,
     },
     {
+        .name = "import",
+        .summary = "make objects of a file with keys and certificates",
+        .text = "Everything the file holds becomes objects, or nothing does. Keys whose parts do "
+                "not fit\ntogether are refused.",
+        .options = hsm_admin_import_options,
+        .run = hsm_admin_run_import,
+    },
+    {
         .name = "list",
         .summary = "list objects, a page at a time",
         .text = "FLAGS: p private, s sensitive, x extractable, l made in this token. HANDLE names "

@@ -20,6 +20,10 @@
         .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH, \
     }
 
+/* key import (cmd_key_import.c). */
+extern const hsm_admin_option hsm_admin_import_options[];
+HSM_MUST_USE hsm_err hsm_admin_run_import(hsm_admin *admin);
+
 /* CKA_TOKEN, CKA_LABEL of --label and CKA_ID of --id (or the same random one) in each template. */
 HSM_MUST_USE hsm_err hsm_admin_put_identity(hsm_admin *admin, const hsm_admin_objects *objects,
                                             hsm_named *const *named, size_t count);

@@ -5,6 +5,7 @@
 
 #include "crypto/crypt.h"
 #include "crypto/crypto.h"
+#include "crypto/import.h"
 #include "crypto/kdf.h"
 #include "crypto/kem.h"
 #include "crypto/key.h"
@@ -78,6 +79,10 @@ typedef struct hsm_backend {
     hsm_err (*pkcs8_encode)(hsm_key *key, hsm_secret **out_der);
     hsm_err (*pkcs8_decode)(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,
                             hsm_key_bundle *out);
+    /* Files; see import.h. */
+    hsm_err (*import_read)(hsm_crypto *crypto, hsm_bytes content, hsm_bytes passphrase,
+                           hsm_import *import);
+    hsm_err (*spki_decode)(hsm_bytes der, hsm_key_parts *out_parts);
     /* One block without a mode, for the check value of a key: AES_ECB with a key of 16, 24 or 32 bytes,
      * DES3_ECB with one of 24, which reads and writes the first 8 bytes. */
     hsm_err (*cipher_block)(hsm_crypto *crypto, hsm_alg alg, hsm_bytes key, const uint8_t in[16],

@@ -286,6 +286,8 @@ static const char *version(void)
     .decapsulate = hsm_ossl_decapsulate, \
     .spki = hsm_ossl_spki, \
     .pkcs8_encode = hsm_ossl_pkcs8_encode, \
+    .import_read = hsm_ossl_import_read, \
+    .spki_decode = hsm_ossl_spki_decode, \
     .pkcs8_decode = hsm_ossl_pkcs8_decode, \
     .cipher_block = hsm_ossl_cipher_block, \
     .key_drop = drop_key

@@ -81,6 +81,11 @@ hsm_err hsm_ossl_pkcs8_encode(hsm_key *key, hsm_secret **out_der);
 hsm_err hsm_ossl_pkcs8_decode(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wanted,
                               hsm_key_bundle *out);
 
+hsm_err hsm_ossl_spki_decode(hsm_bytes der, hsm_key_parts *out_parts);
+/* backend_openssl_import.c */
+hsm_err hsm_ossl_import_read(hsm_crypto *crypto, hsm_bytes content, hsm_bytes passphrase,
+                             hsm_import *import);
+
 hsm_err hsm_ossl_cipher_block(hsm_crypto *crypto, hsm_alg alg, hsm_bytes key, const uint8_t in[16],
                               uint8_t out[16]);
 

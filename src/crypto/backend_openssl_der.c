@@ -352,3 +352,44 @@ hsm_err hsm_ossl_pkcs8_decode(hsm_crypto *crypto, hsm_bytes der, CK_KEY_TYPE wan
     const hsm_err err = ops->complete(crypto, &parts, out);
     return err == HSM_E_ATTRIBUTE_VALUE ? HSM_E_WRAPPED_KEY : err;
 }
+
+/* RSAPublicKey, RFC 8017, A.1.1 */
+static hsm_err read_rsa_public(hsm_bytes der, hsm_key_parts *parts)
+{
+    hsm_reader outer = hsm_reader_of(der);
+    hsm_reader reader = hsm_reader_of(hsm_der_read(&outer, HSM_DER_SEQUENCE));
+
+    for (size_t i = 0; i < RSA_PUBLIC_COUNT; i++)
+        parts->part[rsa_numbers[i].part] = hsm_der_read_uint(&reader);
+    HSM_TRY(hsm_reader_end(&outer, HSM_E_DATA));
+    return hsm_reader_end(&reader, HSM_E_DATA);
+}
+
+/* SubjectPublicKeyInfo, RFC 5280, 4.1 */
+hsm_err hsm_ossl_spki_decode(hsm_bytes der, hsm_key_parts *out_parts)
+{
+    hsm_reader outer = hsm_reader_of(der);
+    hsm_reader reader = hsm_reader_of(hsm_der_read(&outer, HSM_DER_SEQUENCE));
+    const hsm_bytes algorithm = hsm_der_read(&reader, HSM_DER_SEQUENCE);
+    const hsm_bytes bits = hsm_der_read_bits(&reader);
+    hsm_key_parts parts = { .key_class = CKO_PUBLIC_KEY };
+    private_info info = { 0 };
+
+    HSM_TRY(hsm_reader_end(&outer, HSM_E_DATA));
+    HSM_TRY(hsm_reader_end(&reader, HSM_E_DATA));
+    HSM_TRY(read_algorithm(algorithm, &info));
+    parts.key_type = info.key_type;
+    if (info.set != NULL) {
+        parts.part[HSM_PART_PARAMETER_SET] = hsm_bytes_of(&info.set->id, sizeof info.set->id);
+        parts.part[HSM_PART_PUBLIC] = bits;
+    } else if (info.curve != NULL) {
+        parts.part[HSM_PART_PARAMS] = curve_oid(info.curve);
+        parts.part[HSM_PART_POINT] = bits;
+    } else if (info.key_type == CKK_RSA) {
+        HSM_TRY(read_rsa_public(bits, &parts));
+    } else {
+        return HSM_E_KEY_TYPE;
+    }
+    *out_parts = parts;
+    return HSM_OK;
+}

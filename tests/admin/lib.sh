@@ -25,7 +25,7 @@ check_status() { # check_status LABEL STATUS EXTENDED-REGEX COMMAND [ARGUMENT...
     local label=$1 wanted=$2 pattern=$3 status=0
     shift 3
     "$@" >"$work/log" 2>&1 </dev/null || status=$?
-    if [ "$status" = "$wanted" ] && grep -Eq -- "$pattern" "$work/log"; then
+    if [[ $status =~ ^($wanted)$ ]] && grep -Eq -- "$pattern" "$work/log"; then
         tap ok "$label"
         return 0
     fi
