@@ -3,6 +3,13 @@
 
 #include "core/audited.h"
 #include "core/internal.h"
+#include "store/object_portable.h"
+
+/* Objects that were found whole. */
+typedef struct hsm_check {
+    hsm_bytes serial;
+    uint64_t count;
+} hsm_check;
 
 hsm_err hsm_core_get_facts(hsm_core *core, hsm_core_facts *out_facts)
 {
@@ -67,4 +74,25 @@ hsm_err hsm_core_destroy_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin
     if (err == HSM_OK)
         err = destroy_token(core, slot, so_pin);
     return hsm_audited_end(&call, err);
+}
+
+/* The secret part has a seal of its own. */
+static hsm_err check_object(void *arg, hsm_object *object)
+{
+    hsm_check *at = arg;
+    HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
+
+    HSM_TRY(hsm_object_open_secrets(object, at->serial, &secrets));
+    at->count++;
+    return HSM_OK;
+}
+
+hsm_err hsm_core_check_objects(hsm_core *core, CK_SLOT_ID slot, uint64_t *out_count)
+{
+    HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
+    hsm_check at = { .serial = hsm_core_serial(core, (uint32_t)slot) };
+
+    const hsm_err err = hsm_store_each(core->store, (uint32_t)slot, check_object, &at);
+    *out_count = at.count;
+    return err;
 }

@@ -34,6 +34,11 @@ HSM_MUST_USE hsm_err hsm_core_pin_status(hsm_core *core, CK_SLOT_ID slot,
  * public ones. errors HSM_E_SLOT, HSM_E_STORE_* */
 HSM_MUST_USE hsm_err hsm_core_count_objects(hsm_core *core, CK_SLOT_ID slot, uint64_t *out_count);
 
+/* Reads every object of the slot that is in view, and with it checks each seal.
+ * out_count  those that are whole, also when one is not
+ * errors  HSM_E_SLOT, HSM_E_STORE_CORRUPT (a record is damaged), HSM_E_STORE_* */
+HSM_MUST_USE hsm_err hsm_core_check_objects(hsm_core *core, CK_SLOT_ID slot, uint64_t *out_count);
+
 /* Ends a token: every object is gone, the slot is as if there had never been one. Sessions of other
  * processes notice, as with C_InitToken.
  * in      so_pin  proves the right to, and counts as a try; data NULL: without, for who owns the

@@ -79,6 +79,10 @@ typedef struct hsm_token_row {
     uint64_t epoch; /* times the slot was reset; 0 when there is no record */
 } hsm_token_row;
 
+/* One record, lent. */
+typedef hsm_err (*hsm_record_visit)(void *arg, uint64_t id, const hsm_record_head *head,
+                                    hsm_bytes record);
+
 /* Errors of all of these: HSM_E_STORE_IO, HSM_E_STORE_FULL, HSM_E_STORE_BUSY, HSM_E_STORE_CORRUPT,
  * HSM_E_STORE_READ_ONLY, HSM_E_NO_MEMORY. Any number of threads may call them at once. */
 typedef struct hsm_driver {
@@ -100,6 +104,9 @@ typedef struct hsm_driver {
     /* Appends ids (uint64_t), ascending; all queries see one state of the store. */
     hsm_err (*find)(void *state, uint32_t slot, const hsm_query *queries, size_t query_count,
                     hsm_buf *out_ids);
+    /* Visits every record of the slot by ascending id, all of one state of the store, until a visit fails.
+     * A visit does not write to the store. */
+    hsm_err (*each)(void *state, uint32_t slot, hsm_record_visit visit, void *arg);
     hsm_err (*count)(void *state, uint32_t slot, bool with_private, uint64_t *out_count);
     /* errors  HSM_E_STORE_NOT_FOUND */
     hsm_err (*token_read)(void *state, uint32_t slot, hsm_token_row *out_row);

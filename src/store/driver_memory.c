@@ -403,6 +403,22 @@ static hsm_err memory_find(void *state, uint32_t slot, const hsm_query *queries,
     return err;
 }
 
+static hsm_err memory_each(void *state, uint32_t slot, hsm_record_visit visit, void *arg)
+{
+    memory *mem = state;
+    hsm_err err = HSM_OK;
+
+    (void)pthread_rwlock_rdlock(&mem->lock);
+    for (size_t i = 0; i < mem->row_count && err == HSM_OK; i++) {
+        const row *at = mem->rows[i];
+        const hsm_record_head head = { .version = at->version, .is_private = at->is_private };
+        if (at->slot == slot)
+            err = visit(arg, at->id, &head, hsm_bytes_of(at->record, at->record_len));
+    }
+    (void)pthread_rwlock_unlock(&mem->lock);
+    return err;
+}
+
 static hsm_err memory_count(void *state, uint32_t slot, bool with_private, uint64_t *out_count)
 {
     memory *mem = state;
@@ -488,6 +504,7 @@ static const hsm_driver memory_driver = {
     .read = memory_read,
     .head = memory_head,
     .find = memory_find,
+    .each = memory_each,
     .count = memory_count,
     .token_read = memory_token_read,
     .space = memory_space,

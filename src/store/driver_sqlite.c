@@ -96,6 +96,7 @@ static const hsm_driver sqlite_driver = {
     .read = hsm_sqlite_read,
     .head = hsm_sqlite_head,
     .find = hsm_sqlite_find,
+    .each = hsm_sqlite_each,
     .count = hsm_sqlite_count,
     .token_read = hsm_sqlite_token_read,
     .space = hsm_sqlite_space,

@@ -41,6 +41,7 @@ typedef enum hsm_sql {
     HSM_SQL_FIND,
     HSM_SQL_FIND_COARSE = HSM_SQL_FIND + HSM_TAGS_FINE_MAX,
     HSM_SQL_FIND_LAST = HSM_SQL_FIND_COARSE + HSM_TAGS_FINE_MAX - 1,
+    HSM_SQL_EACH,
     HSM_SQL_COUNT,
     HSM_SQL_TOKEN_READ,
     HSM_SQL_TOKEN_WRITE,
@@ -129,6 +130,7 @@ hsm_err hsm_sqlite_read(void *state, uint32_t slot, uint64_t id, hsm_record_head
 hsm_err hsm_sqlite_head(void *state, uint32_t slot, uint64_t id, hsm_record_head *out_head);
 hsm_err hsm_sqlite_find(void *state, uint32_t slot, const hsm_query *queries, size_t query_count,
                         hsm_buf *out_ids);
+hsm_err hsm_sqlite_each(void *state, uint32_t slot, hsm_record_visit visit, void *arg);
 hsm_err hsm_sqlite_count(void *state, uint32_t slot, bool with_private, uint64_t *out_count);
 hsm_err hsm_sqlite_token_read(void *state, uint32_t slot, hsm_token_row *out_row);
 hsm_err hsm_sqlite_space(void *state, uint64_t *out_used, uint64_t *out_free);

@@ -60,6 +60,7 @@ static const char *const texts[HSM_SQL_LIST_LENGTH] = {
     [HSM_SQL_FIND_COARSE + 2] = FIND_3 AND_COARSE,
     [HSM_SQL_FIND_COARSE + 3] = FIND_4 AND_COARSE,
     [HSM_SQL_FIND_COARSE + 4] = FIND_5 AND_COARSE,
+    [HSM_SQL_EACH] = "SELECT version, private, record, id FROM object WHERE slot = ?1 ORDER BY id",
     [HSM_SQL_COUNT] = "SELECT count(*) FROM object WHERE slot = ?1 AND private <= ?2",
     [HSM_SQL_TOKEN_READ] = "SELECT version, epoch, record FROM token WHERE slot = ?1",
     [HSM_SQL_TOKEN_WRITE] = "INSERT OR REPLACE INTO token(slot, version, epoch, record)"

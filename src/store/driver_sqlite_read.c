@@ -171,6 +171,38 @@ hsm_err hsm_sqlite_find(void *state, uint32_t slot, const hsm_query *queries, si
     return err;
 }
 
+static hsm_err visit_row(sqlite3_stmt *stmt, hsm_record_visit visit, void *arg)
+{
+    HSM_AUTO(hsm_buf_clear) hsm_buf record = { 0 };
+    const hsm_record_head head = column_head(stmt);
+
+    HSM_TRY(column_bytes(stmt, 2, &record));
+    return visit(arg, (uint64_t)sqlite3_column_int64(stmt, 3), &head, hsm_buf_view(&record));
+}
+
+/* One statement, so one state of the store: writers go on in the log. */
+static hsm_err visit_rows(hsm_conn *conn, uint32_t slot, hsm_record_visit visit, void *arg)
+{
+    HSM_AUTO(hsm_stmt_drop) sqlite3_stmt *stmt = NULL;
+
+    HSM_TRY(hsm_conn_stmt(conn, HSM_SQL_EACH, &stmt));
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)slot);
+    int rc = sqlite3_step(stmt);
+    for (; rc == SQLITE_ROW; rc = sqlite3_step(stmt))
+        HSM_TRY(visit_row(stmt, visit, arg));
+    return hsm_conn_err(conn, rc);
+}
+
+hsm_err hsm_sqlite_each(void *state, uint32_t slot, hsm_record_visit visit, void *arg)
+{
+    hsm_conn *conn = NULL;
+
+    HSM_TRY(hsm_pool_get(state, &conn));
+    const hsm_err err = visit_rows(conn, slot, visit, arg);
+    hsm_pool_put(state, conn);
+    return err;
+}
+
 static hsm_err count_objects(hsm_conn *conn, uint32_t slot, bool with_private, uint64_t *out_count)
 {
     HSM_AUTO(hsm_stmt_drop) sqlite3_stmt *stmt = NULL;

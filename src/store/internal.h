@@ -12,8 +12,8 @@
 #include "store/store.h"
 
 #define HSM_STORE_SLOTS_MAX 256u
-/* A key pair is two. */
-#define HSM_STORE_INSERT_MAX 16u
+/* Objects in one commit: a key pair is two, a whole token is restored at once. */
+#define HSM_STORE_INSERT_MAX (1u << 18)
 
 /* The keys of one half of a slot: public objects (from the device key) or private ones (from the
  * object master key). Counted: whoever works with it keeps it across a logout. */

@@ -84,16 +84,17 @@ static void publish(hsm_store *store, hsm_object *object, uint64_t changes, uint
 
 /* Several objects on their way. */
 typedef struct shipment {
-    hsm_pending items[HSM_STORE_INSERT_MAX];
-    hsm_batch_put puts[HSM_STORE_INSERT_MAX];
+    hsm_pending *items;
+    hsm_batch_put *puts;
     size_t count;
 } shipment;
 
-static void shipment_drop(shipment **cargo)
+static void shipment_clear(shipment *cargo)
 {
-    for (size_t i = 0; *cargo != NULL && i < (*cargo)->count; i++)
-        hsm_pending_clear(&(*cargo)->items[i]);
-    free(*cargo);
+    for (size_t i = 0; i < cargo->count; i++)
+        hsm_pending_clear(&cargo->items[i]);
+    free(cargo->items);
+    free(cargo->puts);
 }
 
 static hsm_err load_shipment(hsm_store *store, uint32_t slot, hsm_draft *const *drafts,
@@ -113,19 +114,23 @@ static hsm_err load_shipment(hsm_store *store, uint32_t slot, hsm_draft *const *
 static hsm_err insert_once(hsm_store *store, uint32_t slot, hsm_draft *const *drafts,
                            size_t draft_count, hsm_object **out_objects)
 {
-    HSM_AUTO(shipment_drop) shipment *cargo = calloc(1, sizeof *cargo);
+    HSM_AUTO(shipment_clear)
+    shipment cargo = {
+        .items = calloc(draft_count, sizeof *cargo.items),
+        .puts = calloc(draft_count, sizeof *cargo.puts),
+    };
     hsm_slot *own = &store->slots[slot];
 
-    HSM_CHECK(cargo != NULL, HSM_E_NO_MEMORY);
+    HSM_CHECK(cargo.items != NULL && cargo.puts != NULL, HSM_E_NO_MEMORY);
     const uint64_t cache_epoch = atomic_load(&own->cache_epoch);
     hsm_batch batch = { .slot = slot, .epoch = atomic_load(&own->epoch) };
-    HSM_TRY(load_shipment(store, slot, drafts, draft_count, cargo));
-    batch.puts = cargo->puts;
-    batch.put_count = cargo->count;
+    HSM_TRY(load_shipment(store, slot, drafts, draft_count, &cargo));
+    batch.puts = cargo.puts;
+    batch.put_count = cargo.count;
     HSM_TRY(hsm_group_commit_write(store->group, &batch));
     for (size_t i = 0; i < draft_count; i++) {
-        publish(store, cargo->items[i].object, batch.changes, cache_epoch);
-        out_objects[i] = HSM_MOVE(cargo->items[i].object);
+        publish(store, cargo.items[i].object, batch.changes, cache_epoch);
+        out_objects[i] = HSM_MOVE(cargo.items[i].object);
     }
     return HSM_OK;
 }

@@ -1,0 +1,278 @@
+/* backup, backup verify, restore.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "admin/admin.h"
+#include "admin/objects.h"
+#include "admin/terminal.h"
+#include "base/handle.h"
+#include "core/backup.h"
+#include "core/operator.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+/* --- what a backup says of itself -------------------------------------------------------------- */
+
+static void put_time(hsm_admin_report *report, uint64_t created_ns)
+{
+    const time_t seconds = (time_t)(created_ns / HSM_NS_PER_SEC);
+    char text[32] = "";
+    struct tm when;
+
+    if (gmtime_r(&seconds, &when) != NULL)
+        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &when);
+    hsm_admin_put_text(report, "created", "Created", text);
+}
+
+static void put_head(hsm_admin_report *report, const hsm_backup_head *head)
+{
+    hsm_admin_put_number(report, "format", "Format", head->format);
+    hsm_admin_put_hex(report, "backup_id", "Backup", hsm_bytes_of(head->id, sizeof head->id));
+    put_time(report, head->created_ns);
+    hsm_admin_put_bytes(report, "token_label", "Token", hsm_admin_unpad(head->label, 32));
+    hsm_admin_put_bytes(report, "token_serial", "Serial", hsm_admin_unpad(head->serial, 16));
+}
+
+/* A file with a backup in it. */
+static hsm_err read_backup(hsm_admin *admin, hsm_buf *out_backup, hsm_backup_head *out_head)
+{
+    const char *path = hsm_admin_text(admin, "input");
+
+    hsm_err err = hsm_file_read(path, HSM_FILE_ANY, HSM_BUF_MAX_BYTES, out_backup);
+    if (err == HSM_OK)
+        err = hsm_backup_read_head(hsm_buf_view(out_backup), out_head);
+    if (err == HSM_OK && out_head->format == 1) {
+        hsm_admin_hint(admin, "its contents are not described anywhere: make the backup again with "
+                              "this system, or wrap the keys over");
+        err = HSM_E_NOT_SUPPORTED;
+    }
+    if (err == HSM_OK)
+        return err;
+    return hsm_admin_fail(admin, err, "%s%s", path,
+                          err == HSM_E_DATA            ? ": no backup"
+                          : err == HSM_E_NOT_SUPPORTED ? ": format 1, of the older system"
+                                                       : "");
+}
+
+static hsm_err explain(hsm_admin *admin, hsm_err err)
+{
+    if (err == HSM_E_ENCRYPTED_DATA)
+        return hsm_admin_fail(admin, err, "%s: wrong passphrase, or the file is damaged",
+                              hsm_admin_text(admin, "input"));
+    return err;
+}
+
+/* --- backup ------------------------------------------------------------------------------------ */
+
+typedef struct shown_progress {
+    hsm_progress bar;
+    uint64_t total;
+} shown_progress;
+
+static void show_progress(void *arg, uint64_t done)
+{
+    shown_progress *shown = arg;
+
+    hsm_progress_step(&shown->bar, done, shown->total);
+}
+
+static hsm_err make_backup(hsm_admin *admin, const hsm_admin_objects *objects, hsm_bytes passphrase,
+                           hsm_buf *out_backup)
+{
+    shown_progress shown = { 0 };
+    const hsm_backup_watch watch = { show_progress, &shown };
+    CK_SLOT_ID slot = 0;
+
+    HSM_TRY(hsm_admin_slot(admin, &slot));
+    HSM_TRY(hsm_core_count_objects(admin->core, slot, &shown.total));
+    hsm_progress_begin(&shown.bar, "backing up");
+    const hsm_err err =
+        hsm_core_backup(admin->core, objects->session, passphrase, &watch, out_backup);
+    hsm_progress_end(&shown.bar);
+    return err;
+}
+
+static hsm_err run_backup(hsm_admin *admin)
+{
+    HSM_AUTO(hsm_admin_objects_end) hsm_admin_objects objects = { 0 };
+    HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
+    HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
+    hsm_backup_head head;
+    uint64_t count = 0;
+
+    HSM_TRY(hsm_admin_objects_begin(admin, &objects));
+    HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_NEW_PASSPHRASE, &passphrase));
+    if (hsm_backup_check_passphrase(hsm_secret_view(passphrase)) != HSM_OK) {
+        hsm_admin_hint(admin,
+                       "16 characters of 3 kinds (small, capital, digit, other) with 6 different "
+                       "ones, or 24 with 12 different ones");
+        return hsm_admin_fail(admin, HSM_E_PIN_LEN, "the passphrase is too weak");
+    }
+    HSM_TRY(make_backup(admin, &objects, hsm_secret_view(passphrase), &backup));
+    /* Read again before it counts as made. */
+    HSM_TRY(hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), hsm_secret_view(passphrase),
+                                   &count));
+    HSM_TRY(hsm_backup_read_head(hsm_buf_view(&backup), &head));
+    HSM_TRY(hsm_admin_write_output(admin, hsm_buf_view(&backup), 0600));
+    put_head(admin->report, &head);
+    hsm_admin_put_number(admin->report, "objects", "Objects", count);
+    hsm_admin_put_size(admin->report, "bytes", "Size", backup.len);
+    hsm_admin_put_text(admin->report, "output", "Written", hsm_admin_text(admin, "output"));
+    return HSM_OK;
+}
+
+static hsm_err run_verify(hsm_admin *admin)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
+    HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
+    hsm_backup_head head;
+    uint64_t count = 0;
+
+    HSM_TRY(hsm_admin_open_core(admin));
+    HSM_TRY(read_backup(admin, &backup, &head));
+    HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_FILE_PASSPHRASE, &passphrase));
+    HSM_TRY(explain(admin, hsm_core_verify_backup(admin->core, hsm_buf_view(&backup),
+                                                  hsm_secret_view(passphrase), &count)));
+    put_head(admin->report, &head);
+    hsm_admin_put_number(admin->report, "objects", "Objects", count);
+    hsm_admin_put_verdict(admin->report, "verdict", "Whole and authentic", HSM_ADMIN_OK);
+    return HSM_OK;
+}
+
+/* --- restore ----------------------------------------------------------------------------------- */
+
+static void put_report(hsm_admin_report *out, const hsm_restore_report *found, bool is_dry)
+{
+    hsm_admin_put_number(out, "objects", "Objects in it", found->objects);
+    hsm_admin_put_number(out, "present", "Already here", found->present);
+    hsm_admin_put_number(out, "added", is_dry ? "Would be added" : "Added", found->added);
+    hsm_admin_put_bool(out, "other_token", "Of another token", found->is_other_token);
+    hsm_admin_put_bool(out, "restored_before", "Restored before", found->is_restored_before);
+    hsm_admin_put_bool(out, "old", "Older than 30 days", found->is_old);
+    hsm_admin_put_bool(out, "dry_run", NULL, is_dry);
+}
+
+static hsm_err explain_restore(hsm_admin *admin, const hsm_restore_report *found, hsm_err err)
+{
+    if (err != HSM_E_ACTION_PROHIBITED)
+        return explain(admin, err);
+    hsm_admin_hint(admin, "if it is meant so, add%s%s%s",
+                   found->is_other_token ? " --other-token" : "",
+                   found->is_restored_before ? " --again" : "", found->is_old ? " --old" : "");
+    return hsm_admin_fail(admin, err, "the backup is%s%s%s",
+                          found->is_other_token ? " of another token;" : "",
+                          found->is_restored_before ? " restored already;" : "",
+                          found->is_old ? " older than 30 days;" : "");
+}
+
+static hsm_err run_restore(hsm_admin *admin)
+{
+    HSM_AUTO(hsm_admin_objects_end) hsm_admin_objects objects = { 0 };
+    HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
+    HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
+    hsm_restore_report found = { 0 };
+    hsm_backup_head head;
+
+    HSM_TRY(read_backup(admin, &backup, &head));
+    HSM_TRY(hsm_admin_objects_begin(admin, &objects));
+    HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_FILE_PASSPHRASE, &passphrase));
+    const hsm_restore_request request = {
+        .backup = hsm_buf_view(&backup),
+        .passphrase = hsm_secret_view(passphrase),
+        .is_dry = hsm_admin_is_given(admin, "dry-run"),
+        .may_other_token = hsm_admin_is_given(admin, "other-token"),
+        .may_again = hsm_admin_is_given(admin, "again"),
+        .may_old = hsm_admin_is_given(admin, "old"),
+    };
+    HSM_TRY(explain_restore(admin, &found,
+                            hsm_core_restore(admin->core, objects.session, &request, &found)));
+    put_head(admin->report, &head);
+    put_report(admin->report, &found, request.is_dry);
+    return HSM_OK;
+}
+
+/* --- the table --------------------------------------------------------------------------------- */
+
+static const hsm_admin_option backup_options[] = {
+    { .name = "output",
+      .value = "FILE",
+      .help = "the file to make",
+      .kind = HSM_ADMIN_FILE,
+      .is_required = true },
+    { .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH },
+    HSM_ADMIN_OPTIONS_SECRET("new-passphrase", "passphrase for the backup"),
+    HSM_ADMIN_OPTIONS_LOGIN,
+    { .name = NULL },
+};
+
+#define OPTION_INPUT                                                                    \
+    {                                                                                   \
+        .name = "input", .value = "FILE", .help = "the backup", .kind = HSM_ADMIN_FILE, \
+        .is_required = true,                                                            \
+    }
+
+static const hsm_admin_option verify_options[] = {
+    OPTION_INPUT,
+    HSM_ADMIN_OPTIONS_SECRET("passphrase", "passphrase of the backup"),
+    { .name = NULL },
+};
+
+static const hsm_admin_option restore_options[] = {
+    OPTION_INPUT,
+    { .name = "dry-run",
+      .help = "say what would change, and change nothing",
+      .kind = HSM_ADMIN_SWITCH },
+    { .name = "other-token", .help = "allow a backup of another token", .kind = HSM_ADMIN_SWITCH },
+    { .name = "again",
+      .help = "allow a backup that was restored before",
+      .kind = HSM_ADMIN_SWITCH },
+    { .name = "old", .help = "allow a backup older than 30 days", .kind = HSM_ADMIN_SWITCH },
+    HSM_ADMIN_OPTIONS_SECRET("passphrase", "passphrase of the backup"),
+    HSM_ADMIN_OPTIONS_LOGIN,
+    { .name = NULL },
+};
+
+static const hsm_admin_command backup_commands[] = {
+    {
+        .name = "",
+        .summary = "write all objects of a token into an encrypted file",
+        .text =
+            "The file shows the token as it is at one moment, while applications go on working. "
+            "Keys\nthat are not extractable are in it: guard the file and its passphrase as the "
+            "token.",
+        .options = backup_options,
+        .run = run_backup,
+    },
+    {
+        .name = "verify",
+        .summary = "check that a backup is whole and can be opened",
+        .options = verify_options,
+        .run = run_verify,
+    },
+};
+
+const hsm_admin_group hsm_admin_backup_group = {
+    .name = "backup",
+    .summary = "make and check backups",
+    .commands = backup_commands,
+    .command_count = HSM_ARRAY_LEN(backup_commands),
+};
+
+static const hsm_admin_command restore_commands[] = {
+    {
+        .name = "",
+        .summary = "put the objects of a backup into the token",
+        .text = "Objects that are still there stay as they are. The others come back all together "
+                "or not at\nall, so an interrupted restore is simply run again.",
+        .options = restore_options,
+        .run = run_restore,
+    },
+};
+
+const hsm_admin_group hsm_admin_restore_group = {
+    .name = "restore",
+    .summary = "put the objects of a backup into the token",
+    .commands = restore_commands,
+    .command_count = HSM_ARRAY_LEN(restore_commands),
+};

@@ -1,0 +1,381 @@
+/* doctor: what is wrong, and what to type.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/handle.h"
+#include "core/operator.h"
+#include "os/clock.h"
+#include "os/env.h"
+#include "os/file.h"
+#include "os/lock.h"
+#include "os/paths.h"
+
+#define LOCKED_BYTES_WANTED (8u * 1024u * 1024u)
+#define FREE_BYTES_WANTED (64u * 1024u * 1024u)
+#define LOCK_WAIT_MS 5000u
+#define MODULE_FILE_MAX_BYTES (64u * 1024u)
+/* A clock that says less was never set. */
+#define YEAR_MIN 2025
+#define YEAR_ZERO 1900
+
+/* The examination so far. */
+typedef struct exam {
+    hsm_admin *admin;
+    bool has_finding;
+} exam;
+
+/* One finding: what was looked at, how it is, and what to type about it. */
+static void tell(exam *at, const char *check, hsm_admin_verdict verdict, const char *hint,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static void tell(exam *at, const char *check, hsm_admin_verdict verdict, const char *hint,
+                 const char *format, ...)
+{
+    hsm_admin_report *report = at->admin->report;
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    hsm_admin_row(report);
+    hsm_admin_put_text(report, NULL, NULL, check);
+    hsm_admin_put_verdict(report, NULL, NULL, verdict);
+    hsm_admin_put_text(report, NULL, NULL, text);
+    hsm_admin_put_text(report, NULL, NULL, verdict == HSM_ADMIN_OK ? NULL : hint);
+    at->has_finding = at->has_finding || verdict != HSM_ADMIN_OK;
+    if (verdict != HSM_ADMIN_OK)
+        hsm_admin_note(report, "%s: %s", check, hint);
+}
+
+/* --- configuration, memory, clock -------------------------------------------------------------- */
+
+static hsm_err check_config(exam *at)
+{
+    const hsm_err err = hsm_admin_open_config(at->admin);
+
+    if (err != HSM_OK)
+        tell(at, "configuration", HSM_ADMIN_ERROR, "correct what the line above names",
+             "%s can't be used", at->admin->what);
+    else
+        tell(at, "configuration", HSM_ADMIN_OK, "", "%s",
+             at->admin->config->source != NULL ? at->admin->config->source : "built-in defaults");
+    return err;
+}
+
+static void check_memory(exam *at)
+{
+    struct rlimit limit = { 0 };
+
+    (void)getrlimit(RLIMIT_MEMLOCK, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= LOCKED_BYTES_WANTED)
+        tell(at, "locked memory", HSM_ADMIN_OK, "", "enough may be locked");
+    else
+        tell(at, "locked memory", HSM_ADMIN_WARNING,
+             "ulimit -l 8192 (for a service: LimitMEMLOCK=8M in its unit)",
+             "only %llu KiB may be locked: keys could be swapped out",
+             (unsigned long long)limit.rlim_cur / 1024);
+}
+
+static void check_clock(exam *at)
+{
+    struct tm now;
+
+    hsm_clock_utc(&now);
+    if (now.tm_year + YEAR_ZERO >= YEAR_MIN)
+        tell(at, "clock", HSM_ADMIN_OK, "", "%04d-%02d-%02d UTC", now.tm_year + YEAR_ZERO,
+             now.tm_mon + 1, now.tm_mday);
+    else
+        tell(at, "clock", HSM_ADMIN_ERROR, "timedatectl set-ntp true",
+             "it says %04d: validity dates and the log would be wrong", now.tm_year + YEAR_ZERO);
+}
+
+/* --- the store --------------------------------------------------------------------------------- */
+
+static const char *const store_files[] = {
+    "", "device.key", "store.db", "store.gate", "store.lock", "store.login", "store.changes"
+};
+
+/* Owner and mode of one file of the store; a file that is not there is made when it is needed. */
+static bool is_private(exam *at, const char *path)
+{
+    char hint[HSM_ADMIN_TEXT_MAX];
+    struct stat info;
+
+    if (lstat(path, &info) != 0)
+        return true;
+    const bool is_ours = info.st_uid == geteuid() || info.st_uid == 0;
+    const bool is_closed = (info.st_mode & 077u) == 0;
+    if (is_ours && is_closed)
+        return true;
+    (void)snprintf(hint, sizeof hint, "chown %u '%s' && chmod %s '%s'", (unsigned)geteuid(), path,
+                   S_ISDIR(info.st_mode) ? "700" : "600", path);
+    tell(at, "owner and modes", HSM_ADMIN_ERROR, hint, "%s: owner %u, mode %03o", path,
+         (unsigned)info.st_uid, (unsigned)(info.st_mode & 0777u));
+    return false;
+}
+
+static hsm_err check_modes(exam *at)
+{
+    const char *directory = at->admin->config->token.storage_path;
+    bool is_fine = true;
+
+    if (!at->admin->config->token.persist_objects)
+        return HSM_OK;
+    for (size_t i = 0; i < HSM_ARRAY_LEN(store_files); i++) {
+        HSM_AUTO(hsm_path_drop) char *path = NULL;
+        HSM_TRY(hsm_path_join(directory, store_files[i], &path));
+        is_fine = is_private(at, path) && is_fine;
+    }
+    if (is_fine)
+        tell(at, "owner and modes", HSM_ADMIN_OK, "", "only for you: %s", directory);
+    return HSM_OK;
+}
+
+/* Locks end with the process that holds them: one that can't be had belongs to a process that is alive and
+ * stuck. */
+static hsm_err check_locks(exam *at)
+{
+    HSM_AUTO(hsm_path_drop) char *path = NULL;
+    HSM_AUTO(hsm_fd_drop) int fd = -1;
+    char hint[HSM_ADMIN_TEXT_MAX];
+
+    if (!at->admin->config->token.persist_objects)
+        return HSM_OK;
+    HSM_TRY(hsm_path_join(at->admin->config->token.storage_path, "store.lock", &path));
+    if (hsm_lock_open(path, &fd) != HSM_OK)
+        return HSM_OK; /* a read-only store has none */
+    if (hsm_lock_acquire(fd, HSM_LOCK_EXCLUSIVE, hsm_clock_deadline_ns(LOCK_WAIT_MS)) == HSM_OK) {
+        hsm_lock_release(fd);
+        tell(at, "locks", HSM_ADMIN_OK, "", "free");
+        return HSM_OK;
+    }
+    (void)snprintf(hint, sizeof hint, "fuser -v '%s' shows the process; end it", path);
+    tell(at, "locks", HSM_ADMIN_ERROR, hint, "a process holds %s and does not let go", path);
+    return HSM_OK;
+}
+
+static hsm_err check_store(exam *at)
+{
+    hsm_core_facts facts;
+    const hsm_err err = hsm_admin_open_core(at->admin);
+
+    if (err != HSM_OK) {
+        tell(at, "store", HSM_ADMIN_ERROR,
+             at->admin->hint[0] != '\0' ? at->admin->hint
+                                        : "CRATON_HSM_LOG=stderr:debug shows more",
+             "can't be opened: %s", hsm_err_text(err));
+        return err;
+    }
+    HSM_TRY(hsm_core_get_facts(at->admin->core, &facts));
+    tell(at, "store", facts.is_read_only ? HSM_ADMIN_WARNING : HSM_ADMIN_OK,
+         "make it writable, or leave it so on purpose", "%s%s",
+         facts.storage_path != NULL ? facts.storage_path : "in memory: gone with each process",
+         facts.is_read_only ? " (read-only: nobody can log in)" : "");
+    if (facts.free_bytes != UINT64_MAX)
+        tell(at, "space", facts.free_bytes < FREE_BYTES_WANTED ? HSM_ADMIN_WARNING : HSM_ADMIN_OK,
+             "make room on this file system", "%llu MiB free",
+             (unsigned long long)(facts.free_bytes >> 20));
+    tell(at, "cryptography", HSM_ADMIN_OK, "", "%s", facts.crypto_version);
+    return HSM_OK;
+}
+
+/* --- tokens ------------------------------------------------------------------------------------ */
+
+static void check_pins(exam *at, uint32_t slot, const hsm_pin_status *pins)
+{
+    char hint[96];
+
+    (void)snprintf(hint, sizeof hint, "craton-hsm-admin pin reset --slot %u", (unsigned)slot);
+    if (!pins->has_user_pin)
+        tell(at, "PINs", HSM_ADMIN_WARNING, hint, "slot %u: no user PIN is set", (unsigned)slot);
+    else if (pins->user_tries_left == 0)
+        tell(at, "PINs", HSM_ADMIN_ERROR, hint, "slot %u: the user PIN is locked", (unsigned)slot);
+    else if (pins->so_tries_left == 0)
+        tell(at, "PINs", HSM_ADMIN_ERROR, "back up, then token destroy --without-so-pin and init",
+             "slot %u: the security officer PIN is locked for good", (unsigned)slot);
+    else if (pins->user_tries_left < pins->tries_max || pins->so_tries_left < pins->tries_max)
+        tell(at, "PINs", HSM_ADMIN_WARNING, "log in once with the right PIN; was it somebody else?",
+             "slot %u: wrong PINs were tried (%u and %u of %u left)", (unsigned)slot,
+             (unsigned)pins->user_tries_left, (unsigned)pins->so_tries_left,
+             (unsigned)pins->tries_max);
+    else
+        tell(at, "PINs", HSM_ADMIN_OK, "", "slot %u: set, no wrong tries", (unsigned)slot);
+}
+
+/* Every record is read and its seal checked: public ones always, private ones with the user PIN. */
+static hsm_err check_objects(exam *at, uint32_t slot, bool is_open)
+{
+    uint64_t count = 0;
+    const hsm_err err = hsm_core_check_objects(at->admin->core, slot, &count);
+
+    if (err == HSM_OK)
+        tell(at, "objects", HSM_ADMIN_OK, "", "slot %u: %llu whole%s", (unsigned)slot,
+             (unsigned long long)count,
+             is_open ? "" : " (public ones; --pin-file checks the private ones too)");
+    else
+        tell(at, "objects", HSM_ADMIN_ERROR, "restore the latest backup: craton-hsm-admin restore",
+             "slot %u: after %llu whole ones: %s", (unsigned)slot, (unsigned long long)count,
+             hsm_err_text(err));
+    return HSM_OK;
+}
+
+static hsm_err check_slot(exam *at, uint32_t slot, CK_SLOT_ID chosen)
+{
+    hsm_admin *admin = at->admin;
+    hsm_pin_status pins;
+
+    const hsm_err err = hsm_core_pin_status(admin->core, slot, &pins);
+    if (err != HSM_OK) {
+        tell(at, "token", HSM_ADMIN_ERROR, "restore the store's files from a copy", "slot %u: %s",
+             (unsigned)slot, hsm_err_text(err));
+        return HSM_OK;
+    }
+    if (!pins.is_initialized && slot != chosen) /* a slot that is left empty is no fault */
+        return HSM_OK;
+    if (!pins.is_initialized) {
+        tell(at, "token", HSM_ADMIN_WARNING, "craton-hsm-admin token init --label NAME",
+             "slot %u: not initialised", (unsigned)slot);
+        return HSM_OK;
+    }
+    check_pins(at, slot, &pins);
+    return HSM_OK;
+}
+
+/* The slot of --slot is read through, with the user's eyes when there is a PIN. */
+static hsm_err check_tokens(exam *at)
+{
+    hsm_admin *admin = at->admin;
+    CK_SESSION_HANDLE session = HSM_HANDLE_NONE;
+    hsm_pin_status pins;
+    CK_SLOT_ID slot = 0;
+    const bool has_pin = hsm_admin_has_secret(admin, HSM_ADMIN_USER_PIN);
+
+    HSM_TRY(hsm_admin_slot(admin, &slot));
+    for (uint32_t i = 0; i < hsm_core_slot_count(admin->core); i++)
+        HSM_TRY(check_slot(at, i, slot));
+    HSM_TRY(hsm_core_pin_status(admin->core, slot, &pins));
+    if (!pins.is_initialized)
+        return HSM_OK;
+    if (has_pin)
+        HSM_TRY(hsm_admin_login(admin, HSM_ADMIN_USER_PIN, &session));
+    return check_objects(at, (uint32_t)slot, has_pin);
+}
+
+/* --- p11-kit ----------------------------------------------------------------------------------- */
+
+static bool names_module(const char *directory, const char *name)
+{
+    HSM_AUTO(hsm_path_drop) char *path = NULL;
+    HSM_AUTO(hsm_buf_clear) hsm_buf text = { 0 };
+    static const char wanted[] = "libcraton_hsm";
+
+    if (strstr(name, ".module") == NULL || hsm_path_join(directory, name, &path) != HSM_OK ||
+        hsm_file_read(path, HSM_FILE_ANY, MODULE_FILE_MAX_BYTES, &text) != HSM_OK)
+        return false;
+    return text.len > 0 && memmem(text.data, text.len, wanted, sizeof wanted - 1) != NULL;
+}
+
+static void close_directory(DIR **directory)
+{
+    if (*directory != NULL)
+        (void)closedir(*directory);
+}
+
+static bool is_registered_in(const char *path)
+{
+    HSM_AUTO(close_directory) DIR *directory = opendir(path);
+
+    if (directory == NULL)
+        return false;
+    for (const struct dirent *entry = readdir(directory); entry != NULL;
+         entry = readdir(directory)) {
+        if (names_module(path, entry->d_name))
+            return true;
+    }
+    return false;
+}
+
+static void check_p11kit(exam *at)
+{
+    const char *home = hsm_env_get("HOME");
+    char user[HSM_ADMIN_TEXT_MAX] = "";
+
+    if (home != NULL)
+        (void)snprintf(user, sizeof user, "%s/.config/pkcs11/modules", home);
+    if (is_registered_in("/usr/share/p11-kit/modules") || is_registered_in("/etc/pkcs11/modules") ||
+        (user[0] != '\0' && is_registered_in(user)))
+        tell(at, "p11-kit", HSM_ADMIN_OK, "", "the module is registered");
+    else
+        tell(at, "p11-kit", HSM_ADMIN_WARNING,
+             "echo 'module: /path/to/libcraton_hsm.so' >/etc/pkcs11/modules/craton-hsm.module",
+             "the module is not registered");
+}
+
+/* --- all of it --------------------------------------------------------------------------------- */
+
+static const hsm_admin_column check_columns[] = {
+    { "check", "CHECK" },
+    { "verdict", "STATE" },
+    { "finding", "FINDING" },
+    { "hint", NULL },
+};
+
+/* Each step is worth looking at only if the one before it did not fail. */
+static hsm_err examine(exam *at)
+{
+    check_memory(at);
+    check_clock(at);
+    check_p11kit(at);
+    if (check_config(at) != HSM_OK)
+        return HSM_OK;
+    HSM_TRY(check_modes(at));
+    HSM_TRY(check_locks(at));
+    if (check_store(at) != HSM_OK)
+        return HSM_OK;
+    return check_tokens(at);
+}
+
+static hsm_err run_doctor(hsm_admin *admin)
+{
+    exam at = { .admin = admin };
+
+    hsm_admin_table(admin->report, "checks", check_columns, HSM_ARRAY_LEN(check_columns));
+    HSM_TRY(examine(&at));
+    hsm_admin_table_end(admin->report);
+    hsm_admin_put_bool(admin->report, "healthy", NULL, !at.has_finding);
+    admin->is_quiet_failure = at.has_finding;
+    return at.has_finding ? HSM_E_NOT_INITIALIZED : HSM_OK; /* only its exit status is seen */
+}
+
+static const hsm_admin_option doctor_options[] = {
+    HSM_ADMIN_OPTION_SLOT,
+    HSM_ADMIN_OPTIONS_SECRET("pin", "user PIN, to read private objects through as well"),
+    { .name = NULL },
+};
+
+static const hsm_admin_command doctor_commands[] = {
+    {
+        .name = "",
+        .summary = "look for what is wrong, and say what to type",
+        .text = "Exit status 0 only when nothing is to be said, else 5.",
+        .options = doctor_options,
+        .run = run_doctor,
+    },
+};
+
+const hsm_admin_group hsm_admin_doctor_group = {
+    .name = "doctor",
+    .summary = "look for what is wrong, and say what to type",
+    .commands = doctor_commands,
+    .command_count = HSM_ARRAY_LEN(doctor_commands),
+};

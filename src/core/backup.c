@@ -1,0 +1,99 @@
+/* Making a backup.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/backup.h"
+
+#include "core/backup_parts.h"
+#include "core/restore.h"
+#include "os/clock.h"
+#include "store/object_portable.h"
+
+/* A backup that is being written. */
+typedef struct writing {
+    hsm_core *core;
+    uint32_t slot;
+    hsm_backup_seal seal;
+    const hsm_backup_watch *watch;
+    uint64_t objects;
+    hsm_buf *out;
+} writing;
+
+static void writing_clear(writing *at)
+{
+    hsm_backup_seal_clear(&at->seal);
+}
+
+static void part_clear(hsm_buf *part)
+{
+    if (part->data != NULL)
+        explicit_bzero(part->data, part->cap); /* a private object's attributes */
+    hsm_buf_clear(part);
+}
+
+static hsm_err put_object(void *arg, hsm_object *object)
+{
+    writing *at = arg;
+    HSM_AUTO(part_clear) hsm_buf open = { 0 };
+    HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
+
+    if (hsm_core_is_restore_mark(object)) /* what this token restored is of no use elsewhere */
+        return HSM_OK;
+    HSM_CHECK(at->objects < HSM_BACKUP_OBJECTS_MAX, HSM_E_LIMIT);
+    HSM_TRY(hsm_object_take_apart(object, hsm_core_serial(at->core, at->slot), &open, &secret));
+    HSM_TRY(hsm_backup_put_frame(&at->seal, HSM_BACKUP_PUBLIC, hsm_buf_view(&open), at->out));
+    if (secret != NULL)
+        HSM_TRY(
+            hsm_backup_put_frame(&at->seal, HSM_BACKUP_SECRET, hsm_secret_view(secret), at->out));
+    at->objects++;
+    if (at->watch != NULL)
+        at->watch->progress(at->watch->arg, at->objects);
+    return HSM_OK;
+}
+
+static hsm_err make_head(hsm_core *core, uint32_t slot, hsm_backup_head *out_head)
+{
+    hsm_backup_head head = {
+        .format = HSM_BACKUP_FORMAT,
+        .created_ns = hsm_clock_wall_ns(),
+        .iterations = HSM_BACKUP_ITERATIONS,
+    };
+    hsm_token_info info;
+
+    HSM_TRY(hsm_token_get_info(core->slots[slot].token, &info));
+    memcpy(head.serial, info.serial, sizeof head.serial);
+    memcpy(head.label, info.label, sizeof head.label);
+    HSM_TRY(hsm_crypto_random(core->crypto, head.id, sizeof head.id));
+    HSM_TRY(hsm_crypto_random(core->crypto, head.salt, sizeof head.salt));
+    *out_head = head;
+    return HSM_OK;
+}
+
+static hsm_err put_end(writing *at)
+{
+    uint8_t count[8];
+    hsm_writer writer = hsm_writer_of(count, sizeof count);
+
+    hsm_write_u64(&writer, at->objects);
+    HSM_TRY(hsm_writer_end(&writer));
+    return hsm_backup_put_frame(&at->seal, HSM_BACKUP_END, hsm_bytes_of(count, sizeof count),
+                                at->out);
+}
+
+hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, hsm_bytes passphrase,
+                        const hsm_backup_watch *watch, hsm_buf *out_backup)
+{
+    HSM_AUTO(writing_clear) writing at = { .core = core, .slot = session->slot, .watch = watch };
+    HSM_AUTO(hsm_buf_clear) hsm_buf made = { 0 };
+    uint8_t bytes[HSM_BACKUP_HEAD_BYTES];
+    hsm_backup_head head;
+
+    HSM_CHECK(hsm_core_sees_private(core, session), HSM_E_NOT_LOGGED_IN);
+    HSM_TRY(hsm_backup_check_passphrase(passphrase));
+    HSM_TRY(make_head(core, session->slot, &head));
+    HSM_TRY(hsm_backup_write_head(&head, bytes));
+    HSM_TRY(hsm_backup_seal_open(core->crypto, &head, passphrase, &at.seal));
+    HSM_TRY(hsm_buf_append(&made, hsm_bytes_of(bytes, sizeof bytes)));
+    at.out = &made;
+    HSM_TRY(hsm_store_each(core->store, session->slot, put_object, &at));
+    HSM_TRY(put_end(&at));
+    return hsm_buf_append(out_backup, hsm_buf_view(&made));
+}

@@ -1,0 +1,78 @@
+/* Backups: the objects of a token in one encrypted file, and the way back (docs/backup-format.md).
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CORE_BACKUP_H
+#define HSM_CORE_BACKUP_H
+
+#include "base/buf.h"
+#include "core/core.h"
+
+#define HSM_BACKUP_ID_BYTES 16u
+#define HSM_BACKUP_AGE_MAX_DAYS 30u
+
+/* What stands in the clear at the beginning of a backup, and is authenticated with the rest. */
+typedef struct hsm_backup_head {
+    uint32_t
+        format; /* 2; 1: the older system's, of which nothing more is known before it is opened */
+    uint8_t id[HSM_BACKUP_ID_BYTES];
+    uint64_t created_ns; /* since 1970 */
+    uint8_t serial[16];  /* of the token, blank padded, as the label */
+    uint8_t label[32];
+    uint32_t iterations;
+    uint8_t salt[32];
+} hsm_backup_head;
+
+/* Whether a passphrase may protect a backup: at least 16 characters from 3 of 4 classes (small, capital,
+ * digit, other) with 6 distinct, or at least 24 with 12 distinct. errors HSM_E_PIN_LEN */
+HSM_MUST_USE hsm_err hsm_backup_check_passphrase(hsm_bytes passphrase);
+
+/* Appends a backup of all token objects in view, as they are at one moment; applications go on. The user
+ * is logged in, else private objects would be missing.
+ * in      progress  called with the number of objects so far; may be NULL
+ * errors  HSM_E_NOT_LOGGED_IN, HSM_E_PIN_LEN (the passphrase), HSM_E_NO_MEMORY (also over
+ *         HSM_BUF_MAX_BYTES), HSM_E_STORE_* */
+typedef void (*hsm_backup_progress)(void *arg, uint64_t done);
+typedef struct hsm_backup_watch {
+    hsm_backup_progress progress;
+    void *arg;
+} hsm_backup_watch;
+HSM_MUST_USE hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, hsm_bytes passphrase,
+                                     const hsm_backup_watch *watch, hsm_buf *out_backup);
+
+/* Reads the head alone; nothing of it is proved yet.
+ * errors  HSM_E_DATA (no backup), HSM_E_STORE_VERSION (a format from the future) */
+HSM_MUST_USE hsm_err hsm_backup_read_head(hsm_bytes backup, hsm_backup_head *out_head);
+
+/* What a restore found and did, or would do. */
+typedef struct hsm_restore_report {
+    uint64_t objects; /* in the backup */
+    uint64_t present; /* still in the token: left as they are */
+    uint64_t added;
+    bool is_other_token;
+    bool is_restored_before;
+    bool is_old; /* more than HSM_BACKUP_AGE_MAX_DAYS */
+} hsm_restore_report;
+
+typedef struct hsm_restore_request {
+    hsm_bytes backup;
+    hsm_bytes passphrase;
+    bool is_dry; /* everything is checked, nothing is changed */
+    bool may_other_token;
+    bool may_again;
+    bool may_old;
+} hsm_restore_request;
+/* Puts the objects of a backup that are not there into the token: all of them in one commit, or none, so
+ * that who was interrupted begins again. Whole and authentic before anything is changed.
+ * errors  HSM_E_DATA (no backup), HSM_E_STORE_VERSION, HSM_E_NOT_SUPPORTED (format 1),
+ *         HSM_E_ENCRYPTED_DATA (wrong passphrase, or damaged), HSM_E_ACTION_PROHIBITED (another token,
+ *         restored before, too old; out_report says which), HSM_E_LIMIT, HSM_E_NOT_LOGGED_IN,
+ *         HSM_E_STORE_*
+ * after   out_report is written, except on errors before the head was authentic */
+HSM_MUST_USE hsm_err hsm_core_restore(hsm_core *core, hsm_session *session,
+                                      const hsm_restore_request *request,
+                                      hsm_restore_report *out_report);
+/* Opens a backup and counts its objects, without looking at the token.
+ * errors  as of restore */
+HSM_MUST_USE hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, hsm_bytes passphrase,
+                                            uint64_t *out_objects);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/backup_parts.h"
+
+static const uint8_t magic[4] = { 'R', 'H', 'B', 'K' };
+
+#define METHOD_PASSPHRASE 1u
+#define FRAME_MAX_BYTES (HSM_OBJECT_MAX_BYTES * 2)
+
+/* --- the passphrase --------------------------------------------------------------------------- */
+
+static size_t count_bits(uint64_t set)
+{
+    size_t count = 0;
+
+    for (; set != 0; set &= set - 1)
+        count++;
+    return count;
+}
+
+hsm_err hsm_backup_check_passphrase(hsm_bytes passphrase)
+{
+    uint64_t seen[4] = { 0 };
+    unsigned classes = 0;
+    size_t distinct = 0;
+
+    for (size_t i = 0; i < passphrase.len; i++) {
+        const uint8_t c = passphrase.data[i];
+        seen[c >> 6] |= UINT64_C(1) << (c & 63);
+        classes |= c >= 'a' && c <= 'z'   ? 1u
+                   : c >= 'A' && c <= 'Z' ? 2u
+                   : c >= '0' && c <= '9' ? 4u
+                                          : 8u;
+    }
+    for (size_t i = 0; i < HSM_ARRAY_LEN(seen); i++)
+        distinct += count_bits(seen[i]);
+    explicit_bzero(seen, sizeof seen);
+    const bool is_mixed = passphrase.len >= 16 && count_bits(classes) >= 3 && distinct >= 6;
+    const bool is_long = passphrase.len >= 24 && distinct >= 12;
+    return is_mixed || is_long ? HSM_OK : HSM_E_PIN_LEN;
+}
+
+/* --- the head --------------------------------------------------------------------------------- */
+
+/* The older format counts from the little end, and this one up to the version as well. */
+static uint32_t little(const uint8_t bytes[4])
+{
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+hsm_err hsm_backup_write_head(const hsm_backup_head *head, uint8_t out[HSM_BACKUP_HEAD_BYTES])
+{
+    hsm_writer writer = hsm_writer_of(out, HSM_BACKUP_HEAD_BYTES);
+    const uint8_t version[4] = { HSM_BACKUP_FORMAT };
+
+    hsm_write_raw(&writer, hsm_bytes_of(magic, sizeof magic));
+    hsm_write_raw(&writer, hsm_bytes_of(version, sizeof version));
+    hsm_write_raw(&writer, hsm_bytes_of(head->id, sizeof head->id));
+    hsm_write_u64(&writer, head->created_ns);
+    hsm_write_raw(&writer, hsm_bytes_of(head->serial, sizeof head->serial));
+    hsm_write_raw(&writer, hsm_bytes_of(head->label, sizeof head->label));
+    hsm_write_u8(&writer, METHOD_PASSPHRASE);
+    hsm_write_u32(&writer, head->iterations);
+    hsm_write_raw(&writer, hsm_bytes_of(head->salt, sizeof head->salt));
+    return hsm_writer_end(&writer);
+}
+
+hsm_err hsm_backup_read_head(hsm_bytes backup, hsm_backup_head *out_head)
+{
+    hsm_reader reader = hsm_reader_of(backup);
+    hsm_backup_head head = { 0 };
+    uint8_t version[4];
+
+    HSM_CHECK(
+        hsm_bytes_equal(hsm_read_raw(&reader, sizeof magic), hsm_bytes_of(magic, sizeof magic)),
+        HSM_E_DATA);
+    hsm_read_copy(&reader, version, sizeof version);
+    head.format = little(version);
+    if (head.format == 1 && !reader.is_failed) {
+        *out_head = head;
+        return HSM_OK;
+    }
+    HSM_CHECK(head.format == HSM_BACKUP_FORMAT, HSM_E_STORE_VERSION);
+    hsm_read_copy(&reader, head.id, sizeof head.id);
+    head.created_ns = hsm_read_u64(&reader);
+    hsm_read_copy(&reader, head.serial, sizeof head.serial);
+    hsm_read_copy(&reader, head.label, sizeof head.label);
+    const uint8_t method = hsm_read_u8(&reader);
+    head.iterations = hsm_read_u32(&reader);
+    hsm_read_copy(&reader, head.salt, sizeof head.salt);
+    HSM_CHECK(!reader.is_failed, HSM_E_DATA);
+    HSM_CHECK(method == METHOD_PASSPHRASE, HSM_E_STORE_VERSION);
+    HSM_CHECK(head.iterations >= 1 && head.iterations <= HSM_BACKUP_ITERATIONS_MAX, HSM_E_DATA);
+    *out_head = head;
+    return HSM_OK;
+}
+
+/* --- the seal --------------------------------------------------------------------------------- */
+
+void hsm_backup_seal_clear(hsm_backup_seal *seal)
+{
+    hsm_aead_destroy(seal->aead);
+    seal->aead = NULL;
+}
+
+hsm_err hsm_backup_seal_open(hsm_crypto *crypto, const hsm_backup_head *head, hsm_bytes passphrase,
+                             hsm_backup_seal *out_seal)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *stretched = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *key = NULL;
+    hsm_backup_seal seal = { 0 };
+    uint8_t bytes[HSM_BACKUP_HEAD_BYTES];
+
+    HSM_TRY(hsm_backup_write_head(head, bytes));
+    HSM_TRY(hsm_crypto_sha256(crypto, hsm_bytes_of(bytes, sizeof bytes), seal.head_hash));
+    HSM_TRY(hsm_secret_create(HSM_AEAD_KEY_BYTES, &stretched));
+    HSM_TRY(hsm_secret_create(HSM_AEAD_KEY_BYTES, &key));
+    HSM_TRY(hsm_crypto_pbkdf2(crypto, passphrase, hsm_bytes_of(head->salt, sizeof head->salt),
+                              head->iterations, stretched));
+    HSM_TRY(hsm_crypto_hkdf(crypto, hsm_secret_view(stretched),
+                            hsm_bytes_of(head->id, sizeof head->id),
+                            hsm_bytes_of_text("craton-hsm/2 backup"), key));
+    HSM_TRY(hsm_aead_create(crypto, hsm_secret_view(key), &seal.aead));
+    *out_seal = seal;
+    return HSM_OK;
+}
+
+/* --- frames: u8 kind, u32 length, sealed bytes -------------------------------------------------- */
+
+/* A number is never used twice under a key: a backup has its own salt, and frames are counted. */
+static void nonce_of(uint64_t frame, uint8_t nonce[HSM_AEAD_NONCE_BYTES])
+{
+    hsm_writer writer = hsm_writer_of(nonce, HSM_AEAD_NONCE_BYTES);
+
+    hsm_write_u32(&writer, 0);
+    hsm_write_u64(&writer, frame);
+}
+
+#define AAD_BYTES (HSM_SHA256_BYTES + 1u + 8u)
+
+static hsm_bytes aad_of(const hsm_backup_seal *seal, hsm_backup_frame kind, uint8_t room[AAD_BYTES])
+{
+    hsm_writer writer = hsm_writer_of(room, AAD_BYTES);
+
+    hsm_write_raw(&writer, hsm_bytes_of(seal->head_hash, sizeof seal->head_hash));
+    hsm_write_u8(&writer, (uint8_t)kind);
+    hsm_write_u64(&writer, seal->frames);
+    return hsm_bytes_of(room, AAD_BYTES);
+}
+
+hsm_err hsm_backup_put_frame(hsm_backup_seal *seal, hsm_backup_frame kind, hsm_bytes plain,
+                             hsm_buf *out)
+{
+    const size_t sealed_len = plain.len + HSM_AEAD_TAG_BYTES;
+    uint8_t nonce[HSM_AEAD_NONCE_BYTES];
+    uint8_t aad[AAD_BYTES];
+
+    HSM_TRY(hsm_buf_reserve(out, 5 + sealed_len));
+    hsm_writer writer = hsm_writer_of(out->data + out->len, 5);
+    hsm_write_u8(&writer, (uint8_t)kind);
+    hsm_write_u32(&writer, (uint32_t)sealed_len);
+    HSM_TRY(hsm_writer_end(&writer));
+    nonce_of(seal->frames, nonce);
+    HSM_TRY(
+        hsm_aead_seal(seal->aead, nonce, aad_of(seal, kind, aad), plain, out->data + out->len + 5));
+    out->len += 5 + sealed_len;
+    seal->frames++;
+    return HSM_OK;
+}
+
+static hsm_err open_into(hsm_backup_seal *seal, hsm_backup_frame kind, hsm_bytes sealed,
+                         uint8_t *out)
+{
+    uint8_t nonce[HSM_AEAD_NONCE_BYTES];
+    uint8_t aad[AAD_BYTES];
+
+    nonce_of(seal->frames, nonce);
+    HSM_TRY(hsm_aead_open(seal->aead, nonce, aad_of(seal, kind, aad), sealed, out));
+    seal->frames++;
+    return HSM_OK;
+}
+
+hsm_err hsm_backup_get_frame(hsm_backup_seal *seal, hsm_reader *reader, hsm_backup_frame *out_kind,
+                             hsm_buf *out_plain, hsm_secret **out_secret)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
+    const uint8_t kind = hsm_read_u8(reader);
+    const hsm_bytes sealed = hsm_read_bytes(reader, FRAME_MAX_BYTES);
+
+    HSM_CHECK(!reader->is_failed && sealed.len > HSM_AEAD_TAG_BYTES, HSM_E_ENCRYPTED_DATA);
+    HSM_CHECK(kind >= HSM_BACKUP_PUBLIC && kind <= HSM_BACKUP_END, HSM_E_ENCRYPTED_DATA);
+    const size_t len = sealed.len - HSM_AEAD_TAG_BYTES;
+    if (kind == HSM_BACKUP_SECRET) {
+        HSM_CHECK(len <= HSM_SECRET_MAX_BYTES, HSM_E_ENCRYPTED_DATA);
+        HSM_TRY(hsm_secret_create(len, &secret));
+        HSM_TRY(open_into(seal, kind, sealed, hsm_secret_data(secret)));
+        *out_secret = HSM_MOVE(secret);
+    } else {
+        hsm_buf_reset(out_plain);
+        HSM_TRY(hsm_buf_reserve(out_plain, len));
+        HSM_TRY(open_into(seal, kind, sealed, out_plain->data));
+        out_plain->len = len;
+    }
+    *out_kind = kind;
+    return HSM_OK;
+}

@@ -1,0 +1,44 @@
+/* The pieces of a backup, for the files that write and read it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CORE_BACKUP_PARTS_H
+#define HSM_CORE_BACKUP_PARTS_H
+
+#include "base/codec.h"
+#include "core/backup.h"
+#include "core/internal.h"
+
+#define HSM_BACKUP_FORMAT 2u
+#define HSM_BACKUP_ITERATIONS 600000u
+#define HSM_BACKUP_ITERATIONS_MAX 10000000u
+#define HSM_BACKUP_HEAD_BYTES (4u + 4u + 16u + 8u + 16u + 32u + 1u + 4u + 32u)
+#define HSM_BACKUP_OBJECTS_MAX (1u << 18)
+
+/* Frames come one after the other; each is sealed with its number. */
+typedef enum hsm_backup_frame {
+    HSM_BACKUP_PUBLIC = 1, /* of an object: the part that is not secret */
+    HSM_BACKUP_SECRET = 2, /* of the same object: the secret part, if it has one */
+    HSM_BACKUP_END = 3,    /* u64: objects */
+} hsm_backup_frame;
+
+/* A backup that is written or read. */
+typedef struct hsm_backup_seal {
+    hsm_aead *aead;
+    uint8_t head_hash[HSM_SHA256_BYTES];
+    uint64_t frames; /* so far */
+} hsm_backup_seal;
+void hsm_backup_seal_clear(hsm_backup_seal *seal);
+
+HSM_MUST_USE hsm_err hsm_backup_write_head(const hsm_backup_head *head,
+                                           uint8_t out[HSM_BACKUP_HEAD_BYTES]);
+/* Derives the key. */
+HSM_MUST_USE hsm_err hsm_backup_seal_open(hsm_crypto *crypto, const hsm_backup_head *head,
+                                          hsm_bytes passphrase, hsm_backup_seal *out_seal);
+HSM_MUST_USE hsm_err hsm_backup_put_frame(hsm_backup_seal *seal, hsm_backup_frame kind,
+                                          hsm_bytes plain, hsm_buf *out);
+/* The next frame, into secret memory when it is a secret one (out_secret), else into out_plain.
+ * errors  HSM_E_ENCRYPTED_DATA */
+HSM_MUST_USE hsm_err hsm_backup_get_frame(hsm_backup_seal *seal, hsm_reader *reader,
+                                          hsm_backup_frame *out_kind, hsm_buf *out_plain,
+                                          hsm_secret **out_secret);
+
+#endif

@@ -1,0 +1,286 @@
+/* Reading a backup, and putting its objects into the token.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "core/restore.h"
+
+#include <stdlib.h>
+
+#include "core/backup_parts.h"
+#include "os/clock.h"
+#include "store/attr_index.h"
+#include "store/object_portable.h"
+
+#define NS_PER_DAY (HSM_NS_PER_SEC * 86400u)
+#define LABEL_CHARS (2 * HSM_BACKUP_ID_BYTES)
+
+/* --- the mark --------------------------------------------------------------------------------- */
+
+bool hsm_core_is_restore_mark(const hsm_object *object)
+{
+    const hsm_attr *application = hsm_object_attr(object, CKA_APPLICATION);
+
+    return application != NULL &&
+           hsm_bytes_equal(application->value, hsm_bytes_of_text(HSM_RESTORE_APPLICATION));
+}
+
+static void label_of(const hsm_backup_head *head, char out[LABEL_CHARS])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < HSM_BACKUP_ID_BYTES; i++) {
+        out[2 * i] = digits[head->id[i] >> 4];
+        out[2 * i + 1] = digits[head->id[i] & 15];
+    }
+}
+
+static const CK_OBJECT_CLASS data_class = CKO_DATA;
+static const CK_BBOOL is_true = CK_TRUE;
+static const CK_BBOOL is_false = CK_FALSE;
+
+static hsm_err make_mark(const hsm_backup_head *head, hsm_draft **out_draft)
+{
+    char label[LABEL_CHARS];
+    const hsm_attr attrs[] = {
+        { CKA_CLASS, hsm_bytes_of(&data_class, sizeof data_class) },
+        { CKA_TOKEN, hsm_bytes_of(&is_true, sizeof is_true) },
+        { CKA_PRIVATE, hsm_bytes_of(&is_true, sizeof is_true) },
+        { CKA_MODIFIABLE, hsm_bytes_of(&is_false, sizeof is_false) },
+        { CKA_APPLICATION, hsm_bytes_of_text(HSM_RESTORE_APPLICATION) },
+        { CKA_LABEL, hsm_bytes_of(label, sizeof label) },
+    };
+    const hsm_template tmpl = { attrs, HSM_ARRAY_LEN(attrs) };
+    const hsm_template none = { 0 };
+
+    label_of(head, label);
+    return hsm_draft_from_template(HSM_ORIGIN_CREATE, &tmpl, &none, false, out_draft);
+}
+
+static hsm_err was_restored(hsm_core *core, uint32_t slot, const hsm_backup_head *head,
+                            bool *out_was)
+{
+    char label[LABEL_CHARS];
+    const hsm_attr attrs[] = {
+        { CKA_CLASS, hsm_bytes_of(&data_class, sizeof data_class) },
+        { CKA_LABEL, hsm_bytes_of(label, sizeof label) },
+    };
+    const hsm_template tmpl = { attrs, HSM_ARRAY_LEN(attrs) };
+    HSM_AUTO(hsm_buf_clear) hsm_buf ids = { 0 };
+
+    label_of(head, label);
+    *out_was = false;
+    HSM_TRY(hsm_store_find(core->store, slot, &tmpl, &ids));
+    for (size_t at = 0; at < ids.len; at += sizeof(uint64_t)) {
+        HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+        uint64_t id;
+        memcpy(&id, ids.data + at, sizeof id);
+        const hsm_err err = hsm_store_get(core->store, slot, id, &object);
+        if (err == HSM_OK && hsm_core_is_restore_mark(object))
+            *out_was = true;
+    }
+    return HSM_OK;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* A backup that is being read. */
+typedef struct reading {
+    hsm_backup_seal seal;
+    hsm_reader reader;
+    hsm_buf open;       /* of the present object; its private attributes may be in it */
+    hsm_secret *secret; /* of the present object, or NULL */
+    hsm_backup_frame next;
+    hsm_buf next_open;
+} reading;
+
+static void reading_clear(reading *at)
+{
+    hsm_backup_seal_clear(&at->seal);
+    if (at->open.data != NULL)
+        explicit_bzero(at->open.data, at->open.cap);
+    if (at->next_open.data != NULL)
+        explicit_bzero(at->next_open.data, at->next_open.cap);
+    hsm_buf_clear(&at->open);
+    hsm_buf_clear(&at->next_open);
+    hsm_secret_destroy(at->secret);
+}
+
+static hsm_err advance(reading *at)
+{
+    return hsm_backup_get_frame(&at->seal, &at->reader, &at->next, &at->next_open, &at->secret);
+}
+
+static hsm_err start_reading(hsm_crypto *crypto, hsm_bytes backup, hsm_bytes passphrase,
+                             hsm_backup_head *out_head, reading *at)
+{
+    HSM_TRY(hsm_backup_read_head(backup, out_head));
+    HSM_CHECK(out_head->format == HSM_BACKUP_FORMAT, HSM_E_NOT_SUPPORTED);
+    HSM_TRY(hsm_backup_seal_open(crypto, out_head, passphrase, &at->seal));
+    at->reader = hsm_reader_of(
+        hsm_bytes_of(backup.data + HSM_BACKUP_HEAD_BYTES, backup.len - HSM_BACKUP_HEAD_BYTES));
+    return advance(at);
+}
+
+/* The next object is in open and secret. errors HSM_E_ENCRYPTED_DATA (also frames out of order) */
+static hsm_err next_object(reading *at)
+{
+    const hsm_buf spare = at->open;
+
+    HSM_CHECK(at->next == HSM_BACKUP_PUBLIC, HSM_E_ENCRYPTED_DATA);
+    at->open = at->next_open;
+    at->next_open = spare;
+    hsm_secret_destroy(at->secret);
+    at->secret = NULL;
+    HSM_TRY(advance(at));
+    return at->next == HSM_BACKUP_SECRET ? advance(at) : HSM_OK;
+}
+
+/* The end is there, says the right number, and nothing follows. */
+static hsm_err check_end(reading *at, uint64_t objects)
+{
+    hsm_reader count = hsm_reader_of(hsm_buf_view(&at->next_open));
+
+    HSM_CHECK(hsm_read_u64(&count) == objects, HSM_E_ENCRYPTED_DATA);
+    HSM_TRY(hsm_reader_end(&count, HSM_E_ENCRYPTED_DATA));
+    return hsm_reader_end(&at->reader, HSM_E_ENCRYPTED_DATA);
+}
+
+hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, hsm_bytes passphrase,
+                               uint64_t *out_objects)
+{
+    HSM_AUTO(reading_clear) reading at = { 0 };
+    hsm_backup_head head;
+    uint64_t objects = 0;
+
+    HSM_TRY(start_reading(core->crypto, backup, passphrase, &head, &at));
+    while (at.next != HSM_BACKUP_END) {
+        HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+        HSM_TRY(next_object(&at));
+        HSM_TRY(hsm_draft_from_parts(hsm_buf_view(&at.open), hsm_secret_view(at.secret), &draft));
+        objects++;
+    }
+    HSM_TRY(check_end(&at, objects));
+    *out_objects = objects;
+    return HSM_OK;
+}
+
+/* --- restoring -------------------------------------------------------------------------------- */
+
+/* What is to be added. */
+typedef struct harvest {
+    hsm_draft **drafts;
+    size_t count;
+    size_t cap;
+} harvest;
+
+static void harvest_clear(harvest *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        hsm_draft_destroy(all->drafts[i]);
+    free(all->drafts);
+}
+
+static hsm_err keep(harvest *all, hsm_draft **draft)
+{
+    if (all->count == all->cap) {
+        const size_t cap = all->cap == 0 ? 64 : all->cap * 2;
+        HSM_CHECK(all->count < HSM_BACKUP_OBJECTS_MAX - 1, HSM_E_LIMIT);
+        hsm_draft **drafts = realloc(all->drafts, cap * sizeof(hsm_draft *));
+        HSM_CHECK(drafts != NULL, HSM_E_NO_MEMORY);
+        all->drafts = drafts;
+        all->cap = cap;
+    }
+    all->drafts[all->count++] = HSM_MOVE(*draft);
+    return HSM_OK;
+}
+
+/* An object of the backup is there when its unique id is. */
+static hsm_err is_present(hsm_core *core, uint32_t slot, const hsm_draft *draft, bool *out_is)
+{
+    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+    hsm_attr attr = { .type = CKA_UNIQUE_ID };
+    const hsm_template tmpl = { &attr, 1 };
+
+    *out_is = false;
+    if (!hsm_draft_get(draft, CKA_UNIQUE_ID, &attr.value))
+        return HSM_OK;
+    const hsm_search_scope scope = hsm_template_scope(&tmpl);
+    if (scope.is_hopeless || !scope.has_id)
+        return HSM_OK;
+    const hsm_err err = hsm_store_get(core->store, slot, scope.id, &object);
+    *out_is = err == HSM_OK;
+    return err == HSM_E_STORE_NOT_FOUND ? HSM_OK : err;
+}
+
+static hsm_err gather(hsm_core *core, uint32_t slot, reading *at, harvest *all,
+                      hsm_restore_report *report)
+{
+    while (at->next != HSM_BACKUP_END) {
+        HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+        bool is_there = false;
+
+        HSM_TRY(next_object(at));
+        HSM_TRY(hsm_draft_from_parts(hsm_buf_view(&at->open), hsm_secret_view(at->secret), &draft));
+        report->objects++;
+        HSM_TRY(is_present(core, slot, draft, &is_there));
+        if (is_there)
+            report->present++;
+        else
+            HSM_TRY(keep(all, &draft));
+    }
+    return check_end(at, report->objects);
+}
+
+static hsm_err judge(hsm_core *core, uint32_t slot, const hsm_backup_head *head,
+                     hsm_restore_report *report)
+{
+    const uint64_t now = hsm_clock_wall_ns();
+
+    report->is_other_token = !hsm_bytes_equal(hsm_bytes_of(head->serial, sizeof head->serial),
+                                              hsm_core_serial(core, slot));
+    report->is_old =
+        now > head->created_ns && (now - head->created_ns) / NS_PER_DAY >= HSM_BACKUP_AGE_MAX_DAYS;
+    return was_restored(core, slot, head, &report->is_restored_before);
+}
+
+static bool is_allowed(const hsm_restore_request *request, const hsm_restore_report *report)
+{
+    return (!report->is_other_token || request->may_other_token) &&
+           (!report->is_restored_before || request->may_again) &&
+           (!report->is_old || request->may_old);
+}
+
+/* Everything in one commit, the mark with it. */
+static hsm_err insert_all(hsm_core *core, uint32_t slot, const hsm_backup_head *head, harvest *all)
+{
+    HSM_AUTO(hsm_draft_drop) hsm_draft *mark = NULL;
+
+    HSM_TRY(make_mark(head, &mark));
+    HSM_TRY(keep(all, &mark));
+    hsm_object **objects = calloc(all->count, sizeof(hsm_object *));
+    HSM_CHECK(objects != NULL, HSM_E_NO_MEMORY);
+    const hsm_err err = hsm_store_insert(core->store, slot, all->drafts, all->count, objects);
+    for (size_t i = 0; i < all->count; i++)
+        hsm_object_release(objects[i]);
+    free(objects);
+    return err;
+}
+
+hsm_err hsm_core_restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,
+                         hsm_restore_report *out_report)
+{
+    HSM_AUTO(reading_clear) reading at = { 0 };
+    HSM_AUTO(harvest_clear) harvest all = { 0 };
+    hsm_restore_report report = { 0 };
+    hsm_backup_head head;
+
+    HSM_TRY(hsm_core_may_write(core, session, true, true));
+    HSM_TRY(start_reading(core->crypto, request->backup, request->passphrase, &head, &at));
+    HSM_TRY(judge(core, session->slot, &head, &report));
+    HSM_TRY(gather(core, session->slot, &at, &all, &report));
+    const bool may = is_allowed(request, &report);
+    report.added = may ? all.count : 0;
+    *out_report = report; /* what it says holds, also when it is why nothing is done */
+    HSM_CHECK(may || request->is_dry, HSM_E_ACTION_PROHIBITED);
+    if (request->is_dry)
+        return HSM_OK;
+    return insert_all(core, session->slot, &head, &all);
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# doctor: silent about what is well, and names each thing that is made wrong, with what to type.
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+doctor() { admin doctor "$@"; }
+
+register() {
+    mkdir -p "$HOME/.config/pkcs11/modules"
+    printf 'module: %s\n' "$module" >"$HOME/.config/pkcs11/modules/craton-hsm.module"
+}
+
+verdict_of() { # verdict_of CHECK: a Python expression for its worst verdict
+    echo "sorted(c['verdict'] for c in d['checks'] if c['check'] == '$1')[0 if '$1' != 'PINs' else -1]"
+}
+
+# A byte in the middle of what the store keeps of objects; the log is moved into the file first.
+spoil_store() {
+    python3 - "$work/store/store.db" <<'PYTHON'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+row, record = db.execute("SELECT id, record FROM object WHERE private = 0 ORDER BY id").fetchone()
+record = bytearray(record)
+record[len(record) // 2] ^= 1
+db.execute("UPDATE object SET record = ? WHERE id = ?", (bytes(record), row))
+db.commit()
+PYTHON
+}
+
+limited() { (ulimit -l 64 && exec "$program" doctor "$@"); }
+
+# shellcheck disable=SC2119
+begin_admin
+register
+make_admin_token
+check 'a public and a private key' admin key generate --type P-256 --label d --pin-file pin
+check_json 'all is well' 'd["healthy"] and all(c["verdict"] == "ok" for c in d["checks"])' doctor --pin-file pin
+check 'and the status says so' doctor --pin-file pin
+check_json 'it names OpenSSL and counts objects' \
+    'any("OpenSSL 3" in c["finding"] for c in d["checks"]) and any("2 whole" in c["finding"] for c in d["checks"])' doctor --pin-file pin
+check_status 'a wrong PIN' 3 'tries are left' doctor --pin-file so-pin
+check_json 'wrong tries are seen' "$(verdict_of PINs) == 'warning'" doctor
+check 'a right one' admin key list --pin-file pin
+chmod 644 store/device.key
+check_status 'the device key is open to others' 5 "chmod 600 '.*/store/device.key'" doctor
+chmod 600 store/device.key
+chmod 755 store
+check_json 'the directory is open to others' "'chmod 700' in [c['hint'] for c in d['checks'] if c['check'] == 'owner and modes'][0]" doctor
+chmod 700 store
+rm "$HOME/.config/pkcs11/modules/craton-hsm.module"
+check_status 'not registered' 5 'the module is not registered' doctor
+register
+if [ "$(id -u)" = 0 ]; then
+    check_status 'little locked memory' 5 'ulimit -l 8192' limited
+fi
+printf '[token]\nlabl = 1\n' >bad.toml
+check_status 'a configuration that can not be used' 5 'correct what the line' doctor --config bad.toml
+flock -n -o store/store.lock sleep 30 &
+held=$!
+check_status 'a process that holds the lock' 5 'fuser -v' doctor
+kill "$held"
+wait "$held" 2>/dev/null
+check 'a record is damaged' spoil_store
+check_status 'and that is seen' 5 'damaged' doctor --pin-file pin
+check_json 'with what to do' '"restore" in [c["hint"] for c in d["checks"] if c["check"] == "objects"][0]' doctor --pin-file pin
