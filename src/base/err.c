@@ -7,13 +7,14 @@ typedef struct err_row {
     const char *name;
     const char *text;
     CK_RV rv;
+    const char *rv_name;
     int grpc;
     int exit_code;
 } err_row;
 
-static const err_row rows[] = { [HSM_OK] = { "OK", "no error", CKR_OK, 0, 0 },
+static const err_row rows[] = { [HSM_OK] = { "OK", "no error", CKR_OK, "CKR_OK", 0, 0 },
 #define ROW(error, words, ck_rv, grpc_code, code) \
-    [HSM_E_##error] = { #error, words, ck_rv, HSM_GRPC_##grpc_code, HSM_EXIT_##code },
+    [HSM_E_##error] = { #error, words, ck_rv, #ck_rv, HSM_GRPC_##grpc_code, HSM_EXIT_##code },
                                 HSM_ERR_LIST(ROW)
 #undef ROW
 };
@@ -39,6 +40,11 @@ const char *hsm_err_name(hsm_err err)
 CK_RV hsm_err_ck_rv(hsm_err err)
 {
     return row_of(err)->rv;
+}
+
+const char *hsm_err_ck_name(hsm_err err)
+{
+    return row_of(err)->rv_name;
 }
 
 int hsm_err_grpc(hsm_err err)

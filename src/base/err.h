@@ -166,6 +166,7 @@
       PERMISSION_DENIED, DENIED)                                                                  \
     X(STORE_CONFLICT, "the record was changed meanwhile", CKR_FUNCTION_FAILED, ABORTED, STATE)    \
     X(STORE_NOT_FOUND, "no such record", CKR_OBJECT_HANDLE_INVALID, NOT_FOUND, NOT_FOUND)         \
+    X(AUDIT, "the audit log can't be written", CKR_DEVICE_ERROR, UNAVAILABLE, RESOURCE)          \
     X(SELF_TEST, "a self-test failed", CKR_GENERAL_ERROR, INTERNAL, INTERNAL)                     \
     X(CRYPTO, "the cryptographic library failed", CKR_FUNCTION_FAILED, INTERNAL, INTERNAL)        \
     X(INTERNAL, "internal error", CKR_GENERAL_ERROR, INTERNAL, INTERNAL)
@@ -184,6 +185,8 @@ const char *hsm_err_text(hsm_err err);
 const char *hsm_err_name(hsm_err err);
 /* The PKCS#11 return value. */
 CK_RV hsm_err_ck_rv(hsm_err err);
+/* The name of that value, e.g. "CKR_PIN_INCORRECT". */
+const char *hsm_err_ck_name(hsm_err err);
 /* The gRPC status code. */
 int hsm_err_grpc(hsm_err err);
 /* The exit status of a command that failed with it. */

@@ -115,6 +115,42 @@ hsm_err hsm_crypto_hmac(hsm_crypto *crypto, hsm_bytes key, hsm_bytes data,
     return hsm_hmac_compute(hmac, &data, 1, out);
 }
 
+struct hsm_sha256 {
+    EVP_MD_CTX *ctx;
+    const EVP_MD *md;
+};
+
+hsm_err hsm_sha256_create(hsm_crypto *crypto, hsm_sha256 **out_sha)
+{
+    HSM_AUTO(hsm_sha256_drop) hsm_sha256 *sha = calloc(1, sizeof *sha);
+
+    HSM_CHECK(sha != NULL, HSM_E_NO_MEMORY);
+    sha->ctx = EVP_MD_CTX_new();
+    HSM_CHECK(sha->ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    sha->md = hsm_ossl_of(crypto)->md[HSM_HASH_SHA256];
+    HSM_TRY(hsm_ossl_done(EVP_DigestInit_ex2(sha->ctx, sha->md, NULL), HSM_E_CRYPTO));
+    *out_sha = HSM_MOVE(sha);
+    return HSM_OK;
+}
+
+void hsm_sha256_destroy(hsm_sha256 *sha)
+{
+    if (sha == NULL)
+        return;
+    EVP_MD_CTX_free(sha->ctx);
+    free(sha);
+}
+
+hsm_err hsm_sha256_compute(hsm_sha256 *sha, const hsm_bytes *parts, size_t part_count,
+                           uint8_t out[HSM_SHA256_BYTES])
+{
+    HSM_TRY(hsm_ossl_done(EVP_DigestInit_ex2(sha->ctx, sha->md, NULL), HSM_E_CRYPTO));
+    for (size_t i = 0; i < part_count; i++)
+        HSM_TRY(
+            hsm_ossl_done(EVP_DigestUpdate(sha->ctx, parts[i].data, parts[i].len), HSM_E_CRYPTO));
+    return hsm_ossl_done(EVP_DigestFinal_ex(sha->ctx, out, NULL), HSM_E_CRYPTO);
+}
+
 static hsm_err run_kdf(EVP_KDF *kdf, const OSSL_PARAM *params, hsm_secret *out)
 {
     HSM_AUTO(kdf_ctx_drop) EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);

@@ -67,6 +67,15 @@ HSM_DEFINE_DROP(hsm_hmac)
 HSM_MUST_USE hsm_err hsm_hmac_compute(hsm_hmac *hmac, const hsm_bytes *parts, size_t part_count,
                                       uint8_t out[HSM_SHA256_BYTES]);
 
+/* A SHA-256 context for many short messages, without an allocation for each.
+ * thread  one at a time */
+typedef struct hsm_sha256 hsm_sha256;
+HSM_MUST_USE hsm_err hsm_sha256_create(hsm_crypto *crypto, hsm_sha256 **out_sha);
+void hsm_sha256_destroy(hsm_sha256 *sha);
+HSM_DEFINE_DROP(hsm_sha256)
+HSM_MUST_USE hsm_err hsm_sha256_compute(hsm_sha256 *sha, const hsm_bytes *parts, size_t part_count,
+                                        uint8_t out[HSM_SHA256_BYTES]);
+
 /* PBKDF2-HMAC-SHA256 (SP 800-132): out_len bytes from pin and salt. */
 HSM_MUST_USE hsm_err hsm_crypto_pbkdf2(hsm_crypto *crypto, hsm_bytes pin, hsm_bytes salt,
                                        uint32_t iterations, hsm_secret *out);

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/head.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/codec.h"
+#include "base/ct.h"
+#include "os/file.h"
+#include "os/paths.h"
+
+#define PAGE_BYTES 4096u
+#define PLACE_BYTES 1920u
+#define MARK_AT (PAGE_BYTES - 8u)
+#define FORMAT 0x43414831u /* "CAH1" */
+#define MAC_BYTES HSM_SHA256_BYTES
+/* u32 format, u32 length, u64 serial come first, so that a serial is found without the rest. */
+#define SERIAL_AT 8u
+#define BODY_MIN_BYTES 16u
+
+struct hsm_head_page {
+    int fd;
+    hsm_hmac *mac;
+    uint8_t *map;
+    unsigned newest; /* the place read or written last */
+};
+
+/* A new file is filled before it is mapped: on a full disk a write through the mapping would be a
+ * SIGBUS. */
+static hsm_err fill(int fd)
+{
+    static const uint8_t zeros[PAGE_BYTES];
+    const off_t len = lseek(fd, 0, SEEK_END);
+
+    HSM_CHECK(len >= 0, hsm_file_err(errno));
+    if (len >= (off_t)PAGE_BYTES)
+        return HSM_OK;
+    HSM_CHECK(pwrite(fd, zeros, (size_t)(PAGE_BYTES - len), len) == (ssize_t)(PAGE_BYTES - len),
+              hsm_file_err(errno == 0 ? ENOSPC : errno));
+    HSM_CHECK(fsync(fd) == 0, hsm_file_err(errno));
+    return HSM_OK;
+}
+
+hsm_err hsm_head_open(const char *path, hsm_hmac *mac, bool may_write, hsm_head_page **out_page)
+{
+    const int access = may_write ? O_RDWR | O_CREAT : O_RDONLY;
+    HSM_AUTO(hsm_fd_drop) int fd = open(path, access | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    HSM_CHECK(fd >= 0, hsm_file_err(errno));
+    HSM_TRY(hsm_file_check_fd(fd, HSM_FILE_PRIVATE));
+    if (may_write)
+        HSM_TRY(fill(fd));
+    HSM_CHECK(lseek(fd, 0, SEEK_END) >= (off_t)PAGE_BYTES, HSM_E_STORE_NOT_FOUND);
+    hsm_head_page *page = calloc(1, sizeof *page);
+    HSM_CHECK(page != NULL, HSM_E_NO_MEMORY);
+    const int rights = PROT_READ | (may_write ? PROT_WRITE : 0);
+    void *map = mmap(NULL, PAGE_BYTES, rights, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) {
+        free(page);
+        return HSM_E_NO_MEMORY;
+    }
+    *page = (hsm_head_page){ .fd = fd, .mac = mac, .map = map };
+    fd = -1;
+    *out_page = page;
+    return HSM_OK;
+}
+
+void hsm_head_close(hsm_head_page *page)
+{
+    if (page == NULL)
+        return;
+    (void)munmap(page->map, PAGE_BYTES);
+    (void)close(page->fd);
+    free(page);
+}
+
+/* --- one place -------------------------------------------------------------------------------- */
+
+static uint8_t *place_of(const hsm_head_page *page, unsigned which)
+{
+    return page->map + (size_t)which * PLACE_BYTES;
+}
+
+static uint64_t serial_in(const uint8_t *place)
+{
+    hsm_reader reader = hsm_reader_of(hsm_bytes_of(place + SERIAL_AT, sizeof(uint64_t)));
+
+    return hsm_read_u64(&reader);
+}
+
+static void encode(const hsm_head *head, hsm_writer *out)
+{
+    const hsm_chain_state *chain = &head->chain;
+
+    hsm_write_u64(out, head->serial);
+    hsm_write_u32(out, head->flags);
+    hsm_write_raw(out, hsm_bytes_of(head->log_id, sizeof head->log_id));
+    hsm_write_raw(out, hsm_bytes_of(head->boot_id, sizeof head->boot_id));
+    hsm_write_u64(out, head->generation);
+    hsm_write_u64(out, head->offset);
+    hsm_write_u64(out, head->durable_count);
+    hsm_write_u64(out, head->durable_offset);
+    hsm_write_u32(out, head->files);
+    for (size_t i = 0; i <= HSM_AUDIT_GENERATIONS; i++)
+        hsm_write_u64(out, head->first[i]);
+    hsm_write_u64(out, chain->count);
+    hsm_write_u64(out, chain->timestamp);
+    hsm_write_raw(out, hsm_bytes_of(chain->link, sizeof chain->link));
+    hsm_write_u64(out, chain->interval_first);
+    hsm_write_u32(out, chain->tree.count);
+    for (unsigned level = 0; level < HSM_TREE_LEVELS; level++) {
+        if ((chain->tree.count >> level & 1) != 0)
+            hsm_write_raw(out, hsm_bytes_of(chain->tree.level[level], HSM_LINK_BYTES));
+    }
+}
+
+static hsm_err decode(hsm_bytes body, hsm_head *out_head)
+{
+    hsm_reader in = hsm_reader_of(body);
+    hsm_chain_state *chain = &out_head->chain;
+
+    out_head->serial = hsm_read_u64(&in);
+    out_head->flags = hsm_read_u32(&in);
+    hsm_read_copy(&in, out_head->log_id, sizeof out_head->log_id);
+    hsm_read_copy(&in, out_head->boot_id, sizeof out_head->boot_id);
+    out_head->generation = hsm_read_u64(&in);
+    out_head->offset = hsm_read_u64(&in);
+    out_head->durable_count = hsm_read_u64(&in);
+    out_head->durable_offset = hsm_read_u64(&in);
+    out_head->files = hsm_read_u32(&in);
+    for (size_t i = 0; i <= HSM_AUDIT_GENERATIONS; i++)
+        out_head->first[i] = hsm_read_u64(&in);
+    chain->count = hsm_read_u64(&in);
+    chain->timestamp = hsm_read_u64(&in);
+    hsm_read_copy(&in, chain->link, sizeof chain->link);
+    chain->interval_first = hsm_read_u64(&in);
+    chain->tree.count = hsm_read_u32(&in);
+    HSM_CHECK(chain->tree.count <= HSM_TREE_LEAVES_MAX, HSM_E_STORE_CORRUPT);
+    for (unsigned level = 0; level < HSM_TREE_LEVELS; level++) {
+        if ((chain->tree.count >> level & 1) != 0)
+            hsm_read_copy(&in, chain->tree.level[level], HSM_LINK_BYTES);
+    }
+    HSM_CHECK(out_head->files <= HSM_AUDIT_GENERATIONS + 1, HSM_E_STORE_CORRUPT);
+    return hsm_reader_end(&in, HSM_E_STORE_CORRUPT);
+}
+
+/* A place: u32 format, u32 body length, body (which begins with the serial), HMAC over all that. */
+static hsm_err read_place(const hsm_head_page *page, unsigned which, hsm_head *out_head)
+{
+    uint8_t place[PLACE_BYTES]; /* a copy: a reader without the lock may see it change */
+    uint8_t mac[MAC_BYTES];
+
+    memcpy(place, place_of(page, which), sizeof place);
+    hsm_reader in = hsm_reader_of(hsm_bytes_of(place, sizeof place));
+
+    HSM_CHECK(hsm_read_u32(&in) == FORMAT, HSM_E_STORE_CORRUPT);
+    const hsm_bytes body = hsm_read_bytes(&in, PLACE_BYTES - BODY_MIN_BYTES - MAC_BYTES);
+    const hsm_bytes maced = hsm_bytes_of(place, SERIAL_AT + body.len);
+    const hsm_bytes kept = hsm_read_raw(&in, MAC_BYTES);
+    HSM_CHECK(!in.is_failed && body.len >= BODY_MIN_BYTES, HSM_E_STORE_CORRUPT);
+    HSM_TRY(hsm_hmac_compute(page->mac, &maced, 1, mac));
+    HSM_CHECK(hsm_ct_equal(kept, hsm_bytes_of(mac, sizeof mac)), HSM_E_STORE_CORRUPT);
+    return decode(body, out_head);
+}
+
+static bool is_blank(const hsm_head_page *page)
+{
+    for (size_t i = 0; i < MARK_AT; i++) {
+        if (page->map[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* --- the page --------------------------------------------------------------------------------- */
+
+bool hsm_head_has_moved(const hsm_head_page *page, uint64_t serial)
+{
+    return serial == 0 || serial_in(place_of(page, page->newest)) != serial ||
+           serial_in(place_of(page, 1 - page->newest)) > serial;
+}
+
+hsm_err hsm_head_read(hsm_head_page *page, hsm_head *out_head)
+{
+    hsm_head heads[2] = { 0 };
+    bool is_good[2];
+
+    if (is_blank(page)) {
+        *out_head = (hsm_head){ .serial = 0 };
+        page->newest = 1; /* the first write goes to place 0 */
+        return HSM_OK;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        is_good[i] = read_place(page, i, &heads[i]) == HSM_OK;
+    HSM_CHECK(is_good[0] || is_good[1], HSM_E_STORE_CORRUPT);
+    const bool is_second = !is_good[0] || (is_good[1] && heads[1].serial > heads[0].serial);
+    page->newest = is_second ? 1 : 0;
+    *out_head = heads[page->newest];
+    return HSM_OK;
+}
+
+hsm_err hsm_head_write(hsm_head_page *page, hsm_head *head)
+{
+    uint8_t place[PLACE_BYTES];
+    hsm_writer out = hsm_writer_of(place, sizeof place);
+    hsm_writer len_out = hsm_writer_of(place + 4, 4);
+    uint8_t mac[MAC_BYTES];
+
+    head->serial++;
+    hsm_write_u32(&out, FORMAT);
+    hsm_write_u32(&out, 0);
+    encode(head, &out);
+    hsm_write_u32(&len_out, (uint32_t)(out.len - SERIAL_AT));
+    const hsm_bytes maced = hsm_bytes_of(place, out.len);
+    HSM_CHECK(!out.is_failed, HSM_E_INTERNAL);
+    HSM_TRY(hsm_hmac_compute(page->mac, &maced, 1, mac));
+    hsm_write_raw(&out, hsm_bytes_of(mac, sizeof mac));
+    HSM_CHECK(hsm_writer_end(&out) == HSM_OK, HSM_E_INTERNAL);
+    page->newest = 1 - page->newest;
+    memcpy(place_of(page, page->newest), place, out.len);
+    return HSM_OK;
+}
+
+static _Atomic(uint32_t) *mark_of(const hsm_head_page *page)
+{
+    return (_Atomic(uint32_t) *)(void *)(page->map + MARK_AT);
+}
+
+void hsm_head_mark(hsm_head_page *page, bool is_writing)
+{
+    atomic_store(mark_of(page), is_writing ? 1u : 0u);
+}
+
+bool hsm_head_is_marked(const hsm_head_page *page)
+{
+    return atomic_load(mark_of(page)) != 0;
+}
+
+hsm_err hsm_head_sync(hsm_head_page *page)
+{
+    HSM_CHECK(fsync(page->fd) == 0, HSM_E_STORE_IO); /* also what was written through the mapping */
+    return HSM_OK;
+}
+
+hsm_err hsm_head_path(hsm_crypto *crypto, const char *state_directory, const char *log_path,
+                      char **out_path)
+{
+    enum { HASH_BYTES_SHOWN = 8 };
+    uint8_t hash[HSM_SHA256_BYTES];
+    char name[sizeof "audit-.head" + (size_t)2 * HASH_BYTES_SHOWN];
+    hsm_text text = hsm_text_of(name, sizeof name - 1);
+
+    HSM_TRY(hsm_crypto_sha256(crypto, hsm_bytes_of_text(log_path), hash));
+    hsm_text_puts(&text, "audit-");
+    hsm_text_hex(&text, hsm_bytes_of(hash, HASH_BYTES_SHOWN));
+    hsm_text_puts(&text, ".head");
+    name[text.len] = '\0';
+    return hsm_path_join(state_directory, name, out_path);
+}
+
+static void page_drop(hsm_head_page **page)
+{
+    hsm_head_close(*page);
+    *page = NULL;
+}
+
+hsm_err hsm_head_load(hsm_crypto *crypto, const char *path, hsm_bytes mac_key, hsm_head *out_head)
+{
+    enum { TRIES_MAX = 16 }; /* two writes during one look make both places unreadable */
+    HSM_AUTO(hsm_hmac_drop) hsm_hmac *mac = NULL;
+    HSM_AUTO(page_drop) hsm_head_page *page = NULL;
+    hsm_err err = HSM_E_STORE_CORRUPT;
+
+    HSM_TRY(hsm_hmac_create(crypto, mac_key, &mac));
+    HSM_TRY(hsm_head_open(path, mac, false, &page));
+    for (int i = 0; i < TRIES_MAX && err == HSM_E_STORE_CORRUPT; i++)
+        err = hsm_head_read(page, out_head);
+    HSM_TRY(err);
+    HSM_CHECK(out_head->serial > 0, HSM_E_STORE_NOT_FOUND);
+    return HSM_OK;
+}
+
+void hsm_boot_id(uint8_t out[HSM_BOOT_ID_BYTES])
+{
+    enum { TEXT_BYTES = 36, ROOM = 64 };
+    HSM_AUTO(hsm_buf_clear) hsm_buf text = { 0 };
+    char digits[2 * HSM_BOOT_ID_BYTES];
+    size_t len = 0;
+
+    memset(out, 0, HSM_BOOT_ID_BYTES);
+    if (hsm_file_read("/proc/sys/kernel/random/boot_id", HSM_FILE_ANY, ROOM, &text) != HSM_OK)
+        return;
+    for (size_t i = 0; i < text.len && i < TEXT_BYTES && len < sizeof digits; i++) {
+        if (text.data[i] != '-')
+            digits[len++] = (char)text.data[i];
+    }
+    if (hsm_hex_decode(hsm_bytes_of(digits, len), out, HSM_BOOT_ID_BYTES) != HSM_OK)
+        memset(out, 0, HSM_BOOT_ID_BYTES);
+}

@@ -1,0 +1,70 @@
+/* The head: where the log ends, kept apart from it in the store's directory, so that a log that was cut
+ * is known as such. A page that all processes on a store share; what it says is authenticated.
+ *
+ * Two places are written in turn, so that a write that was cut short leaves the head before it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_AUDIT_HEAD_H
+#define HSM_AUDIT_HEAD_H
+
+#include "audit/line.h"
+
+/* Rotated files kept beside the current one: LOG.1 (newest) .. LOG.5. */
+#define HSM_AUDIT_GENERATIONS 5u
+#define HSM_BOOT_ID_BYTES 16u
+
+typedef enum hsm_head_flag {
+    HSM_HEAD_ROTATING = 1u, /* the files are being renamed */
+    HSM_HEAD_UNSYNCED =
+        2u, /* a sync failed: what was written since `durable` must be written again */
+} hsm_head_flag;
+
+typedef struct hsm_head {
+    uint64_t serial; /* 0: there is none yet; rises with each write */
+    uint32_t flags;
+    uint8_t log_id[HSM_LOG_ID_BYTES];
+    uint8_t boot_id[HSM_BOOT_ID_BYTES];        /* of the boot it was written in */
+    uint64_t generation;                       /* times rotated */
+    uint64_t offset;                           /* in the current file, where the next line begins */
+    uint64_t durable_count;                    /* entries known to be on disk */
+    uint64_t durable_offset;                   /* in the current file */
+    uint64_t first[HSM_AUDIT_GENERATIONS + 1]; /* index of the first entry of LOG, LOG.1, ... */
+    uint32_t files;                            /* how many of them exist: 1 .. */
+    hsm_chain_state chain;
+} hsm_head;
+
+typedef struct hsm_head_page hsm_head_page;
+
+/* Opens or makes (may_write) the page of a file.
+ * in      mac  authenticates the head; borrowed until close
+ * errors  HSM_E_STORE_NOT_FOUND (none, and not to be made), those of os/file.h, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_head_open(const char *path, hsm_hmac *mac, bool may_write,
+                                   hsm_head_page **out_page);
+/* NULL is allowed; fine in a forked child. */
+void hsm_head_close(hsm_head_page *page);
+/* Whether somebody wrote since a head of that serial. thread: as all below, the log's lock is held */
+bool hsm_head_has_moved(const hsm_head_page *page, uint64_t serial);
+/* The newest head that is authentic; one with serial 0 if the page is new.
+ * errors  HSM_E_STORE_CORRUPT (neither place is authentic), HSM_E_CRYPTO */
+HSM_MUST_USE hsm_err hsm_head_read(hsm_head_page *page, hsm_head *out_head);
+/* Writes head with the next serial, which head is given. */
+HSM_MUST_USE hsm_err hsm_head_write(hsm_head_page *page, hsm_head *head);
+/* Marks that a writer is at work; who finds it set under the lock comes after one that died. */
+void hsm_head_mark(hsm_head_page *page, bool is_writing);
+bool hsm_head_is_marked(const hsm_head_page *page);
+/* Makes it durable. errors HSM_E_STORE_IO */
+HSM_MUST_USE hsm_err hsm_head_sync(hsm_head_page *page);
+
+/* The file of a log's head in a state directory, which depends on the log's path: audit-....head;
+ * free() it. */
+HSM_MUST_USE hsm_err hsm_head_path(hsm_crypto *crypto, const char *state_directory,
+                                   const char *log_path, char **out_path);
+/* Reads the head of a log that others may be writing to, without a lock.
+ * errors  HSM_E_STORE_NOT_FOUND (none, or nothing in it), HSM_E_STORE_CORRUPT (not authentic under
+ *         mac_key), those of os/file.h */
+HSM_MUST_USE hsm_err hsm_head_load(hsm_crypto *crypto, const char *path, hsm_bytes mac_key,
+                                   hsm_head *out_head);
+
+/* This boot's name; zeros where the system does not tell. */
+void hsm_boot_id(uint8_t out[HSM_BOOT_ID_BYTES]);
+
+#endif
