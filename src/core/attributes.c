@@ -2,11 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "core/audited.h"
 #include "core/internal.h"
 #include "core/lifecycle.h"
 
 struct hsm_attr_view {
+    hsm_core *core;
+    hsm_session *session;
     hsm_object *object;
+    bool is_audited; /* that a secret attribute was asked for */
     hsm_object_secrets secrets;
     bool has_secrets; /* opened on the first question for a secret attribute */
     hsm_bytes serial;
@@ -25,6 +29,8 @@ hsm_err hsm_core_attributes_open(hsm_core *core, hsm_session *session, CK_OBJECT
         free(view);
         return err;
     }
+    view->core = core;
+    view->session = session;
     view->serial = hsm_core_serial(core, session->slot);
     view->state = hsm_core_key_state(core, view->object);
     *out_view = view;
@@ -38,6 +44,21 @@ void hsm_core_attributes_close(hsm_attr_view *view)
     hsm_object_secrets_clear(&view->secrets);
     hsm_object_release(view->object);
     free(view);
+}
+
+/* One event for all secret attributes of one call, given or refused; what is public anyway leaves none. */
+static hsm_err audit_secret(hsm_attr_view *view)
+{
+    const hsm_err result = view->object->is_sensitive ? HSM_E_ATTRIBUTE_SENSITIVE : HSM_OK;
+    hsm_audited_call call;
+
+    if (view->is_audited || !hsm_core_audits(view->core, HSM_AUDITED_GET_ATTRIBUTE))
+        return HSM_OK;
+    hsm_audited_begin(&call, view->core, view->session, HSM_AUDITED_GET_ATTRIBUTE);
+    hsm_audited_use(&call, view->object);
+    HSM_CHECK(hsm_audited_end(&call, result) == result, HSM_E_AUDIT);
+    view->is_audited = true;
+    return HSM_OK;
 }
 
 static hsm_err secret_value(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value)
@@ -64,8 +85,10 @@ hsm_err hsm_core_attributes_get(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm
 
     HSM_CHECK(info != NULL, HSM_E_ATTRIBUTE_TYPE);
     *out_is_template = info->kind == HSM_ATTR_TEMPLATE;
-    if ((info->flags & HSM_ATTR_SECRET) != 0)
+    if ((info->flags & HSM_ATTR_SECRET) != 0) {
+        HSM_TRY(audit_secret(view));
         return secret_value(view, type, out_value);
+    }
     if (type == CKA_CRATON_KEY_STATE) {
         *out_value = hsm_bytes_of(&view->state, sizeof view->state);
         return HSM_OK;

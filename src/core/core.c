@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/audited.h"
 #include "core/internal.h"
 
 /* How long to wait for another process that holds the store, and how many decoded objects to keep:
@@ -123,6 +124,7 @@ hsm_err hsm_core_open(const struct hsm_config *config, hsm_core **out_core)
     HSM_TRY(open_store(core));
     HSM_TRY(open_sessions(core));
     HSM_TRY(open_slots(core));
+    HSM_TRY(hsm_core_audit_start(core));
     *out_core = HSM_MOVE(core);
     return HSM_OK;
 }
@@ -149,6 +151,7 @@ void hsm_core_close(hsm_core *core)
 {
     if (core == NULL)
         return;
+    hsm_core_audit_stop(core);
     hsm_session_table_destroy(core->sessions);
     for (uint32_t slot = 0; core->slots != NULL && slot < core->slot_count; slot++) {
         hsm_token_close(core->slots[slot].token);
@@ -169,8 +172,10 @@ void hsm_core_close(hsm_core *core)
  * memory stays as it is, its secrets are zero already, and only descriptors are given up. */
 void hsm_core_abandon(hsm_core *core)
 {
-    if (core != NULL)
-        hsm_store_abandon(core->store);
+    if (core == NULL)
+        return;
+    hsm_audit_abandon(core->audit);
+    hsm_store_abandon(core->store);
 }
 
 bool hsm_core_has_failed(const hsm_core *core)
@@ -183,17 +188,4 @@ hsm_err hsm_core_check_slot(const hsm_core *core, CK_SLOT_ID slot)
     HSM_CHECK(!hsm_core_has_failed(core), HSM_E_SELF_TEST);
     HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
     return HSM_OK;
-}
-
-hsm_err hsm_core_random(hsm_core *core, hsm_session *session, uint8_t *data, size_t len)
-{
-    HSM_TRY(hsm_crypto_random(core->crypto, data, len));
-    hsm_core_completed(session, true);
-    return HSM_OK;
-}
-
-hsm_err hsm_core_seed(hsm_core *core, hsm_session *session, hsm_bytes seed)
-{
-    (void)session;
-    return hsm_crypto_seed(core->crypto, seed);
 }

@@ -1,6 +1,7 @@
 /* Deriving keys.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/derive.h"
+#include "core/audited.h"
 #include "crypto/approval.h"
 
 static void add_default(const hsm_template *tmpl, hsm_attr *attrs, size_t *count, hsm_attr attr)
@@ -111,8 +112,8 @@ static hsm_err derive_shared(hsm_core *core, hsm_session *session,
     return hsm_core_add(core, session, &draft, 1, out_key);
 }
 
-hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session, const hsm_derive_request *request,
-                            CK_OBJECT_HANDLE *out_key)
+hsm_err hsm_core_do_derive_key(hsm_core *core, hsm_session *session,
+                               const hsm_derive_request *request, CK_OBJECT_HANDLE *out_key)
 {
     const hsm_mech *mech = hsm_mech_find(request->mechanism->mechanism);
     HSM_AUTO(hsm_object_drop) hsm_object *base = NULL;

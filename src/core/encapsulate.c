@@ -1,5 +1,6 @@
 /* Encapsulating and decapsulating keys (PKCS#11 v3.2, 5.18.8 and 5.18.9).
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/audited.h"
 #include "core/internal.h"
 #include "crypto/approval.h"
 #include "crypto/kem.h"
@@ -136,9 +137,9 @@ static hsm_err as_public_key(hsm_err err)
     return err == HSM_E_OBJECT_HANDLE ? HSM_E_KEY_HANDLE : err;
 }
 
-hsm_err hsm_core_encapsulate_key(hsm_core *core, hsm_session *session,
-                                 const hsm_kem_request *request, hsm_out *ciphertext,
-                                 CK_OBJECT_HANDLE *out_key)
+hsm_err hsm_core_do_encapsulate_key(hsm_core *core, hsm_session *session,
+                                    const hsm_kem_request *request, hsm_out *ciphertext,
+                                    CK_OBJECT_HANDLE *out_key)
 {
     const hsm_template none = { 0 };
     HSM_AUTO(kem_clear) kem k = { 0 };
@@ -186,9 +187,9 @@ static hsm_err as_private_key(hsm_err err)
     return err;
 }
 
-hsm_err hsm_core_decapsulate_key(hsm_core *core, hsm_session *session,
-                                 const hsm_kem_request *request, hsm_bytes ciphertext,
-                                 CK_OBJECT_HANDLE *out_key)
+hsm_err hsm_core_do_decapsulate_key(hsm_core *core, hsm_session *session,
+                                    const hsm_kem_request *request, hsm_bytes ciphertext,
+                                    CK_OBJECT_HANDLE *out_key)
 {
     HSM_AUTO(kem_clear) kem k = { 0 };
     HSM_AUTO(hsm_template_owned_clear) hsm_template_owned owned = { 0 };

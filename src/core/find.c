@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/audited.h"
 #include "core/internal.h"
 
 /* Keeps the search's template beyond the call. */
@@ -72,7 +73,7 @@ static hsm_err collect(hsm_core *core, hsm_session *session, const hsm_template 
     return collect_ephemeral(core, session, tmpl);
 }
 
-hsm_err hsm_core_find_init(hsm_core *core, hsm_session *session, const hsm_template *tmpl)
+hsm_err hsm_core_do_find_init(hsm_core *core, hsm_session *session, const hsm_template *tmpl)
 {
     hsm_search *search = &session->search;
 

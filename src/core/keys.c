@@ -1,5 +1,6 @@
 /* Generating keys and key pairs.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/audited.h"
 #include "core/internal.h"
 #include "crypto/approval.h"
 
@@ -58,8 +59,9 @@ static hsm_err may_make(hsm_core *core, hsm_session *session, const hsm_draft *d
                               hsm_draft_bool(draft, CKA_PRIVATE, true));
 }
 
-hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MECHANISM *mechanism,
-                              const hsm_template *tmpl, CK_OBJECT_HANDLE *out_key)
+hsm_err hsm_core_do_generate_key(hsm_core *core, hsm_session *session,
+                                 const CK_MECHANISM *mechanism, const hsm_template *tmpl,
+                                 CK_OBJECT_HANDLE *out_key)
 {
     const hsm_mech *mech = NULL;
     hsm_mech_params params;
@@ -145,9 +147,9 @@ static hsm_err finish_pair(hsm_core *core, hsm_draft *drafts[2], const hsm_key_b
     return hsm_draft_put(drafts[1], CKA_PUBLIC_KEY_INFO, spki);
 }
 
-hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
-                               const hsm_pair_request *request, CK_OBJECT_HANDLE *out_public,
-                               CK_OBJECT_HANDLE *out_private)
+hsm_err hsm_core_do_generate_pair(hsm_core *core, hsm_session *session,
+                                  const hsm_pair_request *request, CK_OBJECT_HANDLE *out_public,
+                                  CK_OBJECT_HANDLE *out_private)
 {
     const hsm_mech *mech = NULL;
     HSM_AUTO(hsm_draft_drop) hsm_draft *public_draft = NULL;

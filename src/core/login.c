@@ -1,5 +1,6 @@
 /* Logging in and out, PINs.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/audited.h"
 #include "core/internal.h"
 
 static void release_login(pthread_mutex_t **lock)
@@ -39,6 +40,20 @@ static hsm_err grant_operations(hsm_core *core, CK_SESSION_HANDLE handle)
     return HSM_OK;
 }
 
+void hsm_core_revoke_operations(hsm_core *core, CK_SESSION_HANDLE handle)
+{
+    HSM_AUTO(hsm_session_release) hsm_session *session = NULL;
+
+    if (hsm_session_get(core->sessions, handle, &session) != HSM_OK)
+        return;
+    for (size_t i = 0; i < HSM_SLOT_COUNT; i++) {
+        hsm_operation *operation = &session->operation[i];
+
+        operation->needs_login = operation->is_open && operation->object != NULL &&
+                                 operation->object->always_authenticate;
+    }
+}
+
 static hsm_err login_for_operation(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes pin)
 {
     session_facts facts;
@@ -68,7 +83,8 @@ static hsm_err may_login(hsm_core *core, const session_facts *facts, hsm_session
     return HSM_OK;
 }
 
-hsm_err hsm_core_login(hsm_core *core, CK_SESSION_HANDLE handle, CK_USER_TYPE user, hsm_bytes pin)
+hsm_err hsm_core_do_login(hsm_core *core, CK_SESSION_HANDLE handle, CK_USER_TYPE user,
+                          hsm_bytes pin)
 {
     session_facts facts;
 
@@ -112,7 +128,7 @@ void hsm_core_logout_slot(hsm_core *core, uint32_t slot)
     hsm_handles_remove_if(core->handles, is_private_of, &slot);
 }
 
-hsm_err hsm_core_logout(hsm_core *core, CK_SESSION_HANDLE handle)
+hsm_err hsm_core_do_logout(hsm_core *core, CK_SESSION_HANDLE handle)
 {
     session_facts facts;
 
@@ -125,7 +141,7 @@ hsm_err hsm_core_logout(hsm_core *core, CK_SESSION_HANDLE handle)
     return HSM_OK;
 }
 
-hsm_err hsm_core_init_pin(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes pin)
+hsm_err hsm_core_do_init_pin(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes pin)
 {
     session_facts facts;
 
@@ -137,8 +153,8 @@ hsm_err hsm_core_init_pin(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes pi
     return hsm_token_init_pin(slot->token, pin);
 }
 
-hsm_err hsm_core_set_pin(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes old_pin,
-                         hsm_bytes new_pin)
+hsm_err hsm_core_do_set_pin(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes old_pin,
+                            hsm_bytes new_pin)
 {
     session_facts facts;
 

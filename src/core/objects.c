@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/audited.h"
 #include "core/internal.h"
 #include "core/lifecycle.h"
 
@@ -35,8 +36,10 @@ static void undo(hsm_core *core, hsm_object **objects, size_t count)
 static hsm_err insert(hsm_core *core, hsm_session *session, hsm_draft *const *drafts, size_t count,
                       hsm_object **objects)
 {
-    if (hsm_draft_bool(drafts[0], CKA_TOKEN, false))
+    if (hsm_draft_bool(drafts[0], CKA_TOKEN, false)) {
+        HSM_TRY(hsm_audited_announce_add(session, drafts[count - 1]));
         return hsm_store_insert(core->store, session->slot, drafts, count, objects);
+    }
     const hsm_ephemeral_owner owner = {
         .slot = session->slot,
         .session = session->handle,
@@ -62,6 +65,8 @@ static hsm_err add_alike(hsm_core *core, hsm_session *session, hsm_draft *const 
         memcpy(out_handles, handles, count * sizeof handles[0]);
     else
         undo(core, objects, count);
+    if (err == HSM_OK)
+        hsm_audited_made(session, handles, count);
     for (size_t i = 0; i < count; i++)
         hsm_object_release(objects[i]);
     return err;
@@ -71,8 +76,6 @@ static bool is_token(const hsm_draft *draft)
 {
     return hsm_draft_bool(draft, CKA_TOKEN, false);
 }
-
-static hsm_err destroy(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle);
 
 hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *drafts, size_t count,
                      CK_OBJECT_HANDLE *out_handles)
@@ -94,7 +97,7 @@ hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *dra
     HSM_TRY(add_alike(core, session, drafts, first, handles));
     const hsm_err err = hsm_core_add(core, session, drafts + first, count - first, handles + first);
     for (size_t i = 0; err != HSM_OK && i < first; i++) {
-        const hsm_err undone = destroy(core, session, handles[i]);
+        const hsm_err undone = hsm_core_take_back(core, session, handles[i]);
 
         if (undone != HSM_OK)
             hsm_log(HSM_LOG_ERROR, "a part of several keys stays: %s", hsm_err_text(undone));
@@ -124,8 +127,8 @@ static hsm_err complete_key(hsm_core *core, hsm_draft *draft)
     return hsm_core_put_provenance(draft, &provenance);
 }
 
-hsm_err hsm_core_create_object(hsm_core *core, hsm_session *session, const hsm_template *tmpl,
-                               CK_OBJECT_HANDLE *out_handle)
+hsm_err hsm_core_do_create_object(hsm_core *core, hsm_session *session, const hsm_template *tmpl,
+                                  CK_OBJECT_HANDLE *out_handle)
 {
     const hsm_kind_set keys = HSM_KIND_RSA_PUBLIC | HSM_KIND_RSA_PRIVATE | HSM_KIND_EC_PUBLIC |
                               HSM_KIND_EC_PRIVATE | HSM_KIND_SECRET | HSM_KIND_PQC_PUBLIC |
@@ -145,8 +148,8 @@ hsm_err hsm_core_create_object(hsm_core *core, hsm_session *session, const hsm_t
     return hsm_core_add(core, session, &draft, 1, out_handle);
 }
 
-hsm_err hsm_core_copy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE source,
-                             const hsm_template *changes, CK_OBJECT_HANDLE *out_handle)
+hsm_err hsm_core_do_copy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE source,
+                                const hsm_template *changes, CK_OBJECT_HANDLE *out_handle)
 {
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
@@ -161,13 +164,8 @@ hsm_err hsm_core_copy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HAN
     return hsm_core_add(core, session, &draft, 1, out_handle);
 }
 
-static hsm_err destroy(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle)
+static hsm_err remove_object(hsm_core *core, hsm_object *object, CK_OBJECT_HANDLE handle)
 {
-    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
-
-    HSM_TRY(hsm_core_object(core, session, handle, &object));
-    HSM_TRY(hsm_core_may_write(core, session, object->is_token, object->is_private));
-    HSM_CHECK(hsm_object_bool(object, CKA_DESTROYABLE, true), HSM_E_ACTION_PROHIBITED);
     if (object->is_token) {
         const hsm_err err = hsm_store_delete(core->store, object);
 
@@ -180,9 +178,22 @@ static hsm_err destroy(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE ha
     return HSM_OK;
 }
 
-hsm_err hsm_core_destroy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle)
+hsm_err hsm_core_take_back(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle)
 {
-    return destroy(core, session, handle);
+    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+
+    HSM_TRY(hsm_core_object(core, session, handle, &object));
+    return remove_object(core, object, handle);
+}
+
+hsm_err hsm_core_do_destroy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle)
+{
+    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+
+    HSM_TRY(hsm_core_object(core, session, handle, &object));
+    HSM_TRY(hsm_core_may_write(core, session, object->is_token, object->is_private));
+    HSM_CHECK(hsm_object_bool(object, CKA_DESTROYABLE, true), HSM_E_ACTION_PROHIBITED);
+    return remove_object(core, object, handle);
 }
 
 /* That a key is deactivated or compromised can be said of one that nothing else may change. */
@@ -214,8 +225,8 @@ static hsm_err change_once(hsm_core *core, hsm_session *session, CK_OBJECT_HANDL
     return HSM_OK;
 }
 
-hsm_err hsm_core_set_attributes(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,
-                                const hsm_template *changes)
+hsm_err hsm_core_do_set_attributes(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,
+                                   const hsm_template *changes)
 {
     enum { TRIES_MAX = 16 };
 

@@ -1,5 +1,6 @@
 /* Encrypt, decrypt, digest, sign and verify: the open operations of a session.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/audited.h"
 #include "core/internal.h"
 
 static hsm_operation *operation_of(hsm_session *session, hsm_op op)
@@ -48,8 +49,8 @@ static hsm_err cancel(hsm_operation *operation)
     return HSM_OK;
 }
 
-hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
-                         const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
+                            const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
     hsm_operation *operation = operation_of(session, op);
 
@@ -110,8 +111,8 @@ static hsm_err ends(hsm_session *session, hsm_operation *operation, hsm_err err,
     return err;
 }
 
-hsm_err hsm_core_op_single(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
-                           hsm_out *out)
+hsm_err hsm_core_do_op_single(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
+                              hsm_out *out)
 {
     hsm_operation *operation = operation_of(session, op);
 
@@ -123,8 +124,8 @@ hsm_err hsm_core_op_single(hsm_core *core, hsm_session *session, hsm_op op, hsm_
     return ends(session, operation, err, out);
 }
 
-hsm_err hsm_core_op_update(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
-                           hsm_out *out)
+hsm_err hsm_core_do_op_update(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
+                              hsm_out *out)
 {
     hsm_operation *operation = operation_of(session, op);
 
@@ -136,7 +137,7 @@ hsm_err hsm_core_op_update(hsm_core *core, hsm_session *session, hsm_op op, hsm_
     return err;
 }
 
-hsm_err hsm_core_op_final(hsm_core *core, hsm_session *session, hsm_op op, hsm_out *out)
+hsm_err hsm_core_do_op_final(hsm_core *core, hsm_session *session, hsm_op op, hsm_out *out)
 {
     hsm_operation *operation = operation_of(session, op);
 
@@ -145,7 +146,8 @@ hsm_err hsm_core_op_final(hsm_core *core, hsm_session *session, hsm_op op, hsm_o
     return ends(session, operation, hsm_crypt_final(operation->crypt, out), out);
 }
 
-hsm_err hsm_core_verify(hsm_core *core, hsm_session *session, hsm_bytes data, hsm_bytes signature)
+hsm_err hsm_core_do_verify(hsm_core *core, hsm_session *session, hsm_bytes data,
+                           hsm_bytes signature)
 {
     hsm_operation *operation = operation_of(session, HSM_OP_VERIFY);
 
@@ -157,7 +159,7 @@ hsm_err hsm_core_verify(hsm_core *core, hsm_session *session, hsm_bytes data, hs
     return ends(session, operation, err, NULL);
 }
 
-hsm_err hsm_core_verify_final(hsm_core *core, hsm_session *session, hsm_bytes signature)
+hsm_err hsm_core_do_verify_final(hsm_core *core, hsm_session *session, hsm_bytes signature)
 {
     hsm_operation *operation = operation_of(session, HSM_OP_VERIFY);
 
@@ -183,7 +185,7 @@ static hsm_err digest_value(hsm_core *core, const hsm_operation *operation, hsm_
     return HSM_E_KEY_INDIGESTIBLE;
 }
 
-hsm_err hsm_core_digest_key(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE key)
+hsm_err hsm_core_do_digest_key(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE key)
 {
     hsm_operation *operation = operation_of(session, HSM_OP_DIGEST);
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;

@@ -1,9 +1,10 @@
 /* Opening, closing, describing and cancelling sessions.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/audited.h"
 #include "core/internal.h"
 
-hsm_err hsm_core_open_session(hsm_core *core, CK_SLOT_ID slot_id, CK_FLAGS flags,
-                              CK_SESSION_HANDLE *out_handle)
+static hsm_err open_session(hsm_core *core, CK_SLOT_ID slot_id, CK_FLAGS flags,
+                            CK_SESSION_HANDLE *out_handle)
 {
     HSM_TRY(hsm_core_check_slot(core, slot_id));
     HSM_CHECK((flags & CKF_SERIAL_SESSION) != 0, HSM_E_SESSION_PARALLEL);
@@ -19,7 +20,7 @@ hsm_err hsm_core_open_session(hsm_core *core, CK_SLOT_ID slot_id, CK_FLAGS flags
     /* The SO may have logged in since: that login counts the sessions once more afterwards, and a
      * read-only session looks once more here, so that the two never stand side by side. */
     if (!is_rw && hsm_token_login_state(token) == HSM_LOGIN_SO) {
-        HSM_TRY(hsm_core_close_session(core, *out_handle));
+        HSM_TRY(hsm_core_do_close_session(core, *out_handle));
         return HSM_E_SESSION_SO_EXISTS;
     }
     return HSM_OK;
@@ -33,15 +34,15 @@ static hsm_err name_client(hsm_core *core, CK_SESSION_HANDLE handle, const char 
     return hsm_session_set_client(session, client);
 }
 
-hsm_err hsm_core_open_session_for(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags,
-                                  const char *client, CK_SESSION_HANDLE *out_handle)
+hsm_err hsm_core_do_open_session(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags,
+                                 const char *client, CK_SESSION_HANDLE *out_handle)
 {
     CK_SESSION_HANDLE handle = HSM_HANDLE_NONE;
 
-    HSM_TRY(hsm_core_open_session(core, slot, flags, &handle));
+    HSM_TRY(open_session(core, slot, flags, &handle));
     const hsm_err err = client == NULL ? HSM_OK : name_client(core, handle, client);
     if (err != HSM_OK) {
-        HSM_TRY(hsm_core_close_session(core, handle));
+        HSM_TRY(hsm_core_do_close_session(core, handle));
         return err;
     }
     *out_handle = handle;
@@ -79,7 +80,7 @@ static void after_close(hsm_core *core, uint32_t slot)
     (void)pthread_mutex_unlock(&closed->login_lock);
 }
 
-hsm_err hsm_core_close_session(hsm_core *core, CK_SESSION_HANDLE handle)
+hsm_err hsm_core_do_close_session(hsm_core *core, CK_SESSION_HANDLE handle)
 {
     hsm_session *session = NULL;
 
@@ -95,7 +96,7 @@ static void close_visited(hsm_session **session, void *arg)
     close_locked(arg, session);
 }
 
-hsm_err hsm_core_close_all_sessions(hsm_core *core, CK_SLOT_ID slot)
+hsm_err hsm_core_do_close_all_sessions(hsm_core *core, CK_SLOT_ID slot)
 {
     HSM_CHECK(slot < core->slot_count, HSM_E_SLOT);
     hsm_session_each(core->sessions, (uint32_t)slot, close_visited, core);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "core/audited.h"
 #include "core/internal.h"
 #include "os/clock.h"
 
@@ -204,8 +205,8 @@ hsm_err hsm_core_mechanism_info(hsm_core *core, CK_SLOT_ID slot, CK_MECHANISM_TY
     return HSM_OK;
 }
 
-hsm_err hsm_core_init_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin,
-                            const uint8_t label[HSM_TOKEN_LABEL_BYTES])
+hsm_err hsm_core_do_init_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin,
+                               const uint8_t label[HSM_TOKEN_LABEL_BYTES])
 {
     HSM_TRY(hsm_core_check_slot(core, slot));
     hsm_slot *target = &core->slots[slot];

@@ -1,5 +1,6 @@
 /* Wrapping keys to leave the token, and unwrapping keys that come in.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/audited.h"
 #include "core/internal.h"
 #include "crypto/approval.h"
 #include "crypto/der.h"
@@ -224,8 +225,8 @@ static hsm_err wrap(hsm_core *core, wrapper *w, const hsm_secret *payload, hsm_o
     return HSM_OK;
 }
 
-hsm_err hsm_core_wrap_key(hsm_core *core, hsm_session *session, const hsm_wrap_request *request,
-                          hsm_out *wrapped)
+hsm_err hsm_core_do_wrap_key(hsm_core *core, hsm_session *session, const hsm_wrap_request *request,
+                             hsm_out *wrapped)
 {
     const hsm_key_use use = {
         .mechanism = request->mechanism,
@@ -341,8 +342,8 @@ static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, const hsm_mech *m
     return hsm_core_put_derived(core, draft, key);
 }
 
-hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwrap_request *request,
-                            CK_OBJECT_HANDLE *out_key)
+hsm_err hsm_core_do_unwrap_key(hsm_core *core, hsm_session *session,
+                               const hsm_unwrap_request *request, CK_OBJECT_HANDLE *out_key)
 {
     const hsm_key_use use = {
         .mechanism = request->mechanism,

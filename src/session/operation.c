@@ -26,6 +26,7 @@ void hsm_operation_end(hsm_operation *operation)
     if (operation->is_open && operation->crypt != NULL)
         hsm_crypt_end(operation->crypt);
     operation->is_open = false;
+    operation->is_announced = false;
     if (operation->has_signature) {
         hsm_buf_clear(&operation->signature);
         operation->has_signature = false;

@@ -46,6 +46,7 @@ typedef struct hsm_operation {
     bool must_forget;   /* at its end: a logout came while it was open */
     hsm_crypt *crypt;   /* made on first use */
     hsm_object *object; /* the key, one reference; NULL for digests */
+    bool is_announced;  /* an event says that parts of its text are handed out */
     bool has_signature; /* VERIFY: it was given at the start, in `signature` */
     hsm_buf signature;
     hsm_message *message;    /* while an operation on messages is open; else NULL */
@@ -95,8 +96,9 @@ typedef struct hsm_session {
     CK_NOTIFY notify;
     hsm_operation operation[HSM_SLOT_COUNT];
     hsm_search search;
-    char *client;     /* who asks from afar, UTF-8; NULL: this process itself */
-    bool has_objects; /* session objects were made here; set by core */
+    char *client;                     /* who asks from afar, UTF-8; NULL: this process itself */
+    struct hsm_audited_call *audited; /* the call under way, if it is audited; set by core */
+    bool has_objects;                 /* session objects were made here; set by core */
     /* The indicator of the approved mode, in force or not: of the call under way, and of the last
      * operation that completed (PKCS#11 v3.2, 4.16). Kept by core/policy.c. */
     bool is_approved;

@@ -5,6 +5,7 @@
 #include "os/env.h"
 #include "os/file.h"
 #include "os/paths.h"
+#include "store/internal.h"
 
 #define FILE_NAME "device.key"
 
@@ -72,4 +73,13 @@ hsm_err hsm_device_key_load(hsm_crypto *crypto, const char *directory, bool may_
     if (credentials != NULL)
         err = load_credential(credentials, out_key);
     return err == HSM_E_STORE_NOT_FOUND ? load_file(crypto, directory, may_create, out_key) : err;
+}
+
+hsm_err hsm_device_secret_load(hsm_crypto *crypto, const hsm_device_place *place, const char *use,
+                               hsm_secret *out)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *key = NULL;
+
+    HSM_TRY(hsm_device_key_load(crypto, place->directory, place->may_create, &key));
+    return hsm_store_derive(crypto, hsm_secret_view(key), hsm_bytes_none(), use, out);
 }

@@ -22,4 +22,14 @@
 HSM_MUST_USE hsm_err hsm_device_key_load(hsm_crypto *crypto, const char *directory, bool may_create,
                                          hsm_secret **out_key);
 
+/* Where a device key is. */
+typedef struct hsm_device_place {
+    const char *directory;
+    bool may_create;
+} hsm_device_place;
+/* Derives `out` from it for one use, without a store: the same bytes as hsm_store_device_secret().
+ * errors  as above */
+HSM_MUST_USE hsm_err hsm_device_secret_load(hsm_crypto *crypto, const hsm_device_place *place,
+                                            const char *use, hsm_secret *out);
+
 #endif
