@@ -79,6 +79,12 @@ static hsm_err adopt(hsm_audit_log *log, hsm_head *next)
     return HSM_OK;
 }
 
+/* What the file holds where nothing was written yet; zeros come from a file system after a crash. */
+static bool is_room(char c)
+{
+    return c == ' ' || c == '\0';
+}
+
 /* Where the content that begins somewhere at or after `start` ends: `start` if there is none. */
 static hsm_err find_end(hsm_audit_log *log, uint64_t start, uint64_t *out_end)
 {
@@ -87,12 +93,11 @@ static hsm_err find_end(hsm_audit_log *log, uint64_t start, uint64_t *out_end)
 
     for (uint64_t at = start; len == HSM_AUDIT_BUFFER_BYTES; at += len) {
         HSM_TRY(hsm_log_file_get(&log->file, at, buffer_of(log), HSM_AUDIT_BUFFER_BYTES, &len));
-        for (size_t i = len; i > 0; i--) {
-            if (!hsm_log_is_filling(hsm_bytes_of(log->buffer + i - 1, 1))) {
-                end = at + i;
-                break;
-            }
-        }
+        size_t used = len;
+
+        while (used > 0 && is_room(log->buffer[used - 1]))
+            used--;
+        end = used > 0 ? at + used : end;
     }
     *out_end = end;
     return HSM_OK;

@@ -1,0 +1,197 @@
+/* What calls leave in the audit log, and what they do when it can't be written.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "abi/support.h"
+#include "support/check.h"
+
+/* Lines of the log that have every one of the words. */
+static int lines_with(const fixture *fix, const char *first, const char *second)
+{
+    char path[256];
+    static char line[16384];
+    int count = 0;
+
+    (void)snprintf(path, sizeof path, "%s/store/craton_hsm_audit.jsonl", fix->dir);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        count += strstr(line, first) != NULL && strstr(line, second) != NULL;
+    if (file != NULL)
+        (void)fclose(file);
+    return count;
+}
+
+static CK_OBJECT_HANDLE make_key(const fixture *fix, bool is_token, CK_RV *out_rv)
+{
+    CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL token = is_token ? CK_TRUE : CK_FALSE;
+    CK_ULONG len = 32;
+    char label[] = "audited key";
+    CK_ATTRIBUTE attributes[] = {
+        { CKA_TOKEN, &token, sizeof token },      { CKA_VALUE_LEN, &len, sizeof len },
+        { CKA_ENCRYPT, &yes, sizeof yes },        { CKA_SENSITIVE, &yes, sizeof yes },
+        { CKA_LABEL, label, 11 },
+    };
+    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+
+    *out_rv = p11->C_GenerateKey(fix->session, &mechanism, attributes, 5, &key);
+    return key;
+}
+
+static void calls_leave_events(void)
+{
+    FIXTURE(fix);
+    CK_BYTE data[16] = "0123456789abcdef";
+    CK_BYTE value[64];
+    CK_MECHANISM ecb = { CKM_AES_ECB, NULL, 0 };
+    CK_ATTRIBUTE secret = { CKA_VALUE, value, sizeof value };
+    CK_ULONG len = sizeof value;
+    CK_RV rv = CKR_OK;
+    const CK_OBJECT_HANDLE key = make_key(&fix, true, &rv);
+
+    REQUIRE_THAT(rv == CKR_OK);
+    CHECK_EQ(lines_with(&fix, "\"generate_key\"", "\"phase\":\"begin\""), 1);
+    CHECK_EQ(lines_with(&fix, "\"generate_key\",\"result\":\"success\"", "\"audited key\""), 1);
+    CHECK_EQ(lines_with(&fix, "\"login\"", "\"result\":\"success\""), 2); /* SO, user */
+
+    CHECK_OK(p11->C_EncryptInit(fix.session, &ecb, key));
+    CHECK_OK(p11->C_Encrypt(fix.session, data, sizeof data, NULL, &len)); /* no event */
+    CHECK_OK(p11->C_Encrypt(fix.session, data, sizeof data, value, &len));
+    CHECK_EQ(lines_with(&fix, "\"operation\":\"encrypt\"", "\"key_length\":256"), 1);
+    CHECK_EQ(lines_with(&fix, "\"mechanism\":\"CKM_AES_ECB\"", "\"key_id\":"), 1);
+
+    CASE("in parts: before the first leaves, and at the end");
+    CHECK_OK(p11->C_EncryptInit(fix.session, &ecb, key));
+    len = sizeof value;
+    CHECK_OK(p11->C_EncryptUpdate(fix.session, data, sizeof data, value, &len));
+    len = sizeof value;
+    CHECK_OK(p11->C_EncryptUpdate(fix.session, data, sizeof data, value, &len));
+    len = sizeof value;
+    CHECK_OK(p11->C_EncryptFinal(fix.session, value, &len));
+    CHECK_EQ(lines_with(&fix, "\"operation\":\"encrypt\"", "\"phase\":\"begin\""), 1);
+    CHECK_EQ(lines_with(&fix, "\"operation\":\"encrypt\"", "\"result\":\"success\""), 2);
+
+    CASE("failures");
+    CHECK_EQ(p11->C_SignInit(fix.session, &ecb, key), CKR_MECHANISM_INVALID);
+    CHECK_EQ(lines_with(&fix, "\"operation\":\"sign\"", "\"CKR_MECHANISM_INVALID\""), 1);
+    CHECK_EQ(p11->C_GetAttributeValue(fix.session, key, &secret, 1), CKR_ATTRIBUTE_SENSITIVE);
+    CHECK_EQ(lines_with(&fix, "\"get_attribute\"", "\"CKR_ATTRIBUTE_SENSITIVE\""), 1);
+
+    CASE("the rest");
+    CHECK_OK(p11->C_GenerateRandom(fix.session, value, 33));
+    CHECK_EQ(lines_with(&fix, "\"generate_random\"", "\"amount\":33"), 1);
+    CHECK_OK(p11->C_DestroyObject(fix.session, key));
+    CHECK_EQ(lines_with(&fix, "\"destroy_object\"", "\"audited key\""), 2);
+    CHECK_OK(p11->C_Logout(fix.session));
+    CHECK_EQ(lines_with(&fix, "\"logout\"", "success"), 1);
+    CHECK_EQ(lines_with(&fix, "12345", "pin"), 0);
+}
+
+static void limit_files(rlim_t bytes)
+{
+    const struct rlimit limit = { .rlim_cur = bytes, .rlim_max = RLIM_INFINITY };
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
+}
+
+/* No file can grow: the log refuses, and with it every call that needs it. */
+static void nothing_is_given_out_without_an_event(void)
+{
+    static const CK_BYTE zeros[64];
+    FIXTURE(fix);
+    CK_BYTE data[16] = "0123456789abcdef";
+    CK_BYTE value[64] = { 0 };
+    CK_MECHANISM ecb = { CKM_AES_ECB, NULL, 0 };
+    CK_ULONG len = sizeof value;
+    CK_OBJECT_HANDLE other = CK_INVALID_HANDLE;
+    CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
+    CK_SESSION_INFO info;
+    CK_RV rv = CKR_OK;
+    const CK_OBJECT_HANDLE key = make_key(&fix, true, &rv);
+
+    REQUIRE_THAT(rv == CKR_OK);
+    CHECK_OK(p11->C_EncryptInit(fix.session, &ecb, key));
+    limit_files(1);
+    CHECK_EQ(p11->C_Encrypt(fix.session, data, sizeof data, value, &len), CKR_DEVICE_ERROR);
+    CHECK_BYTES(value, sizeof value, zeros, sizeof zeros);
+    CHECK_OK(p11->C_EncryptInit(fix.session, &ecb, key)); /* the operation has ended */
+    len = sizeof value;
+    CHECK_EQ(p11->C_EncryptUpdate(fix.session, data, sizeof data, value, &len), CKR_DEVICE_ERROR);
+    CHECK_BYTES(value, sizeof value, zeros, sizeof zeros);
+    CHECK_EQ(p11->C_GenerateRandom(fix.session, value, 33), CKR_DEVICE_ERROR);
+    CHECK_BYTES(value, sizeof value, zeros, sizeof zeros);
+    CHECK_EQ(p11->C_DestroyObject(fix.session, key), CKR_DEVICE_ERROR);
+    other = make_key(&fix, false, &rv);
+    CHECK_EQ(rv, CKR_DEVICE_ERROR);
+    CHECK_EQ(other, CK_INVALID_HANDLE);
+    CHECK_EQ(p11->C_OpenSession(fix.slot, CKF_SERIAL_SESSION, NULL, NULL, &session),
+             CKR_DEVICE_ERROR);
+    CHECK_EQ(p11->C_Logout(fix.session), CKR_DEVICE_ERROR); /* but out is out */
+    CHECK_OK(p11->C_GetSessionInfo(fix.session, &info));
+    CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
+    CHECK_EQ(login(fix.session, CKU_USER, USER_PIN), CKR_DEVICE_ERROR);
+    CHECK_OK(p11->C_GetSessionInfo(fix.session, &info));
+    CHECK_EQ(info.state, CKS_RW_PUBLIC_SESSION);
+    limit_files(RLIM_INFINITY);
+
+    CASE("and all goes on with room");
+    CHECK_OK(login(fix.session, CKU_USER, USER_PIN));
+    (void)make_key(&fix, true, &rv);
+    CHECK_EQ(rv, CKR_OK);
+}
+
+static void lost_events_are_counted(void)
+{
+    fixture_settings = "[audit]\non_error = \"count\"\n";
+    FIXTURE(fix);
+    CK_BYTE value[8];
+
+    limit_files(1);
+    CHECK_OK(p11->C_GenerateRandom(fix.session, value, 8));
+    CHECK_OK(p11->C_GenerateRandom(fix.session, value, 8));
+    limit_files(RLIM_INFINITY);
+    CHECK_OK(p11->C_GenerateRandom(fix.session, value, 8));
+    CHECK_EQ(lines_with(&fix, "\"events_lost\"", "\"amount\":2"), 1);
+    fixture_settings = NULL;
+}
+
+static void levels_are_kept(void)
+{
+    fixture_settings = "[audit]\nlog_level = \"auth\"\n";
+    FIXTURE(fix);
+    CK_BYTE value[8];
+
+    CHECK_OK(p11->C_GenerateRandom(fix.session, value, 8));
+    CHECK_EQ(lines_with(&fix, "generate_random", ""), 0);
+    CHECK_EQ(lines_with(&fix, "\"initialize\"", ""), 0);
+    CHECK_THAT(lines_with(&fix, "\"login\"", "success") > 0);
+    fixture_settings = NULL;
+}
+
+/* Who can't write the log must not use the token, unless told to. */
+static void a_read_only_place_is_refused(void)
+{
+    FIXTURE(fix);
+
+    if (geteuid() == 0)
+        SKIP("the owner of everything writes anywhere");
+    CHECK_OK(p11->C_Finalize(NULL));
+    CHECK_THAT(run_command(&fix, "chmod 500 store; chmod 400 store/*"));
+    CHECK_EQ(p11->C_Initialize(NULL), CKR_DEVICE_ERROR);
+    CHECK_THAT(run_command(&fix, "chmod 700 store; chmod 600 store/*"));
+    CHECK_OK(p11->C_Initialize(NULL));
+}
+
+static const check_test tests[] = {
+    CHECK_TEST(calls_leave_events),           CHECK_TEST(nothing_is_given_out_without_an_event),
+    CHECK_TEST(lost_events_are_counted),      CHECK_TEST(levels_are_kept),
+    CHECK_TEST(a_read_only_place_is_refused),
+};
+CHECK_MAIN(tests)
