@@ -56,6 +56,12 @@ void hsm_audited_object(hsm_audited_call *call, CK_OBJECT_HANDLE handle);
 void hsm_audited_other(hsm_audited_call *call, CK_OBJECT_HANDLE handle);
 void hsm_audited_use(hsm_audited_call *call, hsm_object *object);
 
+/* The event that an operation's calls leave. */
+hsm_audited hsm_audited_of(hsm_op op);
+/* Begins for an operation of the session, with its mechanism and key if it is open. */
+void hsm_audited_begin_open(hsm_audited_call *call, hsm_core *core, hsm_session *session,
+                            hsm_op op);
+
 /* Writes that a lasting effect is about to be. errors HSM_E_AUDIT (it must not be) */
 HSM_MUST_USE hsm_err hsm_audited_announce(hsm_audited_call *call);
 /* For hsm_core_add(): the same where a call is being audited, and what it made. */
@@ -68,6 +74,9 @@ hsm_err hsm_audited_end(hsm_audited_call *call, hsm_err result);
 /* The same for a call that gives bytes out, which are wiped if it can't be written. A question for the
  * length, or a buffer too small, is no event. */
 hsm_err hsm_audited_end_out(hsm_audited_call *call, hsm_err result, hsm_out *out);
+
+/* The same for a call that ends nothing: going well, it leaves no event. */
+hsm_err hsm_audited_pass(hsm_audited_call *call, hsm_err result);
 
 /* --- the log as part of the core (audit_open.c) -------------------------------------------------- */
 
@@ -124,6 +133,22 @@ HSM_MUST_USE hsm_err hsm_core_do_verify_final(hsm_core *core, hsm_session *sessi
                                               hsm_bytes signature);
 HSM_MUST_USE hsm_err hsm_core_do_digest_key(hsm_core *core, hsm_session *session,
                                             CK_OBJECT_HANDLE key);
+
+HSM_MUST_USE hsm_err hsm_core_do_message_crypt(hsm_core *core, hsm_session *session, hsm_op op,
+                                               const hsm_message_part *part, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_do_message_crypt_begin(hsm_core *core, hsm_session *session,
+                                                     hsm_op op, const hsm_message_part *part);
+HSM_MUST_USE hsm_err hsm_core_do_message_crypt_next(hsm_core *core, hsm_session *session, hsm_op op,
+                                                    const hsm_message_part *part, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_do_message_sign(hsm_core *core, hsm_session *session,
+                                              const hsm_message_part *part, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_do_message_verify(hsm_core *core, hsm_session *session,
+                                                const hsm_message_part *part, hsm_bytes signature);
+HSM_MUST_USE hsm_err hsm_core_do_message_sign_next(hsm_core *core, hsm_session *session,
+                                                   const hsm_message_part *part, hsm_out *out);
+HSM_MUST_USE hsm_err hsm_core_do_message_verify_next(hsm_core *core, hsm_session *session,
+                                                     const hsm_message_part *part,
+                                                     hsm_bytes signature);
 
 HSM_MUST_USE hsm_err hsm_core_do_generate_key(hsm_core *core, hsm_session *session,
                                               const CK_MECHANISM *mechanism,

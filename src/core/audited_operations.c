@@ -3,13 +3,20 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/audited.h"
 
-static hsm_audited audited_of(hsm_op op)
+hsm_audited hsm_audited_of(hsm_op op)
 {
     static const hsm_audited names[HSM_SLOT_COUNT] = {
-        [HSM_SLOT_ENCRYPT] = HSM_AUDITED_ENCRYPT,       [HSM_SLOT_DECRYPT] = HSM_AUDITED_DECRYPT,
-        [HSM_SLOT_DIGEST] = HSM_AUDITED_DIGEST,         [HSM_SLOT_SIGN] = HSM_AUDITED_SIGN,
-        [HSM_SLOT_SIGN_RECOVER] = HSM_AUDITED_SIGN,     [HSM_SLOT_VERIFY] = HSM_AUDITED_VERIFY,
+        [HSM_SLOT_ENCRYPT] = HSM_AUDITED_ENCRYPT,
+        [HSM_SLOT_DECRYPT] = HSM_AUDITED_DECRYPT,
+        [HSM_SLOT_DIGEST] = HSM_AUDITED_DIGEST,
+        [HSM_SLOT_SIGN] = HSM_AUDITED_SIGN,
+        [HSM_SLOT_SIGN_RECOVER] = HSM_AUDITED_SIGN,
+        [HSM_SLOT_VERIFY] = HSM_AUDITED_VERIFY,
         [HSM_SLOT_VERIFY_RECOVER] = HSM_AUDITED_VERIFY,
+        [HSM_SLOT_MESSAGE_ENCRYPT] = HSM_AUDITED_ENCRYPT,
+        [HSM_SLOT_MESSAGE_DECRYPT] = HSM_AUDITED_DECRYPT,
+        [HSM_SLOT_MESSAGE_SIGN] = HSM_AUDITED_SIGN,
+        [HSM_SLOT_MESSAGE_VERIFY] = HSM_AUDITED_VERIFY,
     };
 
     return names[hsm_op_slot_of(op)];
@@ -20,12 +27,11 @@ static hsm_operation *operation_of(hsm_session *session, hsm_op op)
     return &session->operation[hsm_op_slot_of(op)];
 }
 
-/* Of the operation that is open; it keeps its row and object for as long as the call takes. */
-static void begin_open(hsm_audited_call *call, hsm_core *core, hsm_session *session, hsm_op op)
+void hsm_audited_begin_open(hsm_audited_call *call, hsm_core *core, hsm_session *session, hsm_op op)
 {
     const hsm_operation *operation = operation_of(session, op);
 
-    hsm_audited_begin(call, core, session, audited_of(op));
+    hsm_audited_begin(call, core, session, hsm_audited_of(op));
     if (!operation->is_open)
         return;
     hsm_audited_row(call, operation->mech);
@@ -33,8 +39,7 @@ static void begin_open(hsm_audited_call *call, hsm_core *core, hsm_session *sess
         hsm_audited_use(call, operation->object);
 }
 
-/* A call that went well and ended nothing leaves no event. */
-static hsm_err pass(hsm_audited_call *call, hsm_err err)
+hsm_err hsm_audited_pass(hsm_audited_call *call, hsm_err err)
 {
     hsm_out none = { 0 };
 
@@ -47,9 +52,9 @@ hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
     const hsm_err done = hsm_core_do_op_init(core, session, op, mechanism, key);
     hsm_audited_call call;
 
-    if (done == HSM_OK || !hsm_core_audits(core, audited_of(op)))
+    if (done == HSM_OK || !hsm_core_audits(core, hsm_audited_of(op)))
         return done;
-    hsm_audited_begin(&call, core, session, audited_of(op));
+    hsm_audited_begin(&call, core, session, hsm_audited_of(op));
     hsm_audited_mechanism(&call, mechanism);
     if (op != HSM_OP_DIGEST)
         hsm_audited_object(&call, key);
@@ -59,11 +64,11 @@ hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
 hsm_err hsm_core_op_single(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
                            hsm_out *out)
 {
-    if (!hsm_core_audits(core, audited_of(op)))
+    if (!hsm_core_audits(core, hsm_audited_of(op)))
         return hsm_core_do_op_single(core, session, op, in, out);
 
     HSM_UNINITIALIZED hsm_audited_call call;
-    begin_open(&call, core, session, op);
+    hsm_audited_begin_open(&call, core, session, op);
     return hsm_audited_end_out(&call, hsm_core_do_op_single(core, session, op, in, out), out);
 }
 
@@ -79,11 +84,11 @@ hsm_err hsm_core_op_update(hsm_core *core, hsm_session *session, hsm_op op, hsm_
 {
     hsm_operation *operation = operation_of(session, op);
 
-    if (!hsm_core_audits(core, audited_of(op)))
+    if (!hsm_core_audits(core, hsm_audited_of(op)))
         return hsm_core_do_op_update(core, session, op, in, out);
 
     HSM_UNINITIALIZED hsm_audited_call call;
-    begin_open(&call, core, session, op);
+    hsm_audited_begin_open(&call, core, session, op);
     if (hands_out(operation, op, out)) {
         const hsm_err err = hsm_audited_announce(&call);
 
@@ -94,16 +99,17 @@ hsm_err hsm_core_op_update(hsm_core *core, hsm_session *session, hsm_op op, hsm_
         operation->is_announced = true;
     }
     const hsm_err err = hsm_core_do_op_update(core, session, op, in, out);
-    return err == HSM_E_BUFFER_TOO_SMALL ? hsm_audited_end_out(&call, err, out) : pass(&call, err);
+    return err == HSM_E_BUFFER_TOO_SMALL ? hsm_audited_end_out(&call, err, out)
+                                         : hsm_audited_pass(&call, err);
 }
 
 hsm_err hsm_core_op_final(hsm_core *core, hsm_session *session, hsm_op op, hsm_out *out)
 {
-    if (!hsm_core_audits(core, audited_of(op)))
+    if (!hsm_core_audits(core, hsm_audited_of(op)))
         return hsm_core_do_op_final(core, session, op, out);
 
     HSM_UNINITIALIZED hsm_audited_call call;
-    begin_open(&call, core, session, op);
+    hsm_audited_begin_open(&call, core, session, op);
     return hsm_audited_end_out(&call, hsm_core_do_op_final(core, session, op, out), out);
 }
 
@@ -113,7 +119,7 @@ hsm_err hsm_core_verify(hsm_core *core, hsm_session *session, hsm_bytes data, hs
         return hsm_core_do_verify(core, session, data, signature);
 
     HSM_UNINITIALIZED hsm_audited_call call;
-    begin_open(&call, core, session, HSM_OP_VERIFY);
+    hsm_audited_begin_open(&call, core, session, HSM_OP_VERIFY);
     return hsm_audited_end(&call, hsm_core_do_verify(core, session, data, signature));
 }
 
@@ -123,7 +129,7 @@ hsm_err hsm_core_verify_final(hsm_core *core, hsm_session *session, hsm_bytes si
         return hsm_core_do_verify_final(core, session, signature);
 
     HSM_UNINITIALIZED hsm_audited_call call;
-    begin_open(&call, core, session, HSM_OP_VERIFY);
+    hsm_audited_begin_open(&call, core, session, HSM_OP_VERIFY);
     return hsm_audited_end(&call, hsm_core_do_verify_final(core, session, signature));
 }
 
@@ -133,7 +139,7 @@ hsm_err hsm_core_digest_key(hsm_core *core, hsm_session *session, CK_OBJECT_HAND
 
     if (!hsm_core_audits(core, HSM_AUDITED_DIGEST))
         return hsm_core_do_digest_key(core, session, key);
-    begin_open(&call, core, session, HSM_OP_DIGEST);
+    hsm_audited_begin_open(&call, core, session, HSM_OP_DIGEST);
     hsm_audited_object(&call, key);
     call.event.detail = "the value of a key";
     const hsm_err err = hsm_audited_end(&call, hsm_core_do_digest_key(core, session, key));

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "core/audited.h"
 #include "core/internal.h"
 #include "crypto/approval.h"
 
@@ -169,8 +170,8 @@ static hsm_err crypt_whole(hsm_core *core, hsm_session *session, hsm_op op,
     return HSM_OK;
 }
 
-hsm_err hsm_core_message_crypt(hsm_core *core, hsm_session *session, hsm_op op,
-                               const hsm_message_part *part, hsm_out *out)
+hsm_err hsm_core_do_message_crypt(hsm_core *core, hsm_session *session, hsm_op op,
+                                  const hsm_message_part *part, hsm_out *out)
 {
     hsm_operation *operation = NULL;
 
@@ -181,8 +182,8 @@ hsm_err hsm_core_message_crypt(hsm_core *core, hsm_session *session, hsm_op op,
     return as_answered(op, err);
 }
 
-hsm_err hsm_core_message_crypt_begin(hsm_core *core, hsm_session *session, hsm_op op,
-                                     const hsm_message_part *part)
+hsm_err hsm_core_do_message_crypt_begin(hsm_core *core, hsm_session *session, hsm_op op,
+                                        const hsm_message_part *part)
 {
     opening open = { .op = op, .session = session };
     hsm_operation *operation = NULL;
@@ -213,8 +214,8 @@ static hsm_err crypt_last(hsm_operation *operation, hsm_op op, const hsm_message
     return HSM_OK;
 }
 
-hsm_err hsm_core_message_crypt_next(hsm_core *core, hsm_session *session, hsm_op op,
-                                    const hsm_message_part *part, hsm_out *out)
+hsm_err hsm_core_do_message_crypt_next(hsm_core *core, hsm_session *session, hsm_op op,
+                                       const hsm_message_part *part, hsm_out *out)
 {
     hsm_operation *operation = NULL;
 

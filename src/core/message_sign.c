@@ -1,6 +1,7 @@
 /* Signing and verifying many messages under one key (PKCS#11 v3.2, 5.14 and 5.16). Errors end the
  * message, never the operation.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/audited.h"
 #include "core/internal.h"
 #include "crypto/approval.h"
 
@@ -40,8 +41,8 @@ static bool goes_on(hsm_err err, const hsm_out *out)
     return err == HSM_E_BUFFER_TOO_SMALL || (err == HSM_OK && out->data == NULL);
 }
 
-hsm_err hsm_core_message_sign(hsm_core *core, hsm_session *session, const hsm_message_part *part,
-                              hsm_out *out)
+hsm_err hsm_core_do_message_sign(hsm_core *core, hsm_session *session, const hsm_message_part *part,
+                                 hsm_out *out)
 {
     hsm_operation *operation = NULL;
 
@@ -58,8 +59,8 @@ hsm_err hsm_core_message_sign(hsm_core *core, hsm_session *session, const hsm_me
     return err;
 }
 
-hsm_err hsm_core_message_verify(hsm_core *core, hsm_session *session, const hsm_message_part *part,
-                                hsm_bytes signature)
+hsm_err hsm_core_do_message_verify(hsm_core *core, hsm_session *session,
+                                   const hsm_message_part *part, hsm_bytes signature)
 {
     hsm_operation *operation = NULL;
 
@@ -86,8 +87,8 @@ hsm_err hsm_core_message_sign_begin(hsm_core *core, hsm_session *session, hsm_op
     return HSM_OK;
 }
 
-hsm_err hsm_core_message_sign_next(hsm_core *core, hsm_session *session,
-                                   const hsm_message_part *part, hsm_out *out)
+hsm_err hsm_core_do_message_sign_next(hsm_core *core, hsm_session *session,
+                                      const hsm_message_part *part, hsm_out *out)
 {
     hsm_operation *operation = NULL;
 
@@ -100,8 +101,8 @@ hsm_err hsm_core_message_sign_next(hsm_core *core, hsm_session *session,
     return err;
 }
 
-hsm_err hsm_core_message_verify_next(hsm_core *core, hsm_session *session,
-                                     const hsm_message_part *part, hsm_bytes signature)
+hsm_err hsm_core_do_message_verify_next(hsm_core *core, hsm_session *session,
+                                        const hsm_message_part *part, hsm_bytes signature)
 {
     hsm_operation *operation = NULL;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/operator.h"
 
+#include "core/audited.h"
 #include "core/internal.h"
 
 hsm_err hsm_core_get_facts(hsm_core *core, hsm_core_facts *out_facts)
@@ -42,7 +43,7 @@ hsm_err hsm_core_count_objects(hsm_core *core, CK_SLOT_ID slot, uint64_t *out_co
     return hsm_store_count(core->store, (uint32_t)slot, out_count);
 }
 
-hsm_err hsm_core_destroy_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin)
+static hsm_err destroy_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin)
 {
     HSM_TRY(hsm_core_check_slot(core, slot));
     hsm_slot *target = &core->slots[slot];
@@ -53,4 +54,17 @@ hsm_err hsm_core_destroy_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin
         err = hsm_token_remove(target->token, so_pin);
     (void)pthread_mutex_unlock(&target->login_lock);
     return err;
+}
+
+hsm_err hsm_core_destroy_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin)
+{
+    hsm_audited_call call;
+
+    if (!hsm_core_audits(core, HSM_AUDITED_DESTROY_TOKEN))
+        return destroy_token(core, slot, so_pin);
+    hsm_audited_begin_slot(&call, core, slot, HSM_AUDITED_DESTROY_TOKEN);
+    hsm_err err = hsm_audited_announce(&call);
+    if (err == HSM_OK)
+        err = destroy_token(core, slot, so_pin);
+    return hsm_audited_end(&call, err);
 }
