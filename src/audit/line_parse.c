@@ -24,7 +24,8 @@ static bool take(hsm_bytes *text, const char *literal)
 {
     const size_t len = strlen(literal);
 
-    if (text->len < len || memcmp(text->data, literal, len) != 0)
+    if (text->len < len ||
+        !hsm_bytes_equal(hsm_bytes_of(text->data, len), hsm_bytes_of(literal, len)))
         return false;
     *text = skip(*text, len);
     return true;

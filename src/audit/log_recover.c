@@ -42,7 +42,8 @@ static bool follows(hsm_audit_log *log, hsm_chain_state *state, hsm_bytes text)
     if (hsm_line_parse(text, &line) != HSM_OK || hsm_line_check_mac(&log->chain, &line) != HSM_OK)
         return false;
     if (line.index != state->count || line.timestamp <= state->timestamp ||
-        memcmp(line.previous, state->link, sizeof state->link) != 0)
+        !hsm_bytes_equal(hsm_bytes_of(line.previous, sizeof state->link),
+                         hsm_bytes_of(state->link, sizeof state->link)))
         return false;
     return hsm_line_link(&log->chain, &line, link) == HSM_OK &&
            hsm_line_follow(&log->chain, state, &line, link) == HSM_OK;
@@ -202,7 +203,8 @@ static hsm_err check_end(hsm_audit_log *log, const hsm_head *head, bool *out_is_
     if (err == HSM_OK)
         err = hsm_line_link(&log->chain, &line, link);
     HSM_CHECK(err == HSM_OK || err == HSM_E_DATA, err);
-    *out_is_good = err == HSM_OK && memcmp(link, head->chain.link, sizeof link) == 0;
+    *out_is_good = err == HSM_OK && hsm_bytes_equal(hsm_bytes_of(link, sizeof link),
+                                                    hsm_bytes_of(head->chain.link, sizeof link));
     return HSM_OK;
 }
 
@@ -240,7 +242,8 @@ static hsm_err mend_end(hsm_audit_log *log, hsm_head *next, findings *found)
     uint64_t end = 0;
 
     hsm_boot_id(boot);
-    if (memcmp(boot, next->boot_id, sizeof boot) != 0) {
+    if (!hsm_bytes_equal(hsm_bytes_of(boot, sizeof boot),
+                         hsm_bytes_of(next->boot_id, sizeof boot))) {
         HSM_TRY(return_to_durable(log, next, &is_done));
         if (is_done) {
             HSM_TRY(adopt(log, next));
@@ -350,7 +353,8 @@ static bool is_as_before(const hsm_head *next, const hsm_head *head)
 {
     return head->serial > 0 && next->chain.count == head->chain.count &&
            next->offset == head->offset && next->flags == head->flags &&
-           memcmp(next->boot_id, head->boot_id, sizeof next->boot_id) == 0;
+           hsm_bytes_equal(hsm_bytes_of(next->boot_id, sizeof next->boot_id),
+                           hsm_bytes_of(head->boot_id, sizeof next->boot_id));
 }
 
 /* The file is open and fits the head's generation. */

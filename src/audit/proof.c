@@ -178,7 +178,9 @@ static hsm_err check_root(hsm_chain *chain, const hsm_line *entry, const hsm_che
               HSM_E_SIGNATURE);
     HSM_TRY(hsm_line_link(chain, entry, link));
     HSM_TRY(hsm_tree_follow(chain->sha, path, link, root));
-    HSM_CHECK(memcmp(root, checkpoint->root, sizeof root) == 0, HSM_E_SIGNATURE);
+    HSM_CHECK(hsm_bytes_equal(hsm_bytes_of(root, sizeof root),
+                              hsm_bytes_of(checkpoint->root, sizeof root)),
+              HSM_E_SIGNATURE);
     return HSM_OK;
 }
 

@@ -171,7 +171,8 @@ static hsm_err read_file(hsm_signer *signer, hsm_aead *seal, const char *path)
     hsm_err err = hsm_file_read(path, HSM_FILE_PRIVATE | HSM_FILE_NO_SYMLINK, FILE_BYTES, &file);
     HSM_CHECK(err != HSM_E_LIMIT, HSM_E_STORE_CORRUPT);
     HSM_TRY(err);
-    HSM_CHECK(file.len == FILE_BYTES && memcmp(file.data, MAGIC, MAGIC_BYTES) == 0,
+    HSM_CHECK(file.len == FILE_BYTES && hsm_bytes_equal(hsm_bytes_of(file.data, MAGIC_BYTES),
+                                                        hsm_bytes_of(MAGIC, MAGIC_BYTES)),
               HSM_E_STORE_CORRUPT);
     HSM_TRY(aad_of(hsm_buf_view(&file), &aad));
     err = hsm_aead_open(seal, file.data + NONCE_AT, hsm_buf_view(&aad),

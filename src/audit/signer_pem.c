@@ -50,7 +50,8 @@ hsm_err hsm_signer_public_to_pem(const hsm_signer_public *keys, hsm_buf *out_pem
 /* Copies the raw key if the DER is of that kind. */
 static bool take_key(hsm_bytes der, hsm_bytes head, uint8_t *out, size_t len)
 {
-    if (der.len != head.len + len || memcmp(der.data, head.data, head.len) != 0)
+    if (der.len != head.len + len ||
+        !hsm_bytes_equal(hsm_bytes_of(der.data, head.len), hsm_bytes_of(head.data, head.len)))
         return false;
     memcpy(out, der.data + head.len, len);
     return true;

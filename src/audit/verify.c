@@ -125,7 +125,8 @@ static hsm_err check_tree(hsm_audit_verifier *verifier, const hsm_checkpoint *ch
         return HSM_OK;
     }
     HSM_TRY(hsm_tree_root(&state->tree, verifier->chain.sha, root));
-    if (memcmp(root, checkpoint->root, sizeof root) != 0)
+    if (!hsm_bytes_equal(hsm_bytes_of(root, sizeof root),
+                         hsm_bytes_of(checkpoint->root, sizeof root)))
         *out_fault = HSM_AUDIT_FAULT_CHECKPOINT;
     return HSM_OK;
 }
@@ -141,7 +142,8 @@ static hsm_err judge_checkpoint(hsm_audit_verifier *verifier, const hsm_line *li
         return HSM_OK;
     }
     if (verifier->has_log_id &&
-        memcmp(verifier->log_id, checkpoint.log_id, sizeof checkpoint.log_id) != 0) {
+        !hsm_bytes_equal(hsm_bytes_of(verifier->log_id, sizeof checkpoint.log_id),
+                         hsm_bytes_of(checkpoint.log_id, sizeof checkpoint.log_id))) {
         *out_fault = HSM_AUDIT_FAULT_LOG_ID;
         return HSM_OK;
     }
@@ -181,7 +183,8 @@ static hsm_audit_fault judge(hsm_audit_verifier *verifier, const hsm_line *line)
         return HSM_AUDIT_FAULT_MISSING;
     if (line->index < state->count)
         return HSM_AUDIT_FAULT_ORDER;
-    if (memcmp(line->previous, state->link, sizeof state->link) != 0)
+    if (!hsm_bytes_equal(hsm_bytes_of(line->previous, sizeof state->link),
+                         hsm_bytes_of(state->link, sizeof state->link)))
         return HSM_AUDIT_FAULT_LINK;
     return line->timestamp > state->timestamp ? HSM_AUDIT_FAULT_NONE : HSM_AUDIT_FAULT_TIME;
 }
@@ -207,7 +210,8 @@ static void note_loss(hsm_audit_verifier *verifier, const hsm_line *line)
     const hsm_bytes members = line->members;
 
     if (members.len >= sizeof recover - 1 &&
-        memcmp(members.data, recover, sizeof recover - 1) == 0 &&
+        hsm_bytes_equal(hsm_bytes_of(members.data, sizeof recover - 1),
+                        hsm_bytes_of(recover, sizeof recover - 1)) &&
         memmem(members.data, members.len, loss, sizeof loss - 1) != NULL)
         verifier->has_loss = true;
 }
@@ -293,7 +297,8 @@ static void compare_with_head(hsm_audit_verifier *verifier, const hsm_head *head
     else if (verifier->has_any && verifier->verdict.first_index > oldest)
         blame(verifier, HSM_AUDIT_FAULT_START, oldest, NULL);
     else if (state->count == head->chain.count &&
-             memcmp(state->link, head->chain.link, sizeof state->link) != 0)
+             !hsm_bytes_equal(hsm_bytes_of(state->link, sizeof state->link),
+                              hsm_bytes_of(head->chain.link, sizeof state->link)))
         blame(verifier, HSM_AUDIT_FAULT_HEAD, state->count == 0 ? 0 : state->count - 1,
               &verifier->before);
 }

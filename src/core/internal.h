@@ -40,6 +40,7 @@ struct hsm_core {
     _Atomic uint64_t idle_due_ns;    /* when the next one is */
     _Atomic uint32_t latest_day;     /* YYYYMMDD that this process has seen (lifecycle.c) */
     _Atomic uint64_t day_checked_ns; /* monotonic time of the last look at the store's mark */
+    struct hsm_audit_log *audit;     /* NULL: off */
 };
 
 /* Whether there is such a slot, and the core is not in the error state.
