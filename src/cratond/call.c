@@ -315,8 +315,10 @@ static bool read_backlog(call *on)
         memmove(on->backlog.data, data.data, data.len);
     explicit_bzero(on->backlog.data + data.len, taken);
     on->backlog.len = data.len;
-    if (taken > 0 && !on->is_gone)
+    if (taken > 0 && !on->is_gone) {
         (void)nghttp2_session_consume_stream(on->conn->h2, on->stream_id, taken);
+        conn_touch(on->conn); /* the client hears of its room */
+    }
     return result == FRAME_COMPLETE;
 }
 

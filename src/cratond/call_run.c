@@ -235,12 +235,9 @@ static hsm_err decode(call *on)
     const wipe_buf *message = &on->reader.message;
     const size_t budget = ARENA_BASE_BYTES + ARENA_FACTOR * message->len;
 
-    if (on->memory.allocator.alloc == NULL)
-        arena_init(&on->memory, 0);
-    on->memory.budget = on->memory.used + budget;
+    on->memory.budget = budget;
     on->request = protobuf_c_message_unpack(on->method->request, &on->memory.allocator,
                                             message->len, message->data);
-    on->memory.budget += ARENA_FACTOR * RPC_RESPONSE_MAX_BYTES; /* for the answer */
     frame_next(&on->reader);
     call_uncharge(on, on->charged - on->backlog.len);
     return on->request != NULL ? HSM_OK : HSM_E_ARG;
@@ -263,12 +260,13 @@ void call_dispatch(call *on)
     on->context.memory = &on->memory;
     on->context.is_last = frame_is_between(&on->reader);
     on->outcome_run = CALL_OUTCOME_OK;
+    if (first)
+        arena_init(&on->memory, 0);
     if (!on->context.is_last && decode(on) != HSM_OK) {
         call_finish(on, call_outcome_fault(CALL_MESSAGE));
         return;
     }
-    if (on->method->kind == RPC_UNARY)
-        on->context.is_last = false;
+    on->memory.budget += ARENA_FACTOR * RPC_RESPONSE_MAX_BYTES; /* for the answer */
     if (on->method->kind == RPC_WATCH) {
         health_watch(on->conn->server, on);
         free_messages(on);

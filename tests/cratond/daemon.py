@@ -4,6 +4,7 @@
 A test file is a script: it makes a Daemon, calls check() for each claim and ends with finish().
 Messages are made by Google's protobuf from proto/craton_hsm.proto, not by the daemon's own code.
 """
+import atexit
 import datetime
 import importlib
 import os
@@ -79,10 +80,14 @@ def check_fails(label, status, call, *args, rv=None, **kwargs):
     return check(f"{label}: {status}" + (f" (is {seen})" if seen != wanted else ""), seen == wanted)
 
 
-def finish():
+def clean_up():
     for running in list(Daemon.running):
         running.kill()
     shutil.rmtree(work, ignore_errors=True)
+
+
+def finish():
+    clean_up()
     print(f"1..{count}")
     sys.exit(1 if failed else 0)
 
@@ -96,6 +101,10 @@ def wait_for(what, patience_s=PATIENCE_S):
         time.sleep(0.01)
     return False
 
+
+# Whatever ends the test, its daemons end too.
+atexit.register(clean_up)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 # --- messages ------------------------------------------------------------------------------------
 
@@ -245,7 +254,7 @@ class Daemon:
     def start(self, **environment):
         with open(self.log_path, "ab") as log:
             at = log.tell()
-            self.process = subprocess.Popen([BINARY, "--config", str(self.config)], stderr=log,
+            self.process = subprocess.Popen([BINARY, "--config", str(self.config)], stderr=log, stdout=subprocess.DEVNULL,
                                             env={**os.environ, "CRATON_HSM_LOG": "stderr:debug", **environment})
         Daemon.running.append(self)
 

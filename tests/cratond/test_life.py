@@ -1,0 +1,169 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Starting, reloading and stopping; descriptors that run out; what systemd is told."""
+import resource
+import socket
+import ssl
+import threading
+
+from daemon import *  # pylint: disable=wildcard-import,unused-wildcard-import
+
+GENERATE = dict(mechanism=mech("RSA_PKCS_KEY_PAIR_GEN"), public_template=template(MODULUS_BITS=2048),
+                private_template=template(SIGN=True))
+
+
+def health_of(stub):
+    return stub.HealthCheck(pb.HealthCheckRequest(), timeout=30).healthy
+
+
+def tls(name="client", **rules):
+    """A handshake by Python's own TLS; returns the connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(d.ca.path)
+    cert, key = d.credentials(name)
+    context.load_cert_chain(cert, key)
+    for rule, value in rules.items():
+        if rule == "alpn":
+            context.set_alpn_protocols(value)
+        else:
+            setattr(context, rule, value)
+    plain = socket.create_connection(("127.0.0.1", d.port), timeout=PATIENCE_S)
+    secure = context.wrap_socket(plain, server_hostname="localhost")
+    secure.do_handshake()
+    return secure
+
+
+def refused(**rules):
+    try:
+        with tls(**rules) as secure:
+            return secure.recv(100) == b""
+    except (ssl.SSLError, ConnectionResetError):
+        return True
+
+
+# --- TLS ---------------------------------------------------------------------------------------------
+
+d = Daemon("life", daemon="crl_refresh_secs = 1\nmax_connections = 40\n")
+with tls(alpn=["h2"]) as secure:
+    check("TLS 1.3", secure.version() == "TLSv1.3")
+    check("HTTP/2 is agreed on", secure.selected_alpn_protocol() == "h2")
+    certificate = secure.getpeercert()["serialNumber"]
+check("TLS 1.2 is refused", refused(alpn=["h2"], maximum_version=ssl.TLSVersion.TLSv1_2))
+check("a client that speaks no HTTP/2", refused(alpn=["http/1.1"]))
+check("one that does not say", refused())
+
+# --- reload ------------------------------------------------------------------------------------------
+
+stub = d.stub()
+d.prepare(stub)
+session = d.login(stub)
+running = stub.GenerateKeyPair.future(pb.GenerateKeyPairRequest(session_handle=session, **GENERATE))
+old_key = d.key.read_bytes()
+d.key.write_bytes(d.ca.issue("other")[1].read_bytes())
+d.reload()
+check("a key that does not fit is noticed", lambda: d.said("those read before stay in force"))
+check("and the old one stays", lambda: health_of(d.stub()))
+new_cert, new_key = d.ca.issue("renewed", dns("localhost"), ip("127.0.0.1"))
+d.cert.write_bytes(new_cert.read_bytes())
+d.key.write_bytes(new_key.read_bytes())
+d.reload()
+check("the new files are used", lambda: d.said("were read again"))
+with tls(alpn=["h2"]) as secure:
+    check("for new connections", secure.getpeercert()["serialNumber"] != certificate)
+check("calls go on meanwhile", lambda: running.result(PATIENCE_S).public_key_handle)
+check("and connections", lambda: stub.FindObjects(pb.FindObjectsRequest(session_handle=session)))
+late = d.stub("late")
+check("before the list changes", lambda: health_of(late))
+d.ca.revoke("late")
+check("the list is read by a timer", wait_for(lambda: status_of(health_of, d.stub("late"))[0] == "UNAVAILABLE"))
+
+# --- connections and descriptors -----------------------------------------------------------------------
+
+# Each of many connections lives as long as it should: none is closed by a timer set at its birth.
+good = 0
+for _ in range(100):
+    with tls(alpn=["h2"]) as secure:
+        good += len(secure.recv(1)) == 1
+check("a hundred connections, one after the other", good == 100)
+silent = [socket.create_connection(("127.0.0.1", d.port)) for _ in range(60)]
+check("more connections than there may be", lambda: silent[-1].recv(1) == b"")
+for each in silent:
+    each.close()
+check("and room again afterwards", wait_for(lambda: status_of(health_of, d.stub())[0] == "OK"))
+d.stop()
+
+d = Daemon("few", daemon="max_connections = 1000\n")
+stub = d.stub()
+check("before descriptors run out", lambda: health_of(stub))
+open_now = len(os.listdir(f"/proc/{d.process.pid}/fd"))
+resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE, (open_now + 10, open_now + 10))
+silent = [socket.create_connection(("127.0.0.1", d.port)) for _ in range(40)]
+check("no descriptor is left", lambda: d.said("no new connections for a moment"))
+
+
+def cpu_ticks():
+    fields = pathlib.Path(f"/proc/{d.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def pauses():
+    return d.log().count("no new connections for a moment")
+
+
+before, so_far = cpu_ticks(), pauses()
+check("it keeps trying", wait_for(lambda: pauses() >= so_far + 5))
+check("and does not spin", cpu_ticks() - before < 50)
+check("who is there is served", lambda: health_of(stub))
+for each in silent:
+    each.close()
+check("and everybody, when there are some again", wait_for(lambda: status_of(health_of, d.stub())[0] == "OK"))
+
+# --- the end -----------------------------------------------------------------------------------------------
+
+d.prepare(stub)
+session = d.login(stub)
+calls = [stub.GenerateKeyPair.future(pb.GenerateKeyPairRequest(session_handle=session, **GENERATE)) for _ in range(4)]
+check("calls have begun", wait_for(lambda: stub.GetTokenInfo(pb.GetTokenInfoRequest(slot_id=0)).session_count == 1))
+d.process.send_signal(signal.SIGTERM)
+check("calls that run are finished", lambda: all(each.result(PATIENCE_S).public_key_handle for each in calls))
+check("then it ends", d.process.wait(PATIENCE_S) == 0)
+Daemon.running.remove(d)
+
+# --- systemd -------------------------------------------------------------------------------------------------
+
+told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+told.bind(str(work / "notify"))
+told.settimeout(PATIENCE_S)
+d = Daemon("notify", start=False)
+d.start(NOTIFY_SOCKET=str(work / "notify"), WATCHDOG_USEC="400000")
+
+
+def hears(word):
+    while True:
+        text = told.recv(1000).decode()
+        if text.startswith(word):
+            return text
+
+
+check("systemd hears that it is ready", lambda: hears("READY=1"))
+check("and that it is alive", lambda: hears("WATCHDOG=1") and hears("WATCHDOG=1"))
+d.reload()
+check("and of a reload", lambda: "MONOTONIC_USEC=" in hears("RELOADING=1") and hears("READY=1"))
+d.process.send_signal(signal.SIGTERM)
+check("and of the end", lambda: hears("STOPPING=1"))
+d.process.wait(PATIENCE_S)
+Daemon.running.remove(d)
+
+# A socket that systemd opened is descriptor 3 of the process that LISTEN_PID names.
+d = Daemon("socket", start=False)
+listening = socket.create_server(("127.0.0.1", 0))
+d.port = listening.getsockname()[1]
+with open(d.log_path, "wb") as log:
+    d.process = subprocess.Popen(
+        ["sh", "-c", f'exec env LISTEN_PID=$$ LISTEN_FDS=1 "$0" --config "$1" 3<&{listening.fileno()}', BINARY, str(d.config)],
+        pass_fds=[listening.fileno()], stderr=log, stdout=subprocess.DEVNULL)
+Daemon.running.append(d)
+listening.close()
+check("a socket from systemd", lambda: health_of(d.stub()))
+d.stop()
+finish()

@@ -1,0 +1,292 @@
+/* The small parts of the daemon: framing, bounded memory, timers, names.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cratond/arena.h"
+#include "cratond/frame.h"
+#include "cratond/grpc_status.h"
+#include "cratond/names.h"
+#include "cratond/timers.h"
+#include "support/check.h"
+
+/* --- framing -------------------------------------------------------------------------------------- */
+
+/* Feeds `bytes` in pieces; the result of the last one that was not FRAME_MORE. */
+static frame_result feed(frame_reader *reader, hsm_bytes bytes, size_t piece)
+{
+    frame_result result = FRAME_MORE;
+
+    for (size_t at = 0; at < bytes.len && result == FRAME_MORE; at += piece) {
+        const size_t len = bytes.len - at < piece ? bytes.len - at : piece;
+        hsm_bytes part = hsm_bytes_of(bytes.data + at, len);
+
+        result = frame_read(reader, &part);
+        if (result == FRAME_COMPLETE)
+            CHECK_EQ(part.len, 0);
+    }
+    return result;
+}
+
+static void messages_come_in_any_pieces(void)
+{
+    static const uint8_t framed[] = { 0, 0, 0, 0, 3, 'a', 'b', 'c' };
+
+    for (size_t piece = 1; piece <= sizeof framed; piece++) {
+        frame_reader reader = { .max_len = 3 };
+
+        CHECK_THAT(frame_is_between(&reader));
+        CHECK_EQ(feed(&reader, hsm_bytes_of(framed, sizeof framed), piece), FRAME_COMPLETE);
+        CHECK_BYTES(reader.message.data, reader.message.len, "abc", 3);
+        frame_next(&reader);
+        CHECK_THAT(frame_is_between(&reader));
+    }
+}
+
+static void bad_frames_are_refused(void)
+{
+    static const struct {
+        const char *label;
+        uint8_t prefix[5];
+        frame_result want;
+    } cases[] = {
+        { "empty", { 0, 0, 0, 0, 0 }, FRAME_COMPLETE },
+        { "at the limit", { 0, 0, 0, 0, 4 }, FRAME_MORE },
+        { "beyond it", { 0, 0, 0, 0, 5 }, FRAME_TOO_LARGE },
+        { "4 GiB", { 0, 0xff, 0xff, 0xff, 0xff }, FRAME_TOO_LARGE },
+        { "compressed", { 1, 0, 0, 0, 0 }, FRAME_COMPRESSED },
+        { "another flag", { 2, 0, 0, 0, 0 }, FRAME_BAD_FLAG },
+    };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(cases); i++) {
+        frame_reader reader = { .max_len = 4 };
+
+        CASE(cases[i].label);
+        CHECK_EQ(feed(&reader, hsm_bytes_of(cases[i].prefix, 5), 5), cases[i].want);
+        CHECK_EQ(reader.message.cap,
+                 cases[i].want == FRAME_MORE || i == 0 ? reader.message.cap : 0);
+        wipe_buf_clear(&reader.message);
+    }
+}
+
+static void announced_lengths_take_no_memory(void)
+{
+    static const uint8_t prefix[] = { 0, 0, 0x40, 0, 0, 'x' };
+    frame_reader reader = { .max_len = 0x400000 };
+
+    CHECK_EQ(feed(&reader, hsm_bytes_of(prefix, sizeof prefix), 6), FRAME_MORE);
+    CHECK_THAT(reader.message.cap <= 256);
+    wipe_buf_clear(&reader.message);
+}
+
+static void prefixes_are_big_endian(void)
+{
+    uint8_t prefix[FRAME_PREFIX_BYTES];
+
+    frame_prefix(0x01020304, prefix);
+    CHECK_BYTES(prefix, sizeof prefix, "\0\1\2\3\4", 5);
+}
+
+/* --- memory --------------------------------------------------------------------------------------- */
+
+static void a_budget_is_kept(void)
+{
+    arena memory;
+
+    arena_init(&memory, 100);
+    void *first = arena_alloc(&memory, 60);
+    CHECK_THAT(first != NULL);
+    CHECK_THAT(arena_alloc(&memory, 41) == NULL);
+    void *second = arena_alloc(&memory, 40);
+    CHECK_THAT(second != NULL);
+    CHECK_THAT(arena_alloc(&memory, 1) == NULL);
+    CASE("what protobuf-c gives back can be used again");
+    memory.allocator.free(memory.allocator.allocator_data, first);
+    CHECK_EQ(memory.used, 40);
+    CHECK_THAT(memory.allocator.alloc(memory.allocator.allocator_data, 60) != NULL);
+    arena_clear(&memory);
+    CHECK_EQ(memory.used, 0);
+    CHECK_THAT(arena_alloc(&memory, (size_t)-1) == NULL);
+    memory.allocator.free(memory.allocator.allocator_data, NULL);
+}
+
+static void buffers_grow_within_their_limit(void)
+{
+    wipe_buf buf = { 0 };
+
+    CHECK_OK(wipe_buf_append(&buf, hsm_bytes_of_text("abc")));
+    CHECK_OK(wipe_buf_reserve(&buf, 1000));
+    CHECK_BYTES(buf.data, buf.len, "abc", 3);
+    CHECK_ERR(wipe_buf_reserve(&buf, WIPE_BUF_MAX_BYTES), HSM_E_NO_MEMORY);
+    CHECK_BYTES(buf.data, buf.len, "abc", 3);
+    wipe_buf_clear(&buf);
+    CHECK_THAT(buf.data == NULL && buf.len == 0 && buf.cap == 0);
+}
+
+/* --- timers --------------------------------------------------------------------------------------- */
+
+typedef struct fired {
+    timers *wheel;
+    loop_timer timer;
+    int times;
+    int64_t again_ms; /* sets itself again while it fires; 0: does not */
+} fired;
+
+static void fire(void *owner)
+{
+    fired *on = owner;
+
+    on->times++;
+    if (on->again_ms > 0)
+        timers_set(on->wheel, &on->timer, on->again_ms);
+}
+
+static fired watched(timers *wheel)
+{
+    return (fired){ .wheel = wheel, .timer = { .fire = fire } };
+}
+
+static void timers_fire_when_due(void)
+{
+    static timers wheel;
+    const int64_t start = 1000003;
+
+    timers_init(&wheel, start);
+    CHECK_EQ(timers_wait_ms(&wheel, start), -1);
+    for (int64_t after = -100; after <= 20000; after += 997) {
+        fired one = watched(&wheel);
+
+        one.timer.owner = &one;
+        timers_init(&wheel, start);
+        timers_set(&wheel, &one.timer, start + after);
+        timers_run(&wheel, start + (after > 0 ? after - 1 : -1));
+        CHECK_EQ(one.times, 0); /* never early */
+        timers_run(&wheel, start + (after > 0 ? after : 0) + 2 * TIMERS_TICK_MS);
+        CHECK_EQ(one.times, 1);
+        CHECK_EQ(wheel.count, 0);
+    }
+}
+
+static void the_wait_ends_at_the_next_timer(void)
+{
+    static timers wheel;
+    fired one = watched(&wheel);
+    int64_t now_ms = 5;
+
+    one.timer.owner = &one;
+    timers_init(&wheel, now_ms);
+    timers_set(&wheel, &one.timer, 30000); /* more than a round away */
+    for (int turns = 0; one.times == 0 && turns < 10; turns++) {
+        const int wait_ms = timers_wait_ms(&wheel, now_ms);
+
+        CHECK_THAT(wait_ms >= 0 && now_ms + wait_ms <= 30000 + 2 * TIMERS_TICK_MS);
+        now_ms += wait_ms;
+        timers_run(&wheel, now_ms);
+    }
+    CHECK_EQ(one.times, 1);
+}
+
+static void timers_may_set_and_stop_timers(void)
+{
+    static timers wheel;
+    fired one = watched(&wheel);
+    fired two = watched(&wheel);
+
+    one.timer.owner = &one;
+    two.timer.owner = &two;
+    timers_init(&wheel, 0);
+    one.again_ms = 10; /* in the slot that is being run */
+    timers_set(&wheel, &one.timer, 10);
+    timers_set(&wheel, &two.timer, 10);
+    timers_stop(&wheel, &two.timer);
+    timers_stop(&wheel, &two.timer);
+    timers_run(&wheel, 16);
+    CHECK_EQ(one.times, 1);
+    CHECK_EQ(two.times, 0);
+    one.again_ms = 0;
+    timers_run(&wheel, 100);
+    CHECK_EQ(one.times, 2);
+    CASE("after a sleep longer than a round");
+    timers_set(&wheel, &two.timer, 200);
+    timers_run(&wheel, 1000000);
+    CHECK_EQ(two.times, 1);
+}
+
+/* --- names ---------------------------------------------------------------------------------------- */
+
+static void patterns_match(void)
+{
+    static const struct {
+        const char *pattern;
+        const char *text;
+        bool want;
+    } cases[] = {
+        { "", "", true },
+        { "", "a", false },
+        { "a", "a", true },
+        { "a", "ab", false },
+        { "ab", "a", false },
+        { "*", "", true },
+        { "*", "anything", true },
+        { "a*c", "abbbc", true },
+        { "a*c", "abbb", false },
+        { "a*b*c", "aXbYbZc", true },
+        { "*.test", "x.test", true },
+        { "*.test", "x.test.evil", false },
+        { "uri:spiffe://a/*", "uri:spiffe://a/", true },
+        { "uri:spiffe://a/*", "uri:spiffe://ab/", false },
+        { "**a", "bba", true },
+        { "A", "a", false },
+    };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(cases); i++) {
+        CASE(cases[i].pattern);
+        CHECK_EQ(name_matches(cases[i].pattern, hsm_bytes_of_text(cases[i].text)), cases[i].want);
+    }
+}
+
+static void names_are_checked(void)
+{
+    HSM_AUTO(peer_names_clear) peer_names names = { .count = 0 };
+    static char longest[PEER_NAME_MAX_BYTES];
+
+    memset(longest, 'x', sizeof longest);
+    CHECK_OK(peer_names_add(&names, "dns:", hsm_bytes_of_text("a.test")));
+    CHECK_STR(names.names[0], "dns:a.test");
+    CHECK_ERR(peer_names_add(&names, "dns:", hsm_bytes_of("a\0b", 3)), HSM_E_DATA);
+    CHECK_ERR(peer_names_add(&names, "dns:", hsm_bytes_of_text("a\nb")), HSM_E_DATA);
+    CHECK_ERR(peer_names_add(&names, "dns:", hsm_bytes_of(longest, PEER_NAME_MAX_BYTES - 4)),
+              HSM_E_LIMIT);
+    CHECK_OK(peer_names_add(&names, "dns:", hsm_bytes_of(longest, PEER_NAME_MAX_BYTES - 5)));
+    while (names.count < PEER_NAMES_MAX)
+        CHECK_OK(peer_names_add(&names, "uri:", hsm_bytes_of_text("x")));
+    CHECK_ERR(peer_names_add(&names, "uri:", hsm_bytes_of_text("x")), HSM_E_LIMIT);
+}
+
+static void outcomes_have_a_status(void)
+{
+    CHECK_EQ(call_outcome_of(HSM_OK).status, 0);
+    CHECK_EQ(call_outcome_of(HSM_E_PIN_INCORRECT).rv, CKR_PIN_INCORRECT);
+    CHECK_EQ(call_outcome_of(HSM_E_LOGIN_COOLDOWN).status, GRPC_STATUS_RESOURCE_EXHAUSTED);
+    for (int i = 0; i < CALL_FAULT_COUNT; i++) {
+        const call_outcome outcome = call_outcome_fault((call_fault)i);
+
+        CHECK_THAT(outcome.status > 0 && outcome.text != NULL && outcome.rv != CKR_OK);
+    }
+    CHECK_STR(grpc_status_name(16), "UNAUTHENTICATED");
+    CHECK_STR(grpc_status_name(17), "UNKNOWN");
+    CHECK_STR(grpc_status_name(-1), "UNKNOWN");
+}
+
+static const check_test tests[] = {
+    CHECK_TEST(messages_come_in_any_pieces),
+    CHECK_TEST(bad_frames_are_refused),
+    CHECK_TEST(announced_lengths_take_no_memory),
+    CHECK_TEST(prefixes_are_big_endian),
+    CHECK_TEST(a_budget_is_kept),
+    CHECK_TEST(buffers_grow_within_their_limit),
+    CHECK_TEST(timers_fire_when_due),
+    CHECK_TEST(the_wait_ends_at_the_next_timer),
+    CHECK_TEST(timers_may_set_and_stop_timers),
+    CHECK_TEST(patterns_match),
+    CHECK_TEST(names_are_checked),
+    CHECK_TEST(outcomes_have_a_status),
+};
+CHECK_MAIN(tests)

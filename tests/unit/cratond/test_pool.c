@@ -1,0 +1,143 @@
+/* The lanes of workers.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cratond/pool.h"
+
+#include <poll.h>
+#include <semaphore.h>
+
+#include "support/check.h"
+
+/* A job that says when it runs, and waits until it may end. */
+typedef struct task {
+    pool_job job;
+    sem_t runs;
+    sem_t may_end;
+    int done;
+} task;
+
+static void run(void *owner)
+{
+    task *of = owner;
+
+    (void)sem_post(&of->runs);
+    (void)sem_wait(&of->may_end);
+}
+
+static void done(void *owner)
+{
+    task *of = owner;
+
+    of->done++;
+}
+
+static void set_up(task *of, const void *client)
+{
+    *of = (task){ .job = { .run = run, .done = done, .owner = of, .client = client } };
+    (void)sem_init(&of->runs, 0, 0);
+    (void)sem_init(&of->may_end, 0, 0);
+}
+
+static bool is_running(task *of)
+{
+    return sem_trywait(&of->runs) == 0;
+}
+
+/* In the loop, until the job is done. */
+static void collect(pool *workers, const task *of)
+{
+    while (of->done == 0) {
+        struct pollfd event = { .fd = pool_event_fd(workers), .events = POLLIN };
+
+        (void)poll(&event, 1, -1);
+        (void)pool_collect(workers);
+    }
+}
+
+static pool *open_pool(uint32_t fast, uint32_t slow, size_t waiting_max)
+{
+    const pool_options options = {
+        .threads = { [POOL_FAST] = fast, [POOL_SLOW] = slow },
+        .waiting_max = { [POOL_FAST] = waiting_max, [POOL_SLOW] = waiting_max },
+    };
+    pool *workers = NULL;
+
+    CHECK_OK(pool_create(&options, &workers));
+    return workers;
+}
+
+static void slow_work_is_not_in_the_way(void)
+{
+    pool *workers = open_pool(1, 2, 10);
+    task slow[3];
+    task quick;
+
+    for (int i = 0; i < 3; i++) {
+        set_up(&slow[i], NULL);
+        CHECK_OK(pool_add(workers, POOL_SLOW, &slow[i].job));
+    }
+    set_up(&quick, NULL);
+    CHECK_OK(pool_add(workers, POOL_FAST, &quick.job));
+    (void)sem_wait(&quick.runs); /* or this test never ends */
+    (void)sem_post(&quick.may_end);
+    collect(workers, &quick);
+    for (int i = 0; i < 3; i++)
+        (void)sem_post(&slow[i].may_end);
+    for (int i = 0; i < 3; i++)
+        collect(workers, &slow[i]);
+    pool_destroy(workers);
+}
+
+static void one_client_leaves_a_slow_thread_to_others(void)
+{
+    pool *workers = open_pool(1, 2, 10);
+    static const char greedy[] = "greedy";
+    static const char modest[] = "modest";
+    task greedy_tasks[2];
+    task other;
+
+    for (int i = 0; i < 2; i++) {
+        set_up(&greedy_tasks[i], greedy);
+        CHECK_OK(pool_add(workers, POOL_SLOW, &greedy_tasks[i].job));
+    }
+    (void)sem_wait(&greedy_tasks[0].runs);
+    set_up(&other, modest);
+    CHECK_OK(pool_add(workers, POOL_SLOW, &other.job));
+    (void)sem_wait(&other.runs); /* overtakes the second of the other client */
+    CHECK_THAT(!is_running(&greedy_tasks[1]));
+    (void)sem_post(&other.may_end);
+    collect(workers, &other);
+    (void)sem_post(&greedy_tasks[0].may_end);
+    (void)sem_post(&greedy_tasks[1].may_end);
+    collect(workers, &greedy_tasks[0]);
+    collect(workers, &greedy_tasks[1]);
+    pool_destroy(workers);
+}
+
+static void a_lane_has_a_limit(void)
+{
+    pool *workers = open_pool(1, 1, 2);
+    task tasks[5];
+
+    for (int i = 0; i < 5; i++)
+        set_up(&tasks[i], NULL);
+    CHECK_OK(pool_add(workers, POOL_FAST, &tasks[0].job));
+    (void)sem_wait(&tasks[0].runs);
+    CHECK_OK(pool_add(workers, POOL_FAST, &tasks[1].job));
+    CHECK_OK(pool_add(workers, POOL_FAST, &tasks[2].job));
+    CHECK_ERR(pool_add(workers, POOL_FAST, &tasks[3].job), HSM_E_LIMIT);
+    CASE("what ends something is always taken");
+    pool_add_end(workers, POOL_FAST, &tasks[4].job);
+    for (int i = 0; i < 5; i++)
+        (void)sem_post(&tasks[i].may_end);
+    CASE("and closing runs what waits");
+    pool_destroy(workers);
+    CHECK_EQ(tasks[0].done + tasks[1].done + tasks[2].done + tasks[4].done, 4);
+    CHECK_EQ(tasks[3].done, 0);
+}
+
+static const check_test tests[] = {
+    CHECK_TEST(slow_work_is_not_in_the_way),
+    CHECK_TEST(one_client_leaves_a_slow_thread_to_others),
+    CHECK_TEST(a_lane_has_a_limit),
+};
+CHECK_MAIN(tests)
