@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "core/internal.h"
+#include "crypto/selftest.h"
 
 /* How long to wait for another process that holds the store, and how many decoded objects to keep:
  * a search that touches a thousand keys reads none of them twice. */
@@ -37,7 +38,8 @@ static hsm_err open_crypto(hsm_core *core)
     };
 
     HSM_TRY(check_locked_memory(options.is_approved_only));
-    return hsm_crypto_create(&options, &core->crypto);
+    HSM_TRY(hsm_crypto_create(&options, &core->crypto));
+    return hsm_selftest_start(core->crypto, false);
 }
 
 static hsm_err open_ephemeral(hsm_core *core)

@@ -5,6 +5,7 @@
 
 #include "crypto/backend_openssl_aes.h"
 #include "crypto/backend_openssl_pkey.h"
+#include "crypto/selftest.h"
 
 #define LEN_MAX_BYTES ((size_t)1 << 30) /* OpenSSL counts in int */
 #define HMAC_KEY_MAX_BYTES HSM_SECRET_MAX_BYTES
@@ -140,6 +141,7 @@ hsm_err hsm_crypto_pbkdf2(hsm_crypto *crypto, hsm_bytes pin, hsm_bytes salt, uin
     };
 
     HSM_CHECK(iterations >= 1 && salt.len >= 1, HSM_E_ARG);
+    HSM_TRY(hsm_selftest_need(crypto, hsm_selftest_bit(HSM_SELFTEST_PBKDF2)));
     return run_kdf(hsm_ossl_of(crypto)->pbkdf2, params, out);
 }
 
@@ -166,6 +168,7 @@ hsm_err hsm_crypto_hkdf(hsm_crypto *crypto, hsm_bytes key, hsm_bytes salt, hsm_b
     size_t count = 0;
 
     HSM_CHECK(key.len >= 1 && hsm_secret_len(out) <= 255 * HSM_SHA256_BYTES, HSM_E_ARG);
+    HSM_TRY(hsm_selftest_need(crypto, hsm_selftest_bit(HSM_SELFTEST_HKDF)));
     params[count++] = text(OSSL_KDF_PARAM_DIGEST, "SHA2-256");
     params[count++] = octets(OSSL_KDF_PARAM_KEY, key);
     if (salt.len > 0)

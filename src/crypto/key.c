@@ -6,6 +6,7 @@
 
 #include "base/ct.h"
 #include "crypto/internal.h"
+#include "crypto/selftest.h"
 
 #define CHECK_VALUE_BYTES 3
 
@@ -246,6 +247,8 @@ static hsm_err generate_secret(hsm_crypto *crypto, const hsm_keygen *request,
 
 hsm_err hsm_keygen_run(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bundle *out_bundle)
 {
+    HSM_TRY(hsm_selftest_use(crypto, request->mech,
+                             request->params != NULL ? request->params->hash : HSM_HASH_NONE));
     if ((request->mech->ops & HSM_OP_GENERATE) != 0)
         return generate_secret(crypto, request, out_bundle);
 
@@ -257,6 +260,7 @@ hsm_err hsm_keygen_run(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bu
 hsm_err hsm_derive_run(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                        hsm_key *base, size_t out_len, hsm_secret **out_value)
 {
+    HSM_TRY(hsm_selftest_use(crypto, mech, HSM_HASH_NONE));
     return crypto->backend->derive(crypto, mech, params, base, out_len, out_value);
 }
 
