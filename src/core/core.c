@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/integrity.h"
 #include "core/internal.h"
-#include "crypto/selftest.h"
 
 /* How long to wait for another process that holds the store, and how many decoded objects to keep:
  * a search that touches a thousand keys reads none of them twice. */
@@ -39,7 +39,7 @@ static hsm_err open_crypto(hsm_core *core)
 
     HSM_TRY(check_locked_memory(options.is_approved_only));
     HSM_TRY(hsm_crypto_create(&options, &core->crypto));
-    return hsm_selftest_start(core->crypto, false);
+    return hsm_integrity_start(core->crypto, options.is_approved_only);
 }
 
 static hsm_err open_ephemeral(hsm_core *core)

@@ -93,18 +93,33 @@ void hsm_hmac_destroy(hsm_hmac *hmac)
     free(hmac);
 }
 
-hsm_err hsm_hmac_compute(hsm_hmac *hmac, const hsm_bytes *parts, size_t part_count,
-                         uint8_t out[HSM_SHA256_BYTES])
+hsm_err hsm_hmac_begin(hsm_hmac *hmac)
 {
-    size_t len = 0;
-
     if (!hmac->is_fresh)
         HSM_TRY(hsm_ossl_done(EVP_MAC_init(hmac->ctx, NULL, 0, NULL), HSM_E_CRYPTO));
     hmac->is_fresh = false;
-    for (size_t i = 0; i < part_count; i++)
-        HSM_TRY(
-            hsm_ossl_done(EVP_MAC_update(hmac->ctx, parts[i].data, parts[i].len), HSM_E_CRYPTO));
+    return HSM_OK;
+}
+
+hsm_err hsm_hmac_add(hsm_hmac *hmac, hsm_bytes part)
+{
+    return hsm_ossl_done(EVP_MAC_update(hmac->ctx, part.data, part.len), HSM_E_CRYPTO);
+}
+
+hsm_err hsm_hmac_finish(hsm_hmac *hmac, uint8_t out[HSM_SHA256_BYTES])
+{
+    size_t len = 0;
+
     return hsm_ossl_done(EVP_MAC_final(hmac->ctx, out, &len, HSM_SHA256_BYTES), HSM_E_CRYPTO);
+}
+
+hsm_err hsm_hmac_compute(hsm_hmac *hmac, const hsm_bytes *parts, size_t part_count,
+                         uint8_t out[HSM_SHA256_BYTES])
+{
+    HSM_TRY(hsm_hmac_begin(hmac));
+    for (size_t i = 0; i < part_count; i++)
+        HSM_TRY(hsm_hmac_add(hmac, parts[i]));
+    return hsm_hmac_finish(hmac, out);
 }
 
 hsm_err hsm_crypto_hmac(hsm_crypto *crypto, hsm_bytes key, hsm_bytes data,
