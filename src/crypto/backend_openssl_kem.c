@@ -114,7 +114,8 @@ static hsm_err make_ephemeral(const hsm_kem_use *use, hsm_key **out_key)
 {
     const hsm_curve *curve = use->key->curve;
     const hsm_keygen request = { .key_type = curve->key_type,
-                                 .ec_params = hsm_bytes_of(curve->oid, curve->oid_len) };
+                                 .ec_params = hsm_bytes_of(curve->oid, curve->oid_len),
+                                 .pair_test = HSM_PAIR_TEST_AGREEMENT };
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
 
     HSM_TRY(hsm_ossl_ec_key.generate(use->key->crypto, &request, &bundle));

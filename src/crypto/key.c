@@ -254,7 +254,8 @@ hsm_err hsm_keygen_run(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bu
 
     const hsm_key_ops *ops = crypto->backend->key_ops(request->key_type);
     HSM_CHECK(ops != NULL, HSM_E_KEY_TYPE);
-    return ops->generate(crypto, request, out_bundle);
+    const hsm_err err = ops->generate(crypto, request, out_bundle);
+    return err == HSM_E_SELF_TEST ? hsm_crypto_fail(crypto, "a new key pair") : err;
 }
 
 hsm_err hsm_derive_run(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
