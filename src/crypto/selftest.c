@@ -54,6 +54,8 @@ static const struct {
     [HSM_SELFTEST_AES_CMAC] = { "aes-256-cmac", hsm_selftest_symmetric },
     [HSM_SELFTEST_AES_KW] = { "aes-256-kw", hsm_selftest_symmetric },
     [HSM_SELFTEST_AES_KWP] = { "aes-192-kwp", hsm_selftest_symmetric },
+    [HSM_SELFTEST_DES3_CBC] = { "des3-cbc", hsm_selftest_symmetric },
+    [HSM_SELFTEST_DES3_CMAC] = { "des3-cmac", hsm_selftest_symmetric },
     [HSM_SELFTEST_RSA_PSS] = { "rsa-2048-pss", hsm_selftest_rsa_pss },
     [HSM_SELFTEST_RSA_OAEP] = { "rsa-2048-oaep", hsm_selftest_rsa_oaep },
     [HSM_SELFTEST_EDDSA] = { "ed25519", hsm_selftest_eddsa },

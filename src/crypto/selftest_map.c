@@ -48,6 +48,10 @@ static const struct {
     [HSM_ALG_AES_CFB128] = { BIT(AES_CFB128) },
     [HSM_ALG_AES_CCM] = { BIT(AES_CCM) },
     [HSM_ALG_AES_GMAC] = { BIT(AES_GMAC) },
+    [HSM_ALG_DES3_ECB] = { BIT(DES3_CBC) },
+    [HSM_ALG_DES3_CBC] = { BIT(DES3_CBC) },
+    [HSM_ALG_DES3_CBC_PAD] = { BIT(DES3_CBC) },
+    [HSM_ALG_DES3_CMAC] = { BIT(DES3_CMAC) },
     [HSM_ALG_RSA_PKCS] = { BIT(RSA_PKCS1) },
     [HSM_ALG_RSA_X509] = { BIT(RSA_PKCS1) },
     [HSM_ALG_RSA_PSS] = { BIT(RSA_PSS) },
@@ -75,6 +79,8 @@ static const struct {
     [HSM_ALG_SLH_DSA] = { BIT(SLH_DSA_SHA2) | BIT(SLH_DSA_SHAKE) },
     [HSM_ALG_ML_KEM] = { BIT(ML_KEM) },
     [HSM_ALG_COMP_KEM] = { BIT(ML_KEM) | OF_ECDH | BIT(SHA3_256) },
+    [HSM_ALG_COMP_SIG] = { BIT(ML_DSA) | BIT(ECDSA) | BIT(EDDSA) },
+    [HSM_ALG_KEYGEN_EXTRA_BITS] = { BIT(RNG_HEALTH) | BIT(HMAC_DRBG) },
     [HSM_ALG_KEYGEN] = { BIT(RNG_HEALTH) | BIT(HMAC_DRBG) },
 };
 
@@ -96,6 +102,7 @@ static hsm_selftest_set of_pair(CK_KEY_TYPE key_type)
         { CKK_ML_KEM, BIT(ML_KEM) },
         { CKK_SLH_DSA, BIT(SLH_DSA_SHA2) | BIT(SLH_DSA_SHAKE) },
         { CKK_CRATON_COMP_KEM, BIT(ML_KEM) | BIT(ECDH) },
+        { CKK_CRATON_COMP_SIG, BIT(ML_DSA) | BIT(ECDSA) | BIT(EDDSA) },
     };
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(pairs); i++) {
@@ -112,7 +119,7 @@ hsm_selftest_set hsm_selftest_of(const hsm_mech *mech, hsm_hash hash)
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(both); i++)
         found |= of_alg[mech->alg].uses_hmac ? of_hash[both[i]].hmac : of_hash[both[i]].digest;
-    if (mech->alg == HSM_ALG_KEYGEN && (mech->ops & HSM_OP_GENERATE_PAIR) != 0)
+    if ((mech->ops & HSM_OP_GENERATE_PAIR) != 0)
         found |= of_pair(mech->key_type);
     return found;
 }

@@ -231,6 +231,21 @@ static const row rows[] = {
         .in = "c37b7e6492584340bed12207808941155068f738",
         .out = "138bdeaa9b8fa7fc61f97742e72248ee5ae6ae5360d1ae6a5f54f373fa543b6a",
     },
+    { /* OpenSSL, evpciph_des3_common.txt */
+      .test = HSM_SELFTEST_DES3_CBC,
+      .alg = HSM_ALG_DES3_CBC,
+      .key_type = CKK_DES3,
+      .key = "0123456789abcdeff1e0d3c2b5a49786fedcba9876543210",
+      .iv = "fedcba9876543210",
+      .in = "37363534333231204e6f77206973207468652074696d6520666f722000000000",
+      .out = "3fe301c962ac01d02213763c1cbd4cdc799657c064ecf5d41c673812cfde9675" },
+    { /* OpenSSL, evpmac_cmac_des.txt */
+      .test = HSM_SELFTEST_DES3_CMAC,
+      .alg = HSM_ALG_DES3_CMAC,
+      .key_type = CKK_DES3,
+      .key = "89bcd952a8c8ab371af48ac7d07085d5eff702e6d62cdc23",
+      .in = "fa620c1bbe97319e9a0cf0492121f7a20eb08a6a709dcbd00aaf38e4f99e754e",
+      .out = "8f49a1b7d6aa2258" },
 };
 
 static const row *find_row(hsm_selftest test)
@@ -263,8 +278,8 @@ static hsm_err compute(hsm_crypto *crypto, const crypt_question *question, hsm_b
 /* Forth gives the known answer; for a cipher, back gives the text. */
 static hsm_err ask(hsm_crypto *crypto, const row *r, crypt_question *question, const known *in)
 {
-    const bool is_mac =
-        r->alg == HSM_ALG_HMAC || r->alg == HSM_ALG_CMAC || r->alg == HSM_ALG_AES_GMAC;
+    const bool is_mac = r->alg == HSM_ALG_HMAC || r->alg == HSM_ALG_CMAC ||
+                        r->alg == HSM_ALG_AES_GMAC || r->alg == HSM_ALG_DES3_CMAC;
     known got;
 
     question->op = r->key == NULL ? HSM_OP_DIGEST : is_mac ? HSM_OP_SIGN : HSM_OP_ENCRYPT;

@@ -118,7 +118,7 @@ static int role_session_pair(const fixture *fix)
 
 static hsm_crypto *open_crypto(void)
 {
-    const hsm_crypto_options options = { .backend = "openssl" };
+    const hsm_crypto_options options = { .backend = "openssl", .may_decrypt_3des = true };
     hsm_crypto *crypto = NULL;
 
     return hsm_crypto_create(&options, &crypto) == HSM_OK ? crypto : NULL;

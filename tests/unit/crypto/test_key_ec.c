@@ -112,7 +112,7 @@ static void extra_bits_make_pairs(void)
             REQUIRE_OK(hsm_keygen_run(crypto, &request, &p.bundle));
             REQUIRE_THAT(pair_parse(crypto, &p));
             if (k == 0)
-                CHECK_OK(hsm_ossl_pair_check(crypto, p.bundle.key->native, CKK_EC));
+                CHECK_OK(hsm_ossl_pair_check(crypto, p.bundle.key->native, CKK_EC, false));
             CHECK_EQ(p.bundle.parts.part[HSM_PART_VALUE].len, curve[i].order_bytes);
             for (size_t at = 0; at < curve[i].order_bytes; at++)
                 any_bit[at] |= p.bundle.parts.part[HSM_PART_VALUE].data[at];
