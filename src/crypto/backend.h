@@ -65,6 +65,7 @@ typedef struct hsm_drbg_question {
 
 typedef struct hsm_backend {
     const char *name;
+    bool lacks_rfc6979; /* ECDSA nonces are always random */
     const char *(*version)(void);
     hsm_err (*open)(hsm_crypto *crypto);
     void (*close)(hsm_crypto *crypto);

@@ -299,6 +299,7 @@ const hsm_backend hsm_backend_openssl = {
 
 const hsm_backend hsm_backend_openssl_fips = {
     .name = "openssl-fips",
+    .lacks_rfc6979 = true,
     .open = open_fips,
     SHARED_FUNCTIONS,
 };

@@ -153,7 +153,13 @@ hsm_err hsm_selftest_ecdsa(hsm_crypto *crypto, hsm_selftest test)
 
     HSM_TRY(open_ec(crypto, CKK_EC, hsm_bytes_of(p_256, sizeof p_256),
                     "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721", &s));
-    return try_signing(crypto, &s);
+    if (!crypto->backend->lacks_rfc6979)
+        return try_signing(crypto, &s);
+    /* The provider proved its signing itself when it was loaded. */
+    const crypt_question question = { HSM_OP_VERIFY, &s.mech, &s.params, s.public_key };
+    const known text = known_of(s.message);
+    const known signature = known_of(s.signature);
+    return crypt_verifies(crypto, &question, known_view(&text), known_view(&signature));
 }
 
 /* RFC 8032, 7.1, test 2 */
