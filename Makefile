@@ -4,7 +4,7 @@ T ?= 60
 PREFIX ?=
 MESON_ARGS ?=
 
-.PHONY: all test kat fault san interop check lint format fuzz cover bench install clean help
+.PHONY: all test kat fault break san interop check lint format fuzz cover bench install clean help
 
 all:
 	@tools/setup.sh build $(MESON_ARGS)
@@ -13,7 +13,7 @@ all:
 test:
 	@tools/test.sh quick
 
-kat fault interop:
+kat fault interop break:
 	@tools/test.sh $@
 
 san:
@@ -42,13 +42,14 @@ install: all
 	@meson install -C build
 
 clean:
-	rm -rf build build-asan build-tsan build-clang build-lint build-cover build-fuzz
+	rm -rf build build-asan build-tsan build-clang build-lint build-cover build-fuzz build-break
 
 help:
 	@echo 'make           build everything into build/'
 	@echo 'make test      unit, ABI and known-answer tests'
 	@echo 'make san       the same under ASan + UBSan, then under TSan'
 	@echo 'make fault     the n-th allocation, random read, write and sync fail'
+	@echo 'make break     each self-test is made to fail, and that must be noticed'
 	@echo 'make kat       known answers only'
 	@echo 'make interop   other software uses the module'
 	@echo 'make lint      format, layers, vocabularies, static analysis'

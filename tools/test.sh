@@ -5,6 +5,7 @@
 #   all      every suite                                 (build/)
 #   asan     unit, ABI, known answers, ASan + UBSan      (build-asan/)
 #   tsan     unit, ABI, threads, under TSan              (build-tsan/)
+#   break                                                (build-break/)
 #   fault, stress, kill, interop, admin, kat             that suite alone (build/)
 #
 # --long tells the tests (CRATON_HSM_TEST_LONG=1) to repeat what is worth repeating.
@@ -40,7 +41,7 @@ run_kind() {
     all) ;;
     asan) mapfile -t chosen < <(suites unit abi kat) ;;
     tsan) mapfile -t chosen < <(suites unit abi stress) ;;
-    fault | stress | kill | interop | admin | kat) mapfile -t chosen < <(suites "$1") ;;
+    fault | stress | kill | break | interop | admin | kat) mapfile -t chosen < <(suites "$1") ;;
     *)
         echo "error: unknown kind of test: $1" >&2
         exit 2
@@ -50,6 +51,10 @@ run_kind() {
     asan)
         prepare build-asan -Db_sanitize=address,undefined
         run build-asan asan --timeout-multiplier 5 "${chosen[@]}"
+        ;;
+    break)
+        prepare build-break -Dbreak=true
+        run build-break break --timeout-multiplier 3 "${chosen[@]}"
         ;;
     tsan)
         prepare build-tsan -Db_sanitize=thread
@@ -71,7 +76,7 @@ if [ "${1:-}" = --long ]; then
     shift
 fi
 [ $# -gt 0 ] || {
-    echo "usage: tools/test.sh [--long] quick | all | asan | tsan | fault | stress | kill | interop | admin | kat ..." >&2
+    echo "usage: tools/test.sh [--long] quick | all | asan | tsan | break | fault | stress | kill | interop | admin | kat ..." >&2
     exit 2
 }
 for kind in "$@"; do

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "core/audited.h"
+#include "core/integrity.h"
 #include "core/internal.h"
 
 /* How long to wait for another process that holds the store, and how many decoded objects to keep:
@@ -38,7 +39,8 @@ static hsm_err open_crypto(hsm_core *core)
     };
 
     HSM_TRY(check_locked_memory(options.is_approved_only));
-    return hsm_crypto_create(&options, &core->crypto);
+    HSM_TRY(hsm_crypto_create(&options, &core->crypto));
+    return hsm_integrity_start(core->crypto, options.is_approved_only);
 }
 
 static hsm_err open_ephemeral(hsm_core *core)

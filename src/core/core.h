@@ -43,6 +43,16 @@ void hsm_core_close(hsm_core *core);
 bool hsm_core_has_failed(const hsm_core *core);
 /* In a forked child: forgets the parent's core without touching its files, locks or memory. */
 void hsm_core_abandon(hsm_core *core);
+/* Writes the sidecar of an installed file, the module or a program: its HMAC-SHA256 as a line of
+ * hexadecimal digits in libcraton_hsm.hmac beside libcraton_hsm.so, in NAME.hmac beside another
+ * NAME. No core need be open.
+ * errors  HSM_E_STORE_... (reading or writing), HSM_E_CRYPTO, HSM_E_SELF_TEST, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_core_integrity_update(const char *path);
+/* Compares the sidecar with the file, as opening a core does with the file it was loaded from.
+ * errors  HSM_E_SELF_TEST (they do not fit), HSM_E_STORE_NOT_FOUND (no sidecar, or no file), others as
+ *         above */
+HSM_MUST_USE hsm_err hsm_core_integrity_verify(const char *path);
+
 HSM_MUST_USE hsm_err hsm_core_random(hsm_core *core, hsm_session *session, uint8_t *data,
                                      size_t len);
 HSM_MUST_USE hsm_err hsm_core_seed(hsm_core *core, hsm_session *session, hsm_bytes seed);

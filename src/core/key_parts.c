@@ -1,5 +1,6 @@
 /* Key objects and parsed keys: which attribute is which part, and what follows from a key.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/break.h"
 #include "base/codec.h"
 #include "core/internal.h"
 
@@ -96,15 +97,35 @@ static bool object_value(const void *from, CK_ATTRIBUTE_TYPE type, hsm_bytes *ou
     return true;
 }
 
+/* Parsing an EC private value computes its public half anew. Of a pair made here, that must be the one
+ * that was given out when it was made (pairwise consistency; crypto/key.h, HSM_PAIR_TEST_ON_USE). */
+static hsm_err compare_halves(hsm_core *core, const hsm_object *object, hsm_key *key)
+{
+    HSM_AUTO(hsm_buf_clear) hsm_buf computed = { 0 };
+    const hsm_attr *given = hsm_object_attr(object, CKA_PUBLIC_KEY_INFO);
+
+    if (object->object_class != CKO_PRIVATE_KEY || object->key_type != CKK_EC || given == NULL ||
+        !hsm_object_bool(object, CKA_LOCAL, false))
+        return HSM_OK;
+    HSM_TRY(hsm_key_spki(key, &computed));
+    if (!hsm_bytes_equal(hsm_buf_view(&computed), given->value) || hsm_break("pair-ec-session"))
+        return hsm_crypto_fail(core->crypto, "pairwise consistency of a key pair");
+    return HSM_OK;
+}
+
 static hsm_err parse(hsm_core *core, const hsm_object *object, hsm_key **out_key)
 {
     HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
+    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
     hsm_key_parts parts = { .key_class = object->object_class, .key_type = object->key_type };
 
     HSM_TRY(hsm_object_open_secrets(object, hsm_core_serial(core, object->slot), &secrets));
     const open_object open = { .object = object, .secrets = &secrets };
     HSM_TRY(collect_parts(object->kind, object_value, &open, &parts));
-    return hsm_key_create(core->crypto, &parts, out_key);
+    HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
+    HSM_TRY(compare_halves(core, object, key));
+    *out_key = HSM_MOVE(key);
+    return HSM_OK;
 }
 
 hsm_err hsm_core_whole_parts(hsm_core *core, const hsm_object *object, hsm_key_bundle *out_bundle)

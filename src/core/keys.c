@@ -110,7 +110,10 @@ static void read_dh_request(const hsm_draft *public_draft, const hsm_draft *priv
 static hsm_err read_pair_request(const hsm_mech *mech, const hsm_draft *public_draft,
                                  const hsm_draft *private_draft, hsm_keygen *out_request)
 {
-    hsm_keygen request = { .mech = mech, .key_type = mech->key_type };
+    const bool is_kept = hsm_draft_bool(private_draft, CKA_TOKEN, false);
+    hsm_keygen request = { .mech = mech,
+                           .key_type = mech->key_type,
+                           .pair_test = is_kept ? HSM_PAIR_TEST_NOW : HSM_PAIR_TEST_ON_USE };
 
     if (hsm_draft_kind(public_draft) == HSM_KIND_RSA_PUBLIC) {
         const CK_ULONG bits = hsm_draft_ulong(public_draft, CKA_MODULUS_BITS, 0);

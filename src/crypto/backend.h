@@ -54,8 +54,19 @@ typedef struct hsm_key_ops {
     hsm_err (*generate)(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bundle *out);
 } hsm_key_ops;
 
+/* A run of the generator's algorithm with all its input given (SP 800-90A, HMAC_DRBG): instantiate,
+ * then twice a request with prediction resistance. */
+typedef struct hsm_drbg_question {
+    hsm_bytes entropy;
+    hsm_bytes nonce;
+    hsm_bytes personal;
+    hsm_bytes additional[2];
+    hsm_bytes fresh[2]; /* entropy of the reseeds */
+} hsm_drbg_question;
+
 typedef struct hsm_backend {
     const char *name;
+    bool lacks_rfc6979; /* ECDSA nonces are always random */
     const char *(*version)(void);
     hsm_err (*open)(hsm_crypto *crypto);
     void (*close)(hsm_crypto *crypto);
@@ -64,6 +75,9 @@ typedef struct hsm_backend {
     /* The same for keys, from another instance than what is shown to callers. */
     hsm_err (*random_secret)(hsm_crypto *crypto, uint8_t *data, size_t len);
     hsm_err (*seed)(hsm_crypto *crypto, hsm_bytes seed);
+    /* Known answers: the output of the second request. */
+    hsm_err (*drbg_answer)(hsm_crypto *crypto, const hsm_drbg_question *question, uint8_t *out,
+                           size_t len);
     const hsm_family *family[HSM_FAMILY_COUNT];
     const hsm_key_ops *(*key_ops)(CK_KEY_TYPE key_type);
     hsm_err (*derive)(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,

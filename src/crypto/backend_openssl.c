@@ -262,6 +262,7 @@ static const char *version(void)
     .random = hsm_ossl_random, \
     .random_secret = hsm_ossl_random_secret, \
     .seed = hsm_ossl_seed, \
+    .drbg_answer = hsm_ossl_drbg_answer, \
     .family = { \
         [HSM_FAMILY_DIGEST] = &hsm_ossl_digest, \
         [HSM_FAMILY_HMAC] = &hsm_ossl_hmac, \
@@ -300,6 +301,7 @@ const hsm_backend hsm_backend_openssl = {
 
 const hsm_backend hsm_backend_openssl_fips = {
     .name = "openssl-fips",
+    .lacks_rfc6979 = true,
     .open = open_fips,
     SHARED_FUNCTIONS,
 };

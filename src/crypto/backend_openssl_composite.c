@@ -211,7 +211,10 @@ static hsm_err composite_generate(hsm_crypto *crypto, const hsm_keygen *request,
     const hsm_keygen lattice_request = { .key_type = set->composite->lattice_type,
                                          .parameter_set = set->composite->lattice_set };
     const hsm_keygen ec_request = { .key_type = curve->key_type,
-                                    .ec_params = hsm_bytes_of(curve->oid, curve->oid_len) };
+                                    .ec_params = hsm_bytes_of(curve->oid, curve->oid_len),
+                                    .pair_test = set->composite->lattice_type == CKK_ML_KEM
+                                                     ? HSM_PAIR_TEST_AGREEMENT
+                                                     : HSM_PAIR_TEST_NOW };
     HSM_TRY(hsm_ossl_pqc_key.generate(crypto, &lattice_request, &lattice));
     HSM_TRY(hsm_ossl_ec_key.generate(crypto, &ec_request, &ec));
     HSM_TRY(hsm_secret_create(set->private_bytes, &value));

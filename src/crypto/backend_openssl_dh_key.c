@@ -304,8 +304,7 @@ static hsm_err dh_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_ke
     HSM_TRY(open_group(crypto, &parts, &group_pkey, &group));
     HSM_TRY(check_value_bits(group, request->value_bits));
     HSM_TRY(generate_in(crypto, group_pkey, request->value_bits, &pkey));
-    if (crypto->options.is_approved_only)
-        HSM_TRY(hsm_ossl_pair_check(crypto, pkey, request->key_type));
+    HSM_TRY(hsm_ossl_pair_check(crypto, pkey, request->key_type, true));
 
     HSM_TRY(hsm_key_adopt(crypto, request->key_type, pkey, &key));
     pkey = NULL;

@@ -141,7 +141,7 @@ hsm_err hsm_drbg_generate(hsm_drbg *drbg, hsm_bytes additional, uint8_t *out, si
     if (additional.len > 0)
         HSM_TRY(update(drbg, data));
     HSM_TRY(fill(drbg, out, len));
-    if (len > 0 && hsm_break("hmac-drbg"))
+    if (len > 0 && hsm_break("drbg"))
         out[0] ^= 1;
     HSM_TRY(update(drbg, data));
     drbg->requests++;

@@ -51,7 +51,10 @@ static int start_signing(const hsm_crypt *crypt, EVP_PKEY_CTX *ctx)
     const hsm_hash hash = crypt->mech->hash;
     const int ret = EVP_PKEY_sign_init(ctx);
 
-    if (ret != 1 || hash == HSM_HASH_NONE || !crypt->crypto->options.is_ecdsa_deterministic)
+    const bool is_wanted =
+        crypt->params->is_deterministic || crypt->crypto->options.is_ecdsa_deterministic;
+
+    if (ret != 1 || hash == HSM_HASH_NONE || !is_wanted)
         return ret;
     if (EVP_PKEY_CTX_set_signature_md(ctx, hsm_ossl_of(crypt->crypto)->md[hash]) != 1)
         return 0;

@@ -48,6 +48,20 @@ static hsm_err open_ctx(const hsm_kem_use *use, EVP_PKEY_CTX **out_ctx)
     return HSM_OK;
 }
 
+static hsm_err set_randomness(const hsm_kem_use *use, EVP_PKEY_CTX *ctx)
+{
+    if (use->params->randomness.len == 0)
+        return hsm_ossl_random_refresh(use->key->crypto, false);
+
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_KEM_PARAM_IKME,
+                                          (void *)(uintptr_t)use->params->randomness.data,
+                                          use->params->randomness.len),
+        OSSL_PARAM_construct_end(),
+    };
+    return hsm_ossl_done(EVP_PKEY_CTX_set_params(ctx, params), HSM_E_CRYPTO);
+}
+
 static hsm_err encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secret **out_value)
 {
     HSM_AUTO(hsm_ossl_pkey_ctx_drop) EVP_PKEY_CTX *ctx = NULL;
@@ -58,7 +72,7 @@ static hsm_err encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secr
     HSM_TRY(check_len(use));
     HSM_TRY(hsm_secret_create(secret_len, &shared));
     HSM_TRY(open_ctx(use, &ctx));
-    HSM_TRY(hsm_ossl_random_refresh(use->key->crypto, false));
+    HSM_TRY(set_randomness(use, ctx));
     HSM_TRY(hsm_ossl_done(
         EVP_PKEY_encapsulate(ctx, ciphertext, &len, hsm_secret_data(shared), &secret_len),
         HSM_E_CRYPTO));
@@ -100,7 +114,8 @@ static hsm_err make_ephemeral(const hsm_kem_use *use, hsm_key **out_key)
 {
     const hsm_curve *curve = use->key->curve;
     const hsm_keygen request = { .key_type = curve->key_type,
-                                 .ec_params = hsm_bytes_of(curve->oid, curve->oid_len) };
+                                 .ec_params = hsm_bytes_of(curve->oid, curve->oid_len),
+                                 .pair_test = HSM_PAIR_TEST_AGREEMENT };
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
 
     HSM_TRY(hsm_ossl_ec_key.generate(use->key->crypto, &request, &bundle));

@@ -123,12 +123,13 @@ static hsm_err begin_cmac(hsm_crypt *crypt)
     return HSM_OK;
 }
 
-/* What an operation left unfinished holds part of a message. */
+/* What an operation left unfinished holds part of a message. A context that got no key is nothing
+ * that OpenSSL could go back to. */
 static void end(void *state)
 {
     mac_state *mac = state;
 
-    if (mac->ctx != NULL && refresh(mac) != HSM_OK)
+    if (mac->key_serial != 0 && refresh(mac) != HSM_OK)
         mac->key_serial = 0;
 }
 

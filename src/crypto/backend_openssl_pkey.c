@@ -308,36 +308,3 @@ void hsm_ossl_packer_finish(hsm_ossl_packer *packer, hsm_key_bundle *out)
     *out = (hsm_key_bundle){ .parts = packer->parts, .storage = packer->storage };
     packer->storage = NULL;
 }
-
-/* Signs a fixed message and verifies it. algorithm NULL: the key type's primitive, on a hash. */
-static int sign_and_verify(EVP_PKEY_CTX *ctx, EVP_SIGNATURE *algorithm)
-{
-    static const uint8_t message[32] = { 'p', 'a', 'i', 'r' };
-    uint8_t signature[HSM_RSA_MAX_BYTES];
-    size_t len = sizeof signature;
-
-    if ((algorithm != NULL ? EVP_PKEY_sign_message_init(ctx, algorithm, NULL)
-                           : EVP_PKEY_sign_init(ctx)) != 1 ||
-        EVP_PKEY_sign(ctx, signature, &len, message, sizeof message) != 1)
-        return 0;
-    if ((algorithm != NULL ? EVP_PKEY_verify_message_init(ctx, algorithm, NULL)
-                           : EVP_PKEY_verify_init(ctx)) != 1)
-        return 0;
-    return EVP_PKEY_verify(ctx, signature, len, message, sizeof message) == 1;
-}
-
-hsm_err hsm_ossl_pair_check(const hsm_crypto *crypto, EVP_PKEY *pkey, CK_KEY_TYPE key_type)
-{
-    HSM_AUTO(hsm_ossl_pkey_ctx_drop)
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(hsm_ossl_of(crypto)->libctx, pkey, NULL);
-    HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
-
-    if (key_type == CKK_EC_MONTGOMERY || key_type == CKK_DH || key_type == CKK_X9_42_DH)
-        return hsm_ossl_done(EVP_PKEY_pairwise_check(ctx), HSM_E_SELF_TEST);
-
-    EVP_SIGNATURE *algorithm = NULL;
-    if (key_type == CKK_EC_EDWARDS)
-        algorithm = hsm_ossl_eddsa_signature(
-            crypto, EVP_PKEY_is_a(pkey, "ED448") ? HSM_EDDSA_ED448 : HSM_EDDSA_ED25519);
-    return hsm_ossl_done(sign_and_verify(ctx, algorithm), HSM_E_SELF_TEST);
-}

@@ -107,10 +107,12 @@ HSM_MUST_USE hsm_err hsm_ossl_packer_put(hsm_ossl_packer *packer, hsm_part part,
 /* Hands everything over. */
 void hsm_ossl_packer_finish(hsm_ossl_packer *packer, hsm_key_bundle *out);
 
-/* Signs and verifies (RSA, EC, Edwards) or derives the public key again (Montgomery, DH).
+/* Pairwise consistency (backend_openssl_pair.c): signs and verifies, encapsulates and decapsulates, or
+ * derives the public key again, as the type of the pair asks; a pair for nothing but agreement is
+ * always derived again.
  * errors  HSM_E_SELF_TEST, HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_ossl_pair_check(const hsm_crypto *crypto, EVP_PKEY *pkey,
-                                         CK_KEY_TYPE key_type);
+                                         CK_KEY_TYPE key_type, bool is_for_agreement);
 
 /* The public point of a private value.
  * in      value  curve->order_bytes bytes

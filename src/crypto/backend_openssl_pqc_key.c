@@ -131,12 +131,12 @@ static hsm_err pqc_create(hsm_crypto *crypto, const hsm_key_parts *parts, hsm_ke
     return HSM_OK;
 }
 
-static hsm_err pair_check(const hsm_crypto *crypto, EVP_PKEY *pkey, hsm_err otherwise)
+static hsm_err check_halves(const hsm_crypto *crypto, EVP_PKEY *pkey)
 {
     HSM_AUTO(hsm_ossl_pkey_ctx_drop)
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(hsm_ossl_of(crypto)->libctx, pkey, NULL);
     HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
-    return hsm_ossl_done(EVP_PKEY_pairwise_check(ctx), otherwise);
+    return hsm_ossl_done(EVP_PKEY_pairwise_check(ctx), HSM_E_ATTRIBUTE_VALUE);
 }
 
 /* Import has checked a public key's encoding, and that a private key's parts agree. Within an
@@ -145,7 +145,7 @@ static hsm_err pqc_check(hsm_key *key)
 {
     if (key->key_class == CKO_PUBLIC_KEY || hsm_ossl_pqc_has_seed(key->native, key->set))
         return HSM_OK;
-    return pair_check(key->crypto, key->native, HSM_E_ATTRIBUTE_VALUE);
+    return check_halves(key->crypto, key->native);
 }
 
 static hsm_err pack_private(const EVP_PKEY *pkey, const hsm_pqc_set *set, hsm_ossl_packer *packer)
@@ -210,8 +210,7 @@ static hsm_err pqc_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_k
 
     HSM_TRY(hsm_pqc_find(request->key_type, request->parameter_set, &set));
     HSM_TRY(generate_pkey(crypto, set, &pkey));
-    if (crypto->options.is_approved_only) /* FIPS 140-3, 10.3.5 */
-        HSM_TRY(pair_check(crypto, pkey, HSM_E_SELF_TEST));
+    HSM_TRY(hsm_ossl_pair_check(crypto, pkey, request->key_type, false));
     HSM_TRY(pack(pkey, set, CKO_PRIVATE_KEY, &bundle));
 
     HSM_TRY(hsm_key_adopt(crypto, request->key_type, pkey, &bundle.key));

@@ -5,6 +5,7 @@
 #include <openssl/provider.h>
 #include <openssl/rand.h>
 
+#include "crypto/backend_openssl_drbg.h"
 #include "crypto/backend_openssl_random_provider.h"
 
 /* One additional input (SP 800-90A, table 2, allows 2^35 bits). */
@@ -111,4 +112,24 @@ hsm_err hsm_ossl_seed(hsm_crypto *crypto, hsm_bytes seed)
         at += len;
     }
     return HSM_OK;
+}
+
+static hsm_err answer(hsm_drbg *drbg, const hsm_drbg_question *question, uint8_t *out, size_t len)
+{
+    HSM_TRY(hsm_drbg_instantiate(drbg, question->entropy, question->nonce, question->personal));
+    for (size_t i = 0; i < 2; i++) {
+        /* With prediction resistance the additional input goes into the reseed (9.3.1). */
+        HSM_TRY(hsm_drbg_reseed(drbg, question->fresh[i], question->additional[i]));
+        HSM_TRY(hsm_drbg_generate(drbg, hsm_bytes_none(), out, len));
+    }
+    return HSM_OK;
+}
+
+hsm_err hsm_ossl_drbg_answer(hsm_crypto *crypto, const hsm_drbg_question *question, uint8_t *out,
+                             size_t len)
+{
+    HSM_AUTO(hsm_drbg_clear) hsm_drbg drbg = { 0 };
+
+    HSM_TRY(hsm_drbg_init(&drbg, hsm_ossl_of(crypto)->libctx));
+    return answer(&drbg, question, out, len);
 }

@@ -26,5 +26,8 @@ HSM_MUST_USE hsm_err hsm_ossl_random_refresh(const hsm_crypto *crypto, bool is_s
 hsm_err hsm_ossl_random(hsm_crypto *crypto, uint8_t *data, size_t len);
 hsm_err hsm_ossl_random_secret(hsm_crypto *crypto, uint8_t *data, size_t len);
 hsm_err hsm_ossl_seed(hsm_crypto *crypto, hsm_bytes seed);
+/* hsm_backend.drbg_answer */
+hsm_err hsm_ossl_drbg_answer(hsm_crypto *crypto, const hsm_drbg_question *question, uint8_t *out,
+                             size_t len);
 
 #endif

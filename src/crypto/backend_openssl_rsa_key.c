@@ -230,7 +230,7 @@ static hsm_err rsa_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_k
 
     HSM_AUTO(hsm_ossl_pkey_drop) EVP_PKEY *pkey = NULL;
     HSM_TRY(generate_pkey(crypto, request->bits, exponent, &pkey));
-    HSM_TRY(hsm_ossl_pair_check(crypto, pkey, CKK_RSA));
+    HSM_TRY(hsm_ossl_pair_check(crypto, pkey, CKK_RSA, false));
 
     HSM_AUTO(hsm_ossl_packer_clear) hsm_ossl_packer packer = { 0 };
     HSM_TRY(hsm_ossl_packer_init(&packer, CKO_PRIVATE_KEY, CKK_RSA,

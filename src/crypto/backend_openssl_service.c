@@ -5,6 +5,7 @@
 
 #include "crypto/backend_openssl_aes.h"
 #include "crypto/backend_openssl_pkey.h"
+#include "crypto/selftest.h"
 
 #define LEN_MAX_BYTES ((size_t)1 << 30) /* OpenSSL counts in int */
 #define HMAC_KEY_MAX_BYTES HSM_SECRET_MAX_BYTES
@@ -92,18 +93,33 @@ void hsm_hmac_destroy(hsm_hmac *hmac)
     free(hmac);
 }
 
-hsm_err hsm_hmac_compute(hsm_hmac *hmac, const hsm_bytes *parts, size_t part_count,
-                         uint8_t out[HSM_SHA256_BYTES])
+hsm_err hsm_hmac_begin(hsm_hmac *hmac)
 {
-    size_t len = 0;
-
     if (!hmac->is_fresh)
         HSM_TRY(hsm_ossl_done(EVP_MAC_init(hmac->ctx, NULL, 0, NULL), HSM_E_CRYPTO));
     hmac->is_fresh = false;
-    for (size_t i = 0; i < part_count; i++)
-        HSM_TRY(
-            hsm_ossl_done(EVP_MAC_update(hmac->ctx, parts[i].data, parts[i].len), HSM_E_CRYPTO));
+    return HSM_OK;
+}
+
+hsm_err hsm_hmac_add(hsm_hmac *hmac, hsm_bytes part)
+{
+    return hsm_ossl_done(EVP_MAC_update(hmac->ctx, part.data, part.len), HSM_E_CRYPTO);
+}
+
+hsm_err hsm_hmac_finish(hsm_hmac *hmac, uint8_t out[HSM_SHA256_BYTES])
+{
+    size_t len = 0;
+
     return hsm_ossl_done(EVP_MAC_final(hmac->ctx, out, &len, HSM_SHA256_BYTES), HSM_E_CRYPTO);
+}
+
+hsm_err hsm_hmac_compute(hsm_hmac *hmac, const hsm_bytes *parts, size_t part_count,
+                         uint8_t out[HSM_SHA256_BYTES])
+{
+    HSM_TRY(hsm_hmac_begin(hmac));
+    for (size_t i = 0; i < part_count; i++)
+        HSM_TRY(hsm_hmac_add(hmac, parts[i]));
+    return hsm_hmac_finish(hmac, out);
 }
 
 hsm_err hsm_crypto_hmac(hsm_crypto *crypto, hsm_bytes key, hsm_bytes data,
@@ -176,6 +192,7 @@ hsm_err hsm_crypto_pbkdf2(hsm_crypto *crypto, hsm_bytes pin, hsm_bytes salt, uin
     };
 
     HSM_CHECK(iterations >= 1 && salt.len >= 1, HSM_E_ARG);
+    HSM_TRY(hsm_selftest_need(crypto, hsm_selftest_bit(HSM_SELFTEST_PBKDF2)));
     return run_kdf(hsm_ossl_of(crypto)->pbkdf2, params, out);
 }
 
@@ -202,6 +219,7 @@ hsm_err hsm_crypto_hkdf(hsm_crypto *crypto, hsm_bytes key, hsm_bytes salt, hsm_b
     size_t count = 0;
 
     HSM_CHECK(key.len >= 1 && hsm_secret_len(out) <= 255 * HSM_SHA256_BYTES, HSM_E_ARG);
+    HSM_TRY(hsm_selftest_need(crypto, hsm_selftest_bit(HSM_SELFTEST_HKDF)));
     params[count++] = text(OSSL_KDF_PARAM_DIGEST, "SHA2-256");
     params[count++] = octets(OSSL_KDF_PARAM_KEY, key);
     if (salt.len > 0)

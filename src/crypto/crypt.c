@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "crypto/internal.h"
+#include "crypto/selftest_internal.h"
 
 /* No input is longer, so that adding a block or a tag can't overflow. */
 #define INPUT_MAX_BYTES (SIZE_MAX / 2)
@@ -151,18 +152,26 @@ static hsm_err begin(hsm_crypt *crypt, const hsm_mech_params *params)
     return err;
 }
 
-hsm_err hsm_crypt_begin(hsm_crypt *crypt, hsm_op op, const hsm_mech *mech,
-                        const hsm_mech_params *params, hsm_key *key)
+hsm_err hsm_crypt_begin_untested(hsm_crypt *crypt, const crypt_question *question)
 {
     hsm_crypt_end(crypt);
-    crypt->op = op;
-    crypt->mech = mech;
-    crypt->key = key;
+    crypt->op = question->op;
+    crypt->mech = question->mech;
+    crypt->key = question->key;
     crypt->family = NULL;
-    const hsm_err err = begin(crypt, params);
+    const hsm_err err = begin(crypt, question->params);
     if (err != HSM_OK)
         hsm_crypt_end(crypt);
     return err;
+}
+
+hsm_err hsm_crypt_begin(hsm_crypt *crypt, hsm_op op, const hsm_mech *mech,
+                        const hsm_mech_params *params, hsm_key *key)
+{
+    const crypt_question question = { op, mech, params, key };
+
+    HSM_TRY(hsm_selftest_use(crypt->crypto, mech, params->hash));
+    return hsm_crypt_begin_untested(crypt, &question);
 }
 
 /* One step that gives a result: family->single, update, final, or the last two at once. */

@@ -26,6 +26,7 @@ hsm_err hsm_crypto_create(const hsm_crypto_options *options, hsm_crypto **out_cr
     HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = calloc(1, sizeof *crypto);
 
     HSM_CHECK(crypto != NULL, HSM_E_NO_MEMORY);
+    (void)pthread_mutex_init(&crypto->selftest_lock, NULL);
     crypto->options = *options;
     crypto->backend = find_backend(options->backend);
     if (crypto->backend == NULL) {
@@ -45,6 +46,7 @@ void hsm_crypto_destroy(hsm_crypto *crypto)
         return;
     if (crypto->backend != NULL)
         crypto->backend->close(crypto); /* also what a failed open left */
+    (void)pthread_mutex_destroy(&crypto->selftest_lock);
     free(crypto);
 }
 

@@ -64,6 +64,11 @@ typedef struct hsm_hmac hsm_hmac;
 HSM_MUST_USE hsm_err hsm_hmac_create(hsm_crypto *crypto, hsm_bytes key, hsm_hmac **out_hmac);
 void hsm_hmac_destroy(hsm_hmac *hmac);
 HSM_DEFINE_DROP(hsm_hmac)
+/* A message in parts: begin, add ..., finish. */
+HSM_MUST_USE hsm_err hsm_hmac_begin(hsm_hmac *hmac);
+HSM_MUST_USE hsm_err hsm_hmac_add(hsm_hmac *hmac, hsm_bytes part);
+HSM_MUST_USE hsm_err hsm_hmac_finish(hsm_hmac *hmac, uint8_t out[HSM_SHA256_BYTES]);
+/* The same at once. */
 HSM_MUST_USE hsm_err hsm_hmac_compute(hsm_hmac *hmac, const hsm_bytes *parts, size_t part_count,
                                       uint8_t out[HSM_SHA256_BYTES]);
 

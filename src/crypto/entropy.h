@@ -29,6 +29,7 @@ typedef hsm_err hsm_entropy_source(void *arg, uint8_t *out, size_t len);
 typedef struct hsm_entropy {
     hsm_entropy_source *source;
     void *arg;
+    bool is_quiet;   /* fails without a line in the log */
     bool is_started; /* the start-up test was passed */
     bool has_failed; /* for good */
     bool has_last;
@@ -41,6 +42,9 @@ typedef struct hsm_entropy {
 
 /* Begins anew: the next draw runs the start-up test. source NULL: the kernel's getrandom(). */
 void hsm_entropy_init(hsm_entropy *entropy, hsm_entropy_source *source, void *arg);
+
+/* The same for a source that is meant to fail. */
+void hsm_entropy_init_quietly(hsm_entropy *entropy, hsm_entropy_source *source, void *arg);
 
 /**
  * Draws samples that passed the tests.

@@ -94,7 +94,8 @@ static hsm_err make_agreed(const hsm_crypt *crypt, hsm_out *head, hsm_secret **o
     const hsm_curve *curve = crypt->key->curve;
     const hsm_key_ops *ops = crypt->crypto->backend->key_ops(curve->key_type);
     const hsm_keygen request = { .key_type = curve->key_type,
-                                 .ec_params = hsm_bytes_of(curve->oid, curve->oid_len) };
+                                 .ec_params = hsm_bytes_of(curve->oid, curve->oid_len),
+                                 .pair_test = HSM_PAIR_TEST_AGREEMENT };
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
 
     HSM_CHECK(ops != NULL, HSM_E_KEY_TYPE);

@@ -3,6 +3,7 @@
 #ifndef HSM_CRYPTO_INTERNAL_H
 #define HSM_CRYPTO_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "crypto/backend.h"
@@ -12,9 +13,11 @@
 struct hsm_crypto {
     hsm_crypto_options options;
     const hsm_backend *backend;
-    void *native;                 /* the backend's own: library context, fetched algorithms */
-    _Atomic uint64_t last_serial; /* of a key */
-    atomic_bool has_failed;       /* a self-test did */
+    void *native;                  /* the backend's own: library context, fetched algorithms */
+    _Atomic uint64_t last_serial;  /* of a key */
+    atomic_bool has_failed;        /* a self-test did */
+    _Atomic uint64_t proved;       /* self-tests that passed: hsm_selftest_set */
+    pthread_mutex_t selftest_lock; /* one runs at a time; no other lock is taken inside */
 };
 
 /* The halves of a composite key. */

@@ -3,6 +3,7 @@
 #include "crypto/kdf.h"
 
 #include "crypto/internal.h"
+#include "crypto/selftest.h"
 
 #define TLS_MASTER_BYTES 48u
 #define CMAC_BYTES 16u
@@ -133,6 +134,9 @@ hsm_err hsm_kdf_run(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf
 
     HSM_CHECK(base->key_class == CKO_SECRET_KEY, HSM_E_KEY_TYPE);
     HSM_CHECK(!kdf->is_cmac || kdf->is_data_key || base->key_type == CKK_AES, HSM_E_KEY_TYPE);
+    HSM_TRY(hsm_selftest_use(crypto, mech, kdf->hash));
+    if (kdf->is_cmac)
+        HSM_TRY(hsm_selftest_need(crypto, hsm_selftest_bit(HSM_SELFTEST_AES_CMAC)));
     HSM_TRY(hsm_secret_create(len, &value));
     HSM_TRY(crypto->backend->kdf(crypto, mech, kdf, hsm_secret_view(base->value), value));
     *out_value = HSM_MOVE(value);

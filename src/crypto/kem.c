@@ -3,6 +3,7 @@
 
 #include "crypto/crypt.h"
 #include "crypto/internal.h"
+#include "crypto/selftest.h"
 
 /* RSA with a padding: the secret is chosen here and encrypted. */
 static bool is_transport(const hsm_mech *mech)
@@ -62,6 +63,7 @@ hsm_err hsm_kem_encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_sec
 {
     HSM_CHECK(hsm_kem_ciphertext_len(use) <= HSM_KEM_CIPHERTEXT_MAX_BYTES, HSM_E_KEY_SIZE);
     HSM_CHECK(use->value_len <= HSM_SECRET_MAX_BYTES, HSM_E_KEY_SIZE);
+    HSM_TRY(hsm_selftest_use(use->key->crypto, use->mech, HSM_HASH_NONE));
     if (is_transport(use->mech))
         return transport(use, ciphertext, out_value);
     return use->key->crypto->backend->encapsulate(use, ciphertext, out_value);
@@ -71,6 +73,7 @@ hsm_err hsm_kem_decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_se
 {
     HSM_CHECK(ciphertext.len == hsm_kem_ciphertext_len(use), HSM_E_WRAPPED_KEY_LEN);
     HSM_CHECK(use->value_len <= HSM_SECRET_MAX_BYTES, HSM_E_KEY_SIZE);
+    HSM_TRY(hsm_selftest_use(use->key->crypto, use->mech, HSM_HASH_NONE));
     if (is_transport(use->mech))
         return open_transported(use, ciphertext, out_value);
     return use->key->crypto->backend->decapsulate(use, ciphertext, out_value);

@@ -6,6 +6,7 @@
 
 #include "base/ct.h"
 #include "crypto/internal.h"
+#include "crypto/selftest.h"
 
 #define CHECK_VALUE_BYTES 3
 
@@ -246,17 +247,21 @@ static hsm_err generate_secret(hsm_crypto *crypto, const hsm_keygen *request,
 
 hsm_err hsm_keygen_run(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bundle *out_bundle)
 {
+    HSM_TRY(hsm_selftest_use(crypto, request->mech,
+                             request->params != NULL ? request->params->hash : HSM_HASH_NONE));
     if ((request->mech->ops & HSM_OP_GENERATE) != 0)
         return generate_secret(crypto, request, out_bundle);
 
     const hsm_key_ops *ops = crypto->backend->key_ops(request->key_type);
     HSM_CHECK(ops != NULL, HSM_E_KEY_TYPE);
-    return ops->generate(crypto, request, out_bundle);
+    const hsm_err err = ops->generate(crypto, request, out_bundle);
+    return err == HSM_E_SELF_TEST ? hsm_crypto_fail(crypto, "a new key pair") : err;
 }
 
 hsm_err hsm_derive_run(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                        hsm_key *base, size_t out_len, hsm_secret **out_value)
 {
+    HSM_TRY(hsm_selftest_use(crypto, mech, HSM_HASH_NONE));
     return crypto->backend->derive(crypto, mech, params, base, out_len, out_value);
 }
 

@@ -105,6 +105,14 @@ HSM_MUST_USE hsm_err hsm_curve_find(hsm_bytes ec_params, CK_KEY_TYPE key_type,
 HSM_MUST_USE hsm_err hsm_curve_point_raw(const hsm_curve *curve, hsm_bytes ec_point,
                                          hsm_bytes *out_raw);
 
+/* When a new pair is tried out: one half must undo what the other did. */
+typedef enum hsm_pair_test {
+    HSM_PAIR_TEST_NOW,       /* before it is given */
+    HSM_PAIR_TEST_ON_USE,    /* EC outside approved mode: not here. The caller compares the halves
+                                whenever it parses the private one to use it */
+    HSM_PAIR_TEST_AGREEMENT, /* now, for a pair that only agrees: derived once more */
+} hsm_pair_test;
+
 /* What to make. */
 typedef struct hsm_keygen {
     const hsm_mech *mech;
@@ -118,6 +126,7 @@ typedef struct hsm_keygen {
     hsm_bytes base;
     hsm_bytes subprime;  /* X9.42 */
     uint32_t value_bits; /* DH: length of the private value; 0: by the group's strength */
+    hsm_pair_test pair_test;
 } hsm_keygen;
 
 /* Makes a key: a secret key's VALUE, or all parts of a pair (private bundle with public parts in

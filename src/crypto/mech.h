@@ -225,6 +225,8 @@ typedef struct hsm_mech_params {
     CK_ULONG kdf; /* ECDH, DH: CKD_... */
     hsm_bytes shared_data;
     hsm_bytes public_data; /* empty for encapsulation */
+    bool is_deterministic; /* ECDSA: as RFC 6979 whatever the rules in force; for known answers */
+    hsm_bytes randomness;  /* ML-KEM: m of FIPS 203, for known answers; empty: fresh */
     CK_ULONG hedge;        /* ML-DSA, SLH-DSA: CKH_..., as given (context above) */
     uint32_t aes_bits;     /* of the temporary key under an asymmetric one */
     hsm_bytes raw;         /* derivation: the parameter itself */

@@ -102,6 +102,17 @@ hsm_err hsm_path_data_dir(char **out_path)
     return HSM_OK;
 }
 
+hsm_err hsm_path_runtime_dir(char **out_path)
+{
+    const char *dir = hsm_env_get("XDG_RUNTIME_DIR");
+
+    if (dir != NULL && dir[0] == '/')
+        return hsm_path_join(dir, "craton-hsm", out_path);
+    if (geteuid() == 0 && !hsm_env_is_setid())
+        return hsm_path_join("/run", "craton-hsm", out_path);
+    return user_dir("XDG_CACHE_HOME", ".cache", out_path);
+}
+
 hsm_err hsm_path_socket(char **out_path)
 {
     const char *dir = hsm_env_get("XDG_RUNTIME_DIR");

@@ -34,6 +34,12 @@ HSM_MUST_USE hsm_err hsm_path_user_config_dir(char **out_path);
  * errors  HSM_E_ARG (too long), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_path_socket(char **out_path);
 
+/* A folder of this user for what another process may use again until the next boot:
+ * $XDG_RUNTIME_DIR/craton-hsm, for root /run/craton-hsm, else $XDG_CACHE_HOME/craton-hsm or
+ * ~/.cache/craton-hsm; free() it. NULL (and HSM_OK) when there is none: no home, or a set-id process.
+ * errors  HSM_E_ARG (too long), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_path_runtime_dir(char **out_path);
+
 /* Where tokens live by default: /var/lib/craton-hsm for root and set-id processes, else
  * $XDG_DATA_HOME/craton-hsm or ~/.local/share/craton-hsm; free() it.
  * errors  HSM_E_STORE_NOT_FOUND (no home known), HSM_E_ARG (too long), HSM_E_NO_MEMORY */

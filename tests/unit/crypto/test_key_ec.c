@@ -77,7 +77,7 @@ static void generated_pairs_fit(void)
                                     other.bundle.parts.part[HSM_PART_VALUE]));
         CHECK_OK(hsm_key_check(p.private_key));
         CHECK_OK(hsm_key_check(p.public_key));
-        CHECK_OK(hsm_ossl_pair_check(crypto, p.private_key->native, curve[i].key_type));
+        CHECK_OK(hsm_ossl_pair_check(crypto, p.private_key->native, curve[i].key_type, false));
 
         hsm_key_parts alone = p.bundle.parts;
         alone.part[HSM_PART_POINT] = hsm_bytes_none();
@@ -112,7 +112,7 @@ static void extra_bits_make_pairs(void)
             REQUIRE_OK(hsm_keygen_run(crypto, &request, &p.bundle));
             REQUIRE_THAT(pair_parse(crypto, &p));
             if (k == 0)
-                CHECK_OK(hsm_ossl_pair_check(crypto, p.bundle.key->native, CKK_EC));
+                CHECK_OK(hsm_ossl_pair_check(crypto, p.bundle.key->native, CKK_EC, false));
             CHECK_EQ(p.bundle.parts.part[HSM_PART_VALUE].len, curve[i].order_bytes);
             for (size_t at = 0; at < curve[i].order_bytes; at++)
                 any_bit[at] |= p.bundle.parts.part[HSM_PART_VALUE].data[at];
@@ -337,7 +337,7 @@ static void pair_check_finds_a_foreign_half(void)
         OSSL_PARAM_END,
     };
     REQUIRE_OK(hsm_ossl_pkey_from(crypto, "EC", EVP_PKEY_KEYPAIR, params, &mixed));
-    CHECK_ERR(hsm_ossl_pair_check(crypto, mixed, CKK_EC), HSM_E_SELF_TEST);
+    CHECK_ERR(hsm_ossl_pair_check(crypto, mixed, CKK_EC, false), HSM_E_SELF_TEST);
     pair_clear(&p);
     pair_clear(&other);
 }

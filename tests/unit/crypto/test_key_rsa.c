@@ -397,11 +397,11 @@ static void pair_check_finds_a_foreign_half(void)
 
     REQUIRE_THAT(pair_rsa(crypto, 1024, &p));
     REQUIRE_THAT(pair_rsa(crypto, 1024, &other));
-    CHECK_OK(hsm_ossl_pair_check(crypto, p.private_key->native, CKK_RSA));
+    CHECK_OK(hsm_ossl_pair_check(crypto, p.private_key->native, CKK_RSA, false));
     hsm_key_parts mixed = p.bundle.parts;
     mixed.part[HSM_PART_PUBLIC_EXPONENT] = hsm_bytes_of("\3", 1);
     REQUIRE_OK(hsm_key_create(crypto, &mixed, &key));
-    CHECK_ERR(hsm_ossl_pair_check(crypto, key->native, CKK_RSA), HSM_E_SELF_TEST);
+    CHECK_ERR(hsm_ossl_pair_check(crypto, key->native, CKK_RSA, false), HSM_E_SELF_TEST);
     hsm_key_destroy(key);
     pair_clear(&p);
     pair_clear(&other);

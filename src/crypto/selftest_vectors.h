@@ -1,0 +1,119 @@
+/* The long values of known answers of signatures: hexadecimal text, each with its source.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_CRYPTO_SELFTEST_VECTORS_H
+#define HSM_CRYPTO_SELFTEST_VECTORS_H
+
+/* Wycheproof rsa_pkcs1_2048_sig_gen_test.json: its key for SHA-256 (PKCS #8) */
+static const char rsa_private[] =
+    "308204bd020100300d06092a864886f70d0101010500048204a7308204a30201000282010100a2b451a07d0aa5f9"
+    "6e455671513550514a8a5b462ebef717094fa1fee82224e637f9746d3f7cafd31878d80325b6ef5a1700f65903b4"
+    "69429e89d6eac8845097b5ab393189db92512ed8a7711a1253facd20f79c15e8247f3d3e42e46e48c98e254a2fe9"
+    "765313a03eff8f17e1a029397a1fa26a8dce26f490ed81299615d9814c22da610428e09c7d9658594266f5c021d0"
+    "fceca08d945a12be82de4d1ece6b4c03145b5d3495d4ed5411eb878daf05fd7afc3e09ada0f1126422f590975a19"
+    "69816f48698bcbba1b4d9cae79d460d8f9f85e7975005d9bc22c4e5ac0f7c1a45d12569a62807d3b9a02e5a530e7"
+    "73066f453d1f5b4c2e9cf7820283f742b9d50203010001028201007627eef3567b2a27268e52053ecd31c3a7172c"
+    "cb9ddcee819b306a5b3c66b7573ca4fa88efc6f3c4a00bfa0ae7139f64543a4dac3d05823f6ff477cfcec84fe2ac"
+    "7a68b17204b390232e110310c4e899c4e7c10967db4acde042dbbf19dbe00b4b4741de1020aaaaffb5054c797c9f"
+    "136f7d93ac3fc8caff6654242d7821ebee517bf537f44366a0fdd45ae05b9909c2e6cc1ed9281eff4399f76c96b9"
+    "6233ec29ae0bbf0d752b234fc197389f51050aa1acd01c074c3ac8fbdb9ea8b651a95995e8db4ad5c43b6c8673e5"
+    "a126e7ee94b8dff4c5afc01259bc8da76950bae6f8bae715f50985b0d6f66d04c6fef3b700720eecdcdf171bb7b1"
+    "ecbe7289c467c102818100dc431050f782e894fb5248247d98cb7d58b8d1e24f3b55d041c56e4de086b0d5bb028b"
+    "da42eeb5d234d5681e5809d415e6a289ad4cfbf78f978f6c35814f50eebff1c5b80a69f788e81e6bab5ddaa78369"
+    "d659d143ec6f17e79813a575cfad9c569156b90113e2e9110ad9e7b48a1c9348a6e653321191290ea36cfb3a5b18"
+    "f102818100bd1a81e7977f9898122273ae3222b598ea5fb19eb4eabc38308a5e32196603b2e500ffb79f5b886816"
+    "611debc472fac45544070beb057c941378a6868af3b7a03d3f9880ec47d5e089b94fbde542aba9ae8d72c57088d7"
+    "abf5b131f39098f7bc160f90536abc9492fd4e06f3ed7299d4b97bb03677207d95669f140cfbc20f2502818100a9"
+    "4b528b28f291599121d91952ffd1c7f21d7c1479d99d478885fb161870ee1218bf08472612dbe5497e8d9c650688"
+    "e09c786961ae3e2c354dc48ae34514759c4c23c4588488961dc06b414e61c0e1e7fbbd2923d31532fe289f96da22"
+    "0711e58c14019808e00414276933bb07e4efb9b4a9b37656917205209f33f09515d7c10281803af0e72a933aef09"
+    "ff2503df78bafed531c02ff1a2bc437c540cdcbd4ad35435cf511763596543480629b114ca7f780ff7efa32ea0cb"
+    "6e000d6d9ea1f2ef71fd9cf9948422a165557e37e755edfe70d90b920502eb478bc98a63f788ce3a0f856d6ede72"
+    "51a383bfa8fa480a81a925af7b3cc538c4bab8c9f7597ffb68011d8d0281802640fbfbcfefb163ee7a87b6483a66"
+    "ee41f956d90fa8a7939bfc042ee0924b1b7993d0445f758d51933e85179c0320b0c968b48a91c38b5be923e1097c"
+    "0c562f88d42294b6a2759bafa5428a74f1270874e45f6fcc60f21602de5eccd143cf31241f5921b5ad3983fb54ef"
+    "17be3b285367e50c999c67247b552fe4bfce945f7b";
+
+/* ... case 82 */
+static const char rsa_message[] = "0000000000000000000000000000000000000000";
+
+/* ... */
+static const char rsa_signature[] =
+    "8a1b220cb2ab415dc760eb7f5bb10335a3cca269d7dbbf7d0962ba79f9cf7b43a5fc09c99a1584f07403473d6c18"
+    "9a836897a5b6f8ea9fa22d601e6ba5f7411fe27c638b81b1a22363583a80fce8c7df3e40fb51bd0e60d0a6653f79"
+    "f3bcb7ec3e9dc14cfb5b31ab1735bca692d50ac03f979dda92747c6430f8045efa3513ba6e0ce3e9e35570e1c30c"
+    "8ebe589b44192e1344ca83dfa576fc6fdc7bf1cd7cee875b001c8c02ce8d602769e4bd9d241c4857182a0089a8b6"
+    "7644e73eef105c550efa47a40874289395ac0c4e02fd4ba98e130a4c2d1b95521c6af4a002ac3bdc6e52122ae4c0"
+    "8cc3da1c896e059acbddec574ac0432f6103dd97273d8803c102";
+
+/* ... case 2 */
+static const char pss_message[] = "0000000000000000000000000000000000000000";
+
+/* ... */
+static const char pss_signature[] =
+    "0658c68fe0895646056d9bca422a64fe48813b4e14f0c8c4122e56d345b6813dc6286ffde014617e351c7af0a0d2"
+    "c0f285def79cb734e1e055a25fa6fddc1c07da17b4b235c637413b1849c24311fa72331f4c0458c364a4916de861"
+    "9b884d7e37288fad12926fc091f4851686a04fd0a504dbce3db370663a6ea6128fea86c2ca94c63e0d34d7f2c845"
+    "b5d71d9a5e544451f524a451acb85c49bba7864e0a34a48613a819caf3dfd0d510c940f1df21c3373915be1f3509"
+    "a557fa4d5a4e9f273e85467961133e2482c0907386454228fb0246638616fc31bbb6fa7c2361b8035994eec69a92"
+    "3f4c0bb0ba8696dfe8b1400c2398d7b343fdf498b1116c8de602";
+
+/* RFC 8017, 9.1.1, SHA-256, no salt, of "abc" under rsa_private: by Python's pow() and hashlib */
+static const char pss_exact_signature[] =
+    "884ff746781f63c2368c84311b852f77ea88cc7535555d0b55e30d03db946897715212b7eba4c74f449c0dd56cc6"
+    "004ab0017ea18650e304632482f54ca25362d4947970713b8b563fdfa7cbc741062b2b988322047e43cce028cb62"
+    "32a7981dc4d19f26e69aa5d1bfedf43bbfe525a38e4ed3f40fbcfb2c3060a2b474bce8fdcb435cc0e1f39a46e691"
+    "9bd6fecf56bea1cb818bf71cbb6f14488e8f27298bd676a4dfcd60193440ca4d3ebbfa232ee861a3458ac98aa6ee"
+    "e4d837287c255ee80834def7379164d4419f26cce534a21f2aa2117fa450fba5b779b96049df5383c414514c8186"
+    "ff4dab759a2962d3d502cf7e4dfdf3d3e18db2a7828e0da50408";
+
+/* Wycheproof mldsa_44_sign_seed_test.json, case 3: key, context, message; SHA-256 of public key and signature */
+static const char ml_dsa_seed[] =
+    "2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a";
+
+/* ... */
+static const char ml_dsa_context[] = "436f6e74657874";
+
+/* ... */
+static const char ml_dsa_message[] = "48656c6c6f20776f726c64";
+
+/* ... */
+static const char ml_dsa_public_sha256[] =
+    "d87f8ca136ac1aa55e2d6c4521680efb3a378cbb9bc0bfb446e9c60893931ea3";
+
+/* ... */
+static const char ml_dsa_signature_sha256[] =
+    "17749906eeb78bc6c57e549c237b4d2a27a011edac02bd1ad7e6534795e8ceff";
+
+/* NIST ACVP SLH-DSA-sigGen, SLH_DSA_SHA2_128f_1: key, message, context, SHA-256 of the signature */
+static const char slh_dsa_sha2_private[] =
+    "d5213ba4bb6470f1b9eda88cbc94e6277a58a951ef7f2b81461dbac41b5a6b83fa495fb834defea7cc96a8130947"
+    "9135a67029e90668c5a58b96e60111491f3d";
+
+/* ... */
+static const char slh_dsa_sha2_message[] = "3f";
+
+/* ... */
+static const char slh_dsa_sha2_context[] = "";
+
+/* ... */
+static const char slh_dsa_sha2_signature_sha256[] =
+    "d3537e05ae63876bf78015ff86cc9e284f91cabfac191298fbaa375596351d55";
+
+/* NIST ACVP SLH-DSA-sigGen, SLH_DSA_SHAKE_128f_60: key, message, context, SHA-256 of the signature */
+static const char slh_dsa_shake_private[] =
+    "23b67d76f712bf69bc11504b6916ae4dd803898f16023470bc7be16ecb4f94b2c0220d26f040f499d209385b8ef3"
+    "387ce96c94ede698a703ea5827e96d37bafa";
+
+/* ... */
+static const char slh_dsa_shake_message[] = "45";
+
+/* ... */
+static const char slh_dsa_shake_context[] =
+    "63816b7d09879fa1b60090deabe230e316fc9654a9b6e07af1bf498a92a3b737e4dd5ac4c994cb74a6a0d597d706"
+    "0c9378d12205e3e378be";
+
+/* ... */
+static const char slh_dsa_shake_signature_sha256[] =
+    "9a251374a67bca2b95aa583195650dea4017d2c05e4fa12c81bbe6e7930edf4d";
+
+#endif
