@@ -11,6 +11,7 @@
 #include "base/codec.h"
 #include "base/ct.h"
 #include "os/file.h"
+#include "os/self.h"
 #include "os/paths.h"
 
 #define PAGE_BYTES 4096u
@@ -284,19 +285,18 @@ hsm_err hsm_head_load(hsm_crypto *crypto, const char *path, hsm_bytes mac_key, h
     return HSM_OK;
 }
 
-void hsm_boot_id(uint8_t out[HSM_BOOT_ID_BYTES])
+void hsm_head_boot_id(uint8_t out[HSM_BOOT_ID_BYTES])
 {
-    enum { TEXT_BYTES = 36, ROOM = 64 };
-    HSM_AUTO(hsm_buf_clear) hsm_buf text = { 0 };
+    char text[HSM_BOOT_ID_ROOM];
     char digits[2 * HSM_BOOT_ID_BYTES];
     size_t len = 0;
 
     memset(out, 0, HSM_BOOT_ID_BYTES);
-    if (hsm_file_read("/proc/sys/kernel/random/boot_id", HSM_FILE_ANY, ROOM, &text) != HSM_OK)
+    if (hsm_boot_id(text) != HSM_OK)
         return;
-    for (size_t i = 0; i < text.len && i < TEXT_BYTES && len < sizeof digits; i++) {
-        if (text.data[i] != '-')
-            digits[len++] = (char)text.data[i];
+    for (size_t i = 0; text[i] != '\0' && len < sizeof digits; i++) {
+        if (text[i] != '-')
+            digits[len++] = text[i];
     }
     if (hsm_hex_decode(hsm_bytes_of(digits, len), out, HSM_BOOT_ID_BYTES) != HSM_OK)
         memset(out, 0, HSM_BOOT_ID_BYTES);

@@ -65,6 +65,6 @@ HSM_MUST_USE hsm_err hsm_head_load(hsm_crypto *crypto, const char *path, hsm_byt
                                    hsm_head *out_head);
 
 /* This boot's name; zeros where the system does not tell. */
-void hsm_boot_id(uint8_t out[HSM_BOOT_ID_BYTES]);
+void hsm_head_boot_id(uint8_t out[HSM_BOOT_ID_BYTES]);
 
 #endif

@@ -241,7 +241,7 @@ static hsm_err mend_end(hsm_audit_log *log, hsm_head *next, findings *found)
     bool is_done = false;
     uint64_t end = 0;
 
-    hsm_boot_id(boot);
+    hsm_head_boot_id(boot);
     if (!hsm_bytes_equal(hsm_bytes_of(boot, sizeof boot),
                          hsm_bytes_of(next->boot_id, sizeof boot))) {
         HSM_TRY(return_to_durable(log, next, &is_done));
@@ -373,7 +373,7 @@ static hsm_err bring_in_order(hsm_audit_log *log)
         HSM_TRY(is_good ? adopt(log, &next) : mend_end(log, &next, &found));
     }
     HSM_TRY(set_rest_aside(log, &next, &found));
-    hsm_boot_id(next.boot_id);
+    hsm_head_boot_id(next.boot_id);
     memcpy(log->chain.log_id, next.log_id, sizeof log->chain.log_id);
 
     hsm_text out = hsm_text_of(log->buffer, HSM_AUDIT_BUFFER_BYTES);

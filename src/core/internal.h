@@ -35,12 +35,11 @@ struct hsm_core {
     hsm_iv_ledger *ivs; /* initialisation vectors made here */
     hsm_slot *slots;
     uint32_t slot_count;
-    struct hsm_audit_log *audit; /* NULL: off */
+    struct hsm_audit_log *audit;     /* NULL: off */
     _Atomic uint32_t idle_turn;      /* counts the rounds of idle.c */
     _Atomic uint64_t idle_due_ns;    /* when the next one is */
     _Atomic uint32_t latest_day;     /* YYYYMMDD that this process has seen (lifecycle.c) */
     _Atomic uint64_t day_checked_ns; /* monotonic time of the last look at the store's mark */
-    struct hsm_audit_log *audit;     /* NULL: off */
 };
 
 /* Whether there is such a slot, and the core is not in the error state.
