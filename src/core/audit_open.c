@@ -109,7 +109,7 @@ hsm_err hsm_core_audit_start(hsm_core *core)
 
 void hsm_core_audit_stop(hsm_core *core)
 {
-    if (core->audit == NULL)
+    if (core->audit == NULL || core->parent != NULL) /* the log is the parent's */
         return;
     if (append_plain(core, HSM_AUDITED_FINALIZE) != HSM_OK)
         hsm_log(HSM_LOG_ERROR, "the audit log %s has no entry of the end",

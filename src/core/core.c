@@ -141,6 +141,7 @@ hsm_err hsm_core_share(hsm_core *parent, hsm_core **out_core)
     core->config = parent->config;
     core->slot_count = parent->slot_count;
     core->crypto = parent->crypto;
+    core->audit = parent->audit;
     HSM_TRY(hsm_store_share(parent->store, SHARED_OBJECTS_CACHED_MAX, &core->store));
     HSM_TRY(open_ephemeral(core));
     HSM_TRY(open_sessions(core));

@@ -51,7 +51,8 @@ static hsm_err init_token(hsm_core *core)
 static hsm_err open_pair(pair *of)
 {
     static const char toml[] = "token.persist_objects = false\ntoken.storage_path = '/nowhere'\n"
-                               "security.pbkdf2_iterations = 100000\n";
+                               "security.pbkdf2_iterations = 100000\n"
+                               "audit.enabled = false\n";
 
     HSM_TRY(hsm_core_process_watch());
     HSM_TRY(hsm_config_parse(text(toml), "test", &of->config, NULL));
