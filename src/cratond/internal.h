@@ -254,6 +254,11 @@ struct server {
 /* Has a descriptor watched; events 0 keeps it, quiet. errors HSM_E_INTERNAL */
 HSM_MUST_USE hsm_err server_watch_fd(server *on, int fd, uint32_t events, loop_source *source);
 void server_change_fd(server *on, int fd, uint32_t events, loop_source *source);
+/* scrape.c: a place where metrics are read, if one is configured.
+ * errors  HSM_E_CONFIG (logged), HSM_E_NO_MEMORY */
+typedef struct scrape_door scrape_door;
+HSM_MUST_USE hsm_err scrape_open(server *on, scrape_door **out_door);
+void scrape_close(scrape_door *door);
 /* One line about a call that has ended. */
 void server_log_call(server *on, const call *ended);
 /* health.c: whoever watches hears of every change. */
