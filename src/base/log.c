@@ -8,9 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 #define LOG_LINE_BYTES 1000u /* with the newline */
+#define JSON_HEAD_BYTES 128u
 
 static const struct {
     const char *name;
@@ -31,6 +35,7 @@ static const char *const sinks[] = {
 /* Process-wide, as standard error itself is. */
 static atomic_int current_sink = HSM_LOG_OFF;
 static atomic_int current_level = HSM_LOG_WARNING;
+static atomic_bool is_json;
 
 static bool find_sink(const char *text, size_t len, hsm_log_sink *out_sink)
 {
@@ -82,6 +87,11 @@ void hsm_log_configure(hsm_log_options options)
     atomic_store(&current_level, (int)options.level);
 }
 
+void hsm_log_use_json(bool wanted)
+{
+    atomic_store(&is_json, wanted);
+}
+
 /* A name or path in a message may hold an escape sequence or a newline that forges a line. */
 static void replace_control(char *line, size_t len)
 {
@@ -91,6 +101,33 @@ static void replace_control(char *line, size_t len)
         if (c < 0x20 || c == 0x7f)
             line[i] = '?';
     }
+}
+
+/* {"time":"2026-01-02T03:04:05.678Z","level":"info","message":"..."}; the message is a line of ours
+ * already, without control characters. Room for every byte escaped. */
+static void emit_json(hsm_log_level level, const char *message, size_t message_len)
+{
+    char line[2 * LOG_LINE_BYTES + JSON_HEAD_BYTES];
+    const bool is_utf8 = hsm_utf8_is_valid(hsm_bytes_of(message, message_len));
+    struct timespec now = { 0 };
+    struct tm utc = { 0 };
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &utc);
+    size_t len = strftime(line, JSON_HEAD_BYTES, "{\"time\":\"%Y-%m-%dT%H:%M:%S", &utc);
+    len += (size_t)snprintf(line + len, JSON_HEAD_BYTES - len,
+                            ".%03ldZ\",\"level\":\"%s\",\"message\":\"", now.tv_nsec / 1000000,
+                            levels[level].name);
+    for (size_t i = 0; i < message_len; i++) {
+        const char c = message[i];
+
+        if (c == '"' || c == '\\')
+            line[len++] = '\\';
+        line[len++] = !is_utf8 && (unsigned char)c >= 0x80 ? '?' : c;
+    }
+    memcpy(line + len, "\"}\n", 3);
+    while (write(STDERR_FILENO, line, len + 3) < 0 && errno == EINTR)
+        continue;
 }
 
 static void emit(hsm_log_sink sink, hsm_log_level level, char *line, size_t len)
@@ -128,7 +165,10 @@ void hsm_log(hsm_log_level level, const char *format, ...)
         const size_t len = strnlen(line, sizeof line - 1);
 
         replace_control(line, len);
-        emit(sink, level, line, len);
+        if (sink == HSM_LOG_STDERR && atomic_load(&is_json))
+            emit_json(level, line + head_len, len - (size_t)head_len);
+        else
+            emit(sink, level, line, len);
     }
     errno = errno_before;
 }

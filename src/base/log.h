@@ -3,6 +3,8 @@
 #ifndef HSM_BASE_LOG_H
 #define HSM_BASE_LOG_H
 
+#include <stdbool.h>
+
 #include "base/scope.h"
 
 typedef enum hsm_log_level {
@@ -30,6 +32,9 @@ typedef struct hsm_log_options {
 hsm_log_options hsm_log_parse(const char *text, hsm_log_options fallback);
 /* Process-wide. thread: any */
 void hsm_log_configure(hsm_log_options options);
+
+/* Standard error gets one JSON object a line (time, level, message) instead. Process-wide. */
+void hsm_log_use_json(bool wanted);
 
 /* Writes one line ("craton-hsm: warning: ..."), at most 1,000 bytes, control characters replaced.
  * errno is kept. thread: any */

@@ -127,8 +127,7 @@ typedef struct hsm_config {
         uint32_t workers;      /* 0: by the number of processors */
         uint32_t slow_workers; /* 0: the same */
         char *metrics_bind;    /* NULL: no metrics */
-        bool metrics_names;
-        uint32_t log_format; /* hsm_log_format */
+        uint32_t log_format;   /* hsm_log_format */
         bool reflection;
         hsm_client_rule *clients; /* in the order of the file */
         size_t client_count;

@@ -46,6 +46,7 @@ static hsm_err take_name(const hsm_toml_node *node, const char *key, hsm_config_
 static hsm_err take_match(hsm_client_rule *rule, const hsm_toml_node *node, hsm_config_error *error)
 {
     HSM_TRY(take_name(node, "match", error, &rule->match));
+    HSM_CHECK(rule->match != NULL, HSM_E_INTERNAL);
     for (size_t i = 0; i < HSM_ARRAY_LEN(kinds); i++) {
         if (strncmp(rule->match, kinds[i], strlen(kinds[i])) == 0 || strcmp(rule->match, "*") == 0)
             return HSM_OK;

@@ -105,7 +105,6 @@ static const field fields[] = {
     NUMBER(daemon, workers, 0, 256, 0),
     NUMBER(daemon, slow_workers, 0, 64, 0),
     TEXT(daemon, metrics_bind, 1, 255, NULL, config_check_metrics),
-    BOOL(daemon, metrics_names, false),
     CHOICE(daemon, log_format, log_formats),
     BOOL(daemon, reflection, false),
 };

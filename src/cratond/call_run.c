@@ -141,6 +141,7 @@ static void finished(void *owner)
         return;
     }
     free_messages(on);
+    conn_earn(on->conn);
     give_session_back(on);
     on->has_message = false;
     if (on->is_gone) {

@@ -25,6 +25,13 @@ bool conn_may_bother(conn *on, double *allowance)
     return *allowance >= 0;
 }
 
+/* Clients send PINGs and grants along with their calls, several of them at times: work done makes up
+ * for them. */
+void conn_earn(conn *on)
+{
+    on->nuisance = at_most(on->nuisance + NUISANCE_PER_CALL, NUISANCE_MAX);
+}
+
 static int refuse_abuse(conn *on, const char *what)
 {
     hsm_log(HSM_LOG_WARNING, "%s: too many %s; the connection is closed", on->client->name, what);

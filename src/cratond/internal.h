@@ -24,9 +24,10 @@
 #define STREAM_WINDOW_BYTES (256 * 1024)      /* the same, for one call */
 #define CONN_OUT_BYTES ((size_t)64 * 1024)    /* gathered before it is written */
 #define HEADERS_MAX_BYTES ((size_t)16 * 1024) /* of one request, as HPACK counts */
-/* Frames that do no work: so many at once, and so many more each second. */
+/* Frames that do no work: so many at once, and so many more each second and with each message. */
 #define NUISANCE_MAX 2000
 #define NUISANCE_PER_SEC 200
+#define NUISANCE_PER_CALL 8
 /* Streams that the client may reset, the same. */
 #define RESETS_MAX 500
 #define RESETS_PER_SEC 50
@@ -180,6 +181,8 @@ void conn_drain(conn *on);
 HSM_MUST_USE hsm_err conn_h2_open(conn *on);
 /* Charges a frame that does no work; false: the connection has had enough of them. */
 bool conn_may_bother(conn *on, double *allowance);
+/* A message was worked on, which makes up for some of them. */
+void conn_earn(conn *on);
 
 /* --- sessions (sessions.c) -------------------------------------------------------------------------- */
 
@@ -254,6 +257,11 @@ struct server {
 /* Has a descriptor watched; events 0 keeps it, quiet. errors HSM_E_INTERNAL */
 HSM_MUST_USE hsm_err server_watch_fd(server *on, int fd, uint32_t events, loop_source *source);
 void server_change_fd(server *on, int fd, uint32_t events, loop_source *source);
+/* scrape.c: a place where metrics are read, if one is configured.
+ * errors  HSM_E_CONFIG (logged), HSM_E_NO_MEMORY */
+typedef struct scrape_door scrape_door;
+HSM_MUST_USE hsm_err scrape_open(server *on, scrape_door **out_door);
+void scrape_close(scrape_door *door);
 /* One line about a call that has ended. */
 void server_log_call(server *on, const call *ended);
 /* health.c: whoever watches hears of every change. */

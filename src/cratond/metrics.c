@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cratond/metrics.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cratond/grpc_status.h"
 #include "cratond/rpc.h"
+
+#define LINE_MAX_BYTES 1024
+#define US_PER_SEC 1e6
 
 /* Upper ends of the buckets of call times, in microseconds. */
 static const int64_t bucket_us[METRICS_BUCKETS] = {
@@ -62,4 +67,102 @@ void metrics_call(metrics *counts, int method, int status, int64_t took_us)
     row->buckets[bucket]++;
     row->sum_us += (uint64_t)took_us;
     row->by_status[status >= 0 && status < HSM_GRPC_STATUSES ? status : 2]++;
+}
+
+/* --- as text ---------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static hsm_err put(hsm_buf *out, const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    const int len = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    HSM_CHECK(len >= 0 && (size_t)len < sizeof line, HSM_E_INTERNAL);
+    return hsm_buf_append(out, hsm_bytes_of(line, (size_t)len));
+}
+
+static const char *method_name(const metrics *counts, size_t row)
+{
+    size_t ignored = 0;
+
+    return row < counts->method_count ? rpc_table(&ignored)[row].path : "unknown";
+}
+
+static hsm_err put_calls(const metrics *counts, hsm_buf *out)
+{
+    HSM_TRY(put(out, "# HELP cratond_calls_total Calls that have ended.\n"
+                     "# TYPE cratond_calls_total counter\n"));
+    for (size_t row = 0; row <= counts->method_count; row++) {
+        for (int status = 0; status < HSM_GRPC_STATUSES; status++) {
+            if (counts->methods[row].by_status[status] == 0)
+                continue;
+            HSM_TRY(put(out, "cratond_calls_total{method=\"%s\",status=\"%s\"} %llu\n",
+                        method_name(counts, row), grpc_status_name(status),
+                        (unsigned long long)counts->methods[row].by_status[status]));
+        }
+    }
+    return HSM_OK;
+}
+
+static hsm_err put_times_of(const metrics *counts, size_t row, hsm_buf *out)
+{
+    const method_counts *of = &counts->methods[row];
+    const char *name = method_name(counts, row);
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < METRICS_BUCKETS; i++) {
+        total += of->buckets[i];
+        HSM_TRY(put(out, "cratond_call_seconds_bucket{method=\"%s\",le=\"%g\"} %llu\n", name,
+                    (double)bucket_us[i] / US_PER_SEC, (unsigned long long)total));
+    }
+    total += of->buckets[METRICS_BUCKETS];
+    return put(out,
+               "cratond_call_seconds_bucket{method=\"%s\",le=\"+Inf\"} %llu\n"
+               "cratond_call_seconds_sum{method=\"%s\"} %g\n"
+               "cratond_call_seconds_count{method=\"%s\"} %llu\n",
+               name, (unsigned long long)total, name, (double)of->sum_us / US_PER_SEC, name,
+               (unsigned long long)total);
+}
+
+static hsm_err put_times(const metrics *counts, hsm_buf *out)
+{
+    HSM_TRY(put(out, "# HELP cratond_call_seconds From a call's headers to its outcome.\n"
+                     "# TYPE cratond_call_seconds histogram\n"));
+    for (size_t row = 0; row <= counts->method_count; row++) {
+        uint64_t total = 0;
+
+        for (size_t i = 0; i <= METRICS_BUCKETS; i++)
+            total += counts->methods[row].buckets[i];
+        if (total > 0)
+            HSM_TRY(put_times_of(counts, row, out));
+    }
+    return HSM_OK;
+}
+
+hsm_err metrics_write(const metrics *counts, const metrics_gauges *now, hsm_buf *out)
+{
+    const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+        uint64_t value;
+    } singles[] = {
+        { "connections", "gauge", "Connections open now.", now->connections },
+        { "clients", "gauge", "Different clients known now.", now->clients },
+        { "sessions", "gauge", "Sessions open now.", now->sessions },
+        { "uptime_seconds", "gauge", "Seconds since the start.", now->uptime_secs },
+        { "handshakes_failed_total", "counter", "TLS handshakes that failed.",
+          counts->handshakes_failed },
+        { "connections_refused_total", "counter", "Connections beyond the limit.",
+          counts->connections_refused },
+    };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(singles); i++)
+        HSM_TRY(put(out, "# HELP cratond_%s %s\n# TYPE cratond_%s %s\ncratond_%s %llu\n",
+                    singles[i].name, singles[i].help, singles[i].name, singles[i].type,
+                    singles[i].name, (unsigned long long)singles[i].value));
+    HSM_TRY(put_calls(counts, out));
+    return put_times(counts, out);
 }

@@ -13,9 +13,19 @@ typedef struct metrics metrics;
 HSM_MUST_USE hsm_err metrics_create(metrics **out_metrics);
 void metrics_destroy(metrics *counts);
 
-/* A call has ended. method: a row's index in rpc_table(), or -1. */
+/* What others count. */
+typedef struct metrics_gauges {
+    uint64_t connections;
+    uint64_t clients;
+    uint64_t sessions;
+    uint64_t uptime_secs;
+} metrics_gauges;
+/* Appends everything in Prometheus' text format. errors HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err metrics_write(const metrics *counts, const metrics_gauges *now, hsm_buf *out);
+
 void metrics_handshake_failed(metrics *counts);
 void metrics_connection_refused(metrics *counts);
+/* A call has ended. method: a row's index in rpc_table(), or -1. */
 void metrics_call(metrics *counts, int method, int status, int64_t took_us);
 
 #endif

@@ -43,6 +43,7 @@ typedef struct door {
 typedef struct loop {
     server server; /* first: the rest of the daemon knows it as this */
     listeners open;
+    scrape_door *scrape; /* NULL: no metrics */
     door doors[LISTEN_MAX];
     loop_timer accept_timer;
     loop_timer drain_timer;
@@ -431,12 +432,14 @@ hsm_err server_open(const hsm_config *config, server **out_server)
     of->now_ms = clock_ms();
     of->started_ms = of->now_ms;
     timers_init(&of->timers, of->now_ms);
+    hsm_log_use_json(config->daemon.log_format == HSM_LOG_JSON);
     HSM_TRY(check_rules(config));
     HSM_TRY(open_tls(of));
     HSM_TRY(open_core(of));
     HSM_TRY(metrics_create(&of->metrics));
     HSM_TRY(listen_open(config, &on->open));
     HSM_TRY(open_loop(on));
+    HSM_TRY(scrape_open(of, &on->scrape));
     set_timers(on);
     *out_server = of;
     on = NULL;
@@ -450,6 +453,7 @@ void server_close(server *of)
     loop *on = loop_of(of);
 
     listen_close(&on->open);
+    scrape_close(on->scrape);
     each_conn(of, conn_close);
     end_turn(of);
     pool_destroy(of->workers); /* runs what still waits, and frees the last connections */

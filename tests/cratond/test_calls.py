@@ -164,6 +164,16 @@ many = [attr("LABEL", "x")] * 129
 check_fails("too many attributes", "INVALID_ARGUMENT", stub.FindObjects,
             pb.FindObjectsRequest(session_handle=session, template=many), rv=ck["CKR_ARGUMENTS_BAD"])
 
+# --- many calls at once ---------------------------------------------------------------------------
+
+# Clients send a PING or a tiny grant with many a call: that is no abuse.
+waiting = []
+for _ in range(8000):
+    waiting.append(stub.GenerateRandom.future(pb.GenerateRandomRequest(session_handle=session, length=1)))
+    if len(waiting) == 64:
+        waiting.pop(0).result()
+check("thousands of calls on one connection", lambda: all(each.result() for each in waiting))
+
 # --- the rest ------------------------------------------------------------------------------------
 
 from hashlib import sha256

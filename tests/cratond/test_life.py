@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Starting, reloading and stopping; descriptors that run out; what systemd is told."""
+import json
 import resource
 import socket
 import ssl
@@ -153,6 +154,40 @@ d.process.send_signal(signal.SIGTERM)
 check("and of the end", lambda: hears("STOPPING=1"))
 d.process.wait(PATIENCE_S)
 Daemon.running.remove(d)
+
+# --- what the daemon says and counts ---------------------------------------------------------------------------
+
+d = Daemon("said", daemon=f'log_format = "json"\nmetrics_bind = "unix:{work}/metrics"\n')
+stub = d.stub()
+check("before it is counted", lambda: health_of(stub) and health_of(stub))
+check_fails("a call that fails", "NOT_FOUND", stub.Logout, pb.LogoutRequest(session_handle=99))
+check("the log is JSON", lambda: all({"time", "level", "message"} == set(json.loads(line)) for line in d.log().splitlines()))
+
+
+def scrape(request=b"GET /metrics HTTP/1.0\r\n\r\n"):
+    with socket.socket(socket.AF_UNIX) as reader:
+        reader.settimeout(PATIENCE_S)
+        reader.connect(str(work / "metrics"))
+        reader.sendall(request)
+        try:
+            return b"".join(iter(lambda: reader.recv(65536), b"")).decode()
+        except ConnectionResetError:
+            return ""
+
+
+text = scrape()
+HEALTH = "/craton_hsm.HsmService/HealthCheck"
+check("metrics: calls", f'cratond_calls_total{{method="{HEALTH}",status="OK"}} 2' in text)
+check("metrics: by status", 'cratond_calls_total{method="/craton_hsm.HsmService/Logout",status="NOT_FOUND"} 1' in text)
+check("metrics: times", f'cratond_call_seconds_bucket{{method="{HEALTH}",le="+Inf"}} 2' in text)
+check("metrics: connections", "cratond_connections 1\n" in text and "cratond_clients 1\n" in text)
+check("metrics: no names of clients", "spiffe" not in text)
+check("too long a request for them", lambda: scrape(b"x" * 5000) == "")
+quiet = socket.socket(socket.AF_UNIX)
+quiet.connect(str(work / "metrics"))
+check("a reader that says nothing makes room for the next", lambda: "cratond_uptime" in scrape())
+d.stop()
+check("the socket of metrics is gone", not (work / "metrics").exists())
 
 # A socket that systemd opened is descriptor 3 of the process that LISTEN_PID names.
 d = Daemon("socket", start=False)

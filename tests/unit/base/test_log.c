@@ -107,7 +107,28 @@ static void one_clean_line(void)
     CHECK_EQ(capture_end(text, sizeof text), 0);
 }
 
+static void json_is_one_object_a_line(void)
+{
+    const hsm_log_options options = { HSM_LOG_STDERR, HSM_LOG_INFO };
+    char text[4096];
+
+    hsm_log_configure(options);
+    hsm_log_use_json(true);
+    REQUIRE_THAT(capture_begin());
+    hsm_log(HSM_LOG_INFO, "a \"quoted\" back\\slash and a\nnewline");
+    hsm_log(HSM_LOG_WARNING, "no UTF-8: \xff");
+    hsm_log(HSM_LOG_ERROR, "UTF-8: \xc3\xbc");
+    capture_end(text, sizeof text);
+    hsm_log_use_json(false);
+    CHECK_THAT(strstr(text, "Z\",\"level\":\"info\",\"message\":"
+                            "\"a \\\"quoted\\\" back\\\\slash and a?newline\"}\n") != NULL);
+    CHECK_THAT(strstr(text, "\"warning\",\"message\":\"no UTF-8: ?\"}\n") != NULL);
+    CHECK_THAT(strstr(text, "\"error\",\"message\":\"UTF-8: \xc3\xbc\"}\n") != NULL);
+    CHECK_THAT(strncmp(text, "{\"time\":\"20", 11) == 0);
+}
+
 static const check_test tests[] = {
+    CHECK_TEST(json_is_one_object_a_line),
     CHECK_TEST(parses),
     CHECK_TEST(unknown_value_says_so),
     CHECK_TEST(one_clean_line),
