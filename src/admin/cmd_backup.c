@@ -98,7 +98,7 @@ static hsm_err run_backup(hsm_admin *admin)
     HSM_AUTO(hsm_admin_objects_end) hsm_admin_objects objects = { 0 };
     HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
-    hsm_backup_head head;
+    hsm_backup_head head = { 0 };
     uint64_t count = 0;
 
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));
@@ -126,7 +126,7 @@ static hsm_err run_verify(hsm_admin *admin)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
-    hsm_backup_head head;
+    hsm_backup_head head = { 0 };
     uint64_t count = 0;
 
     HSM_TRY(hsm_admin_open_core(admin));
@@ -172,7 +172,7 @@ static hsm_err run_restore(hsm_admin *admin)
     HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
     hsm_restore_report found = { 0 };
-    hsm_backup_head head;
+    hsm_backup_head head = { 0 };
 
     HSM_TRY(read_backup(admin, &backup, &head));
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));

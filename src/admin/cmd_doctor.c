@@ -297,6 +297,7 @@ static bool is_registered_in(const char *path)
 
     if (directory == NULL)
         return false;
+    /* cppcheck-suppress readdirCalled ; this program has one thread */
     for (const struct dirent *entry = readdir(directory); entry != NULL;
          entry = readdir(directory)) {
         if (names_module(path, entry->d_name))

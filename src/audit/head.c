@@ -11,8 +11,8 @@
 #include "base/codec.h"
 #include "base/ct.h"
 #include "os/file.h"
-#include "os/self.h"
 #include "os/paths.h"
+#include "os/self.h"
 
 #define PAGE_BYTES 4096u
 #define PLACE_BYTES 1920u
@@ -170,6 +170,8 @@ static hsm_err read_place(const hsm_head_page *page, unsigned which, hsm_head *o
 
 static bool is_blank(const hsm_head_page *page)
 {
+    if (page == NULL) /* for analyzers that don't know HSM_AUTO */
+        return false;
     for (size_t i = 0; i < MARK_AT; i++) {
         if (page->map[i] != 0)
             return false;

@@ -46,9 +46,9 @@ static hsm_err take_name(const hsm_toml_node *node, const char *key, hsm_config_
 static hsm_err take_match(hsm_client_rule *rule, const hsm_toml_node *node, hsm_config_error *error)
 {
     HSM_TRY(take_name(node, "match", error, &rule->match));
-    HSM_CHECK(rule->match != NULL, HSM_E_INTERNAL);
+    const char *match = rule->match != NULL ? rule->match : "";
     for (size_t i = 0; i < HSM_ARRAY_LEN(kinds); i++) {
-        if (strncmp(rule->match, kinds[i], strlen(kinds[i])) == 0 || strcmp(rule->match, "*") == 0)
+        if (strncmp(match, kinds[i], strlen(kinds[i])) == 0 || strcmp(match, "*") == 0)
             return HSM_OK;
     }
     return refuse(error, node, "match",
@@ -94,11 +94,12 @@ static hsm_err take_names(char ***out_names, const char *key, const hsm_toml_nod
         count++;
     if (count > HSM_CLIENT_NAMES_MAX)
         return refuse(error, node, key, "must have at most %u elements", HSM_CLIENT_NAMES_MAX);
-    *out_names = calloc(count + 1, sizeof **out_names);
-    HSM_CHECK(*out_names != NULL, HSM_E_NO_MEMORY);
+    char **names = calloc(count + 1, sizeof *names);
+    HSM_CHECK(names != NULL, HSM_E_NO_MEMORY);
+    *out_names = names; /* freed with the rule, also when a name is refused */
     count = 0;
     for (const hsm_toml_node *name = node->first; name != NULL; name = name->next)
-        HSM_TRY(take_name(name, key, error, &(*out_names)[count++]));
+        HSM_TRY(take_name(name, key, error, &names[count++]));
     return HSM_OK;
 }
 

@@ -55,8 +55,7 @@ static hsm_err put(hsm_named *named, CK_ATTRIBUTE_TYPE type, hsm_bytes value)
     HSM_CHECK(copy != NULL, HSM_E_NO_MEMORY);
     if (value.len > 0)
         memcpy(copy, value.data, value.len);
-    named->attrs[named->count].type = type;
-    named->attrs[named->count++].value = hsm_bytes_of(copy, value.len);
+    named->attrs[named->count++] = (hsm_attr){ type, hsm_bytes_of(copy, value.len) };
     return HSM_OK;
 }
 

@@ -76,7 +76,7 @@ hsm_err hsm_audited_end(hsm_audited_call *call, hsm_err result);
 hsm_err hsm_audited_end_out(hsm_audited_call *call, hsm_err result, hsm_out *out);
 
 /* The same for a call that ends nothing: going well, it leaves no event. */
-hsm_err hsm_audited_pass(hsm_audited_call *call, hsm_err result);
+hsm_err hsm_audited_pass(hsm_audited_call *call, hsm_err err);
 
 /* --- the log as part of the core (audit_open.c) -------------------------------------------------- */
 

@@ -17,6 +17,15 @@ static size_t count_bits(uint64_t set)
     return count;
 }
 
+static unsigned class_of(uint8_t c)
+{
+    if (c >= 'a' && c <= 'z')
+        return 1u;
+    if (c >= 'A' && c <= 'Z')
+        return 2u;
+    return c >= '0' && c <= '9' ? 4u : 8u;
+}
+
 hsm_err hsm_backup_check_passphrase(hsm_bytes passphrase)
 {
     uint64_t seen[4] = { 0 };
@@ -26,10 +35,7 @@ hsm_err hsm_backup_check_passphrase(hsm_bytes passphrase)
     for (size_t i = 0; i < passphrase.len; i++) {
         const uint8_t c = passphrase.data[i];
         seen[c >> 6] |= UINT64_C(1) << (c & 63);
-        classes |= c >= 'a' && c <= 'z'   ? 1u
-                   : c >= 'A' && c <= 'Z' ? 2u
-                   : c >= '0' && c <= '9' ? 4u
-                                          : 8u;
+        classes |= class_of(c);
     }
     for (size_t i = 0; i < HSM_ARRAY_LEN(seen); i++)
         distinct += count_bits(seen[i]);

@@ -202,7 +202,9 @@ static uint8_t free_mask(uint32_t fixed_bits, size_t at)
 {
     if (fixed_bits <= 8 * at)
         return 0xff;
-    return fixed_bits >= 8 * at + 8 ? 0 : (uint8_t)(0xff >> (fixed_bits - 8 * at));
+    if (fixed_bits >= 8 * at + 8)
+        return 0;
+    return (uint8_t)(0xffu >> (fixed_bits - 8 * at));
 }
 
 /* What goes into the free bits: random bytes, or the number, big-endian at the right end. */

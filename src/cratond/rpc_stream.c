@@ -66,9 +66,10 @@ static hsm_err keep_signature(stream_state *state, hsm_bytes signature)
         return HSM_OK;
     HSM_CHECK(!state->has_signature, HSM_E_ARG);
     HSM_CHECK(signature.len <= HSM_SIGNATURE_MAX_BYTES, HSM_E_SIGNATURE_LEN);
-    state->signature = malloc(signature.len);
-    HSM_CHECK(state->signature != NULL, HSM_E_NO_MEMORY);
-    memcpy(state->signature, signature.data, signature.len);
+    uint8_t *copy = malloc(signature.len);
+    HSM_CHECK(copy != NULL, HSM_E_NO_MEMORY);
+    memcpy(copy, signature.data, signature.len);
+    state->signature = copy;
     state->signature_len = signature.len;
     state->has_signature = true;
     return HSM_OK;

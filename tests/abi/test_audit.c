@@ -34,8 +34,10 @@ static CK_OBJECT_HANDLE make_key(const fixture *fix, bool is_token, CK_RV *out_r
     CK_ULONG len = 32;
     char label[] = "audited key";
     CK_ATTRIBUTE attributes[] = {
-        { CKA_TOKEN, &token, sizeof token },      { CKA_VALUE_LEN, &len, sizeof len },
-        { CKA_ENCRYPT, &yes, sizeof yes },        { CKA_SENSITIVE, &yes, sizeof yes },
+        { CKA_TOKEN, &token, sizeof token },
+        { CKA_VALUE_LEN, &len, sizeof len },
+        { CKA_ENCRYPT, &yes, sizeof yes },
+        { CKA_SENSITIVE, &yes, sizeof yes },
         { CKA_LABEL, label, 11 },
     };
     CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;

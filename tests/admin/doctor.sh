@@ -56,8 +56,11 @@ if [ "$(id -u)" = 0 ]; then
 fi
 printf '[token]\nlabl = 1\n' >bad.toml
 check_status 'a configuration that can not be used' 5 'correct what the line' doctor --config bad.toml
-flock -n -o store/store.lock sleep 30 &
+flock -n -o store/store.lock sleep 300 &
 held=$!
+until ! flock -n store/store.lock true; do
+    kill -0 "$held" || break # it has the lock, or it failed
+done
 check_status 'a process that holds the lock' 5 'fuser -v' doctor
 kill "$held"
 wait "$held" 2>/dev/null

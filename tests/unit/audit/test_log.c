@@ -264,7 +264,6 @@ static void tear(const audit_env *env, const char *rest)
 
 static void a_torn_line_is_set_aside(void)
 {
-    HSM_AUTO(hsm_buf_clear) hsm_buf content = { 0 };
     audit_env env;
 
     env_make(&env);
@@ -280,7 +279,6 @@ static void a_torn_line_is_set_aside(void)
 /* Entries that their writer could not acknowledge any more are kept. */
 static void whole_lines_after_the_head_are_adopted(void)
 {
-    HSM_AUTO(hsm_buf_clear) hsm_buf content = { 0 };
     HSM_AUTO(hsm_buf_clear) hsm_buf head = { 0 };
     audit_env env;
     char path[5000];
