@@ -291,15 +291,20 @@ static void close_directory(DIR **directory)
         (void)closedir(*directory);
 }
 
+static const struct dirent *next_of(DIR *directory)
+{
+    /* cppcheck-suppress readdirCalled ; this program has one thread */
+    return readdir(directory);
+}
+
 static bool is_registered_in(const char *path)
 {
     HSM_AUTO(close_directory) DIR *directory = opendir(path);
 
     if (directory == NULL)
         return false;
-    /* cppcheck-suppress readdirCalled ; this program has one thread */
-    for (const struct dirent *entry = readdir(directory); entry != NULL;
-         entry = readdir(directory)) {
+    for (const struct dirent *entry = next_of(directory); entry != NULL;
+         entry = next_of(directory)) {
         if (names_module(path, entry->d_name))
             return true;
     }
