@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """integrity.py FILE SIDECAR: writes the HMAC-SHA256 of a module or program beside it, as
 src/core/integrity.c reads it. integrity.py --installed NAME...: the same for files below
-MESON_INSTALL_DESTDIR_PREFIX, whose sidecars are named after them (an install script of meson)."""
+MESON_INSTALL_DESTDIR_PREFIX, whose sidecars are named after them (an install script of meson).
+integrity.py --forget FILE.forget: before FILE is linked, removes its old sidecar."""
 import hashlib
 import hmac
 import os
@@ -25,6 +26,11 @@ def main() -> int:
         prefix = pathlib.Path(os.environ["MESON_INSTALL_DESTDIR_PREFIX"])
         for name in sys.argv[2:]:
             write(prefix / name, sidecar_of(prefix / name))
+        return 0
+    if len(sys.argv) == 3 and sys.argv[1] == "--forget":
+        stamp = pathlib.Path(sys.argv[2])
+        sidecar_of(stamp.with_suffix("")).unlink(missing_ok=True)
+        stamp.touch()
         return 0
     if len(sys.argv) != 3:
         print(__doc__, file=sys.stderr)

@@ -216,12 +216,17 @@ static hsm_err take_word(hsm_admin *admin, const char *word)
     return HSM_OK;
 }
 
+static bool is_operand_needed(const hsm_admin_command *command)
+{
+    return command->operand != NULL && command->operand[0] != '[';
+}
+
 static hsm_err check_complete(hsm_admin *admin)
 {
     if (admin->command == NULL)
         return usage(admin, admin->group == NULL ? "a command is missing" : "which one? ",
                      admin->group == NULL ? "" : "see the help of this group");
-    if (admin->command->operand != NULL && admin->operand == NULL)
+    if (admin->operand == NULL && is_operand_needed(admin->command))
         return usage(admin, "an argument is missing: ", admin->command->operand);
     for (size_t i = 0; admin->command->options[i].name != NULL; i++) {
         if (admin->command->options[i].is_required && admin->values[i] == NULL)

@@ -18,6 +18,7 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/paths.h"
+#include "os/self.h"
 
 #define LOCKED_BYTES_WANTED (8u * 1024u * 1024u)
 #define FREE_BYTES_WANTED (64u * 1024u * 1024u)
@@ -169,6 +170,11 @@ static hsm_err check_store(exam *at)
     hsm_core_facts facts;
     const hsm_err err = hsm_admin_open_core(at->admin);
 
+    if (err == HSM_E_SELF_TEST)
+        tell(at, "self-tests", HSM_ADMIN_ERROR, "do not use it; docs/self-tests.md",
+             "the line above names the one that failed");
+    else if (err == HSM_OK)
+        tell(at, "self-tests", HSM_ADMIN_OK, "", "passed at the start");
     if (err != HSM_OK) {
         tell(at, "store", HSM_ADMIN_ERROR,
              at->admin->hint[0] != '\0' ? at->admin->hint
@@ -187,6 +193,39 @@ static hsm_err check_store(exam *at)
              (unsigned long long)(facts.free_bytes >> 20));
     tell(at, "cryptography", HSM_ADMIN_OK, "", "%s", facts.crypto_version);
     return HSM_OK;
+}
+
+/* --- self-tests and integrity ------------------------------------------------------------------- */
+
+/* Other programs, and this one when it starts, refuse what does not fit. */
+static void check_file(exam *at, const char *path)
+{
+    char hint[HSM_ADMIN_TEXT_MAX];
+    const hsm_err err = hsm_core_integrity_verify(path);
+
+    (void)snprintf(
+        hint, sizeof hint,
+        "install it again, or, if you changed it: craton-hsm-admin integrity update '%s'", path);
+    if (err == HSM_OK)
+        tell(at, "integrity", HSM_ADMIN_OK, "", "%s", path);
+    else if (err == HSM_E_STORE_NOT_FOUND)
+        tell(at, "integrity", HSM_ADMIN_WARNING, hint, "%s has no .hmac beside it", path);
+    else if (err == HSM_E_SELF_TEST)
+        tell(at, "integrity", HSM_ADMIN_ERROR, hint, "%s is not what its .hmac was made of", path);
+    else
+        tell(at, "integrity", HSM_ADMIN_ERROR, hint, "%s can't be checked: %s", path,
+             hsm_err_text(err));
+}
+
+static void check_self(exam *at)
+{
+    HSM_AUTO(hsm_path_drop) char *path = NULL;
+
+    if (hsm_self_path(&path) == HSM_OK)
+        check_file(at, path);
+    else
+        tell(at, "integrity", HSM_ADMIN_WARNING, "run the one that is installed now",
+             "this program was replaced since it started");
 }
 
 /* --- tokens ------------------------------------------------------------------------------------ */
@@ -273,16 +312,37 @@ static hsm_err check_tokens(exam *at)
 
 /* --- p11-kit ----------------------------------------------------------------------------------- */
 
-static bool names_module(const char *directory, const char *name)
+/* "module: PATH" in the text of a file of p11-kit; cuts the text into lines. NULL: not our module. */
+static char *module_line(char *text)
+{
+    static const char key[] = "module:";
+    char *rest = NULL;
+
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        if (strncmp(line, key, sizeof key - 1) == 0 && strstr(line, "libcraton_hsm") != NULL) {
+            line += sizeof key - 1;
+            line[strcspn(line, "\r")] = '\0';
+            return line + strspn(line, " \t");
+        }
+    }
+    return NULL;
+}
+
+/* out_module is only set when the file names our module. */
+static hsm_err read_module_file(const char *directory, const char *name, char **out_module)
 {
     HSM_AUTO(hsm_path_drop) char *path = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf text = { 0 };
-    static const char wanted[] = "libcraton_hsm";
+    const uint8_t end = 0;
 
-    if (strstr(name, ".module") == NULL || hsm_path_join(directory, name, &path) != HSM_OK ||
-        hsm_file_read(path, HSM_FILE_ANY, MODULE_FILE_MAX_BYTES, &text) != HSM_OK)
-        return false;
-    return text.len > 0 && memmem(text.data, text.len, wanted, sizeof wanted - 1) != NULL;
+    HSM_TRY(hsm_path_join(directory, name, &path));
+    HSM_TRY(hsm_file_read(path, HSM_FILE_ANY, MODULE_FILE_MAX_BYTES, &text));
+    HSM_TRY(hsm_buf_append(&text, hsm_bytes_of(&end, 1)));
+    const char *module = module_line((char *)text.data);
+    if (module != NULL)
+        *out_module = hsm_text_dup(module);
+    return HSM_OK;
 }
 
 static void close_directory(DIR **directory)
@@ -297,34 +357,44 @@ static const struct dirent *next_of(DIR *directory)
     return readdir(directory);
 }
 
-static bool is_registered_in(const char *path)
+/* The module as a file in this directory names it; NULL: none does. free() it. */
+static char *find_registered(const char *path)
 {
     HSM_AUTO(close_directory) DIR *directory = opendir(path);
+    char *module = NULL;
 
     if (directory == NULL)
-        return false;
-    for (const struct dirent *entry = next_of(directory); entry != NULL;
+        return NULL;
+    for (const struct dirent *entry = next_of(directory); entry != NULL && module == NULL;
          entry = next_of(directory)) {
-        if (names_module(path, entry->d_name))
-            return true;
+        if (strstr(entry->d_name, ".module") != NULL &&
+            read_module_file(path, entry->d_name, &module) != HSM_OK)
+            module = NULL;
     }
-    return false;
+    return module;
 }
 
 static void check_p11kit(exam *at)
 {
+    HSM_AUTO(hsm_path_drop) char *module = NULL;
     const char *home = hsm_env_get("HOME");
     char user[HSM_ADMIN_TEXT_MAX] = "";
 
     if (home != NULL)
         (void)snprintf(user, sizeof user, "%s/.config/pkcs11/modules", home);
-    if (is_registered_in("/usr/share/p11-kit/modules") || is_registered_in("/etc/pkcs11/modules") ||
-        (user[0] != '\0' && is_registered_in(user)))
-        tell(at, "p11-kit", HSM_ADMIN_OK, "", "the module is registered");
-    else
+    const char *const directories[] = { user, "/etc/pkcs11/modules", "/usr/share/p11-kit/modules" };
+    for (size_t i = 0; i < HSM_ARRAY_LEN(directories) && module == NULL; i++)
+        module = directories[i][0] != '\0' ? find_registered(directories[i]) : NULL;
+    if (module == NULL) {
         tell(at, "p11-kit", HSM_ADMIN_WARNING,
              "echo 'module: /path/to/libcraton_hsm.so' >/etc/pkcs11/modules/craton-hsm.module",
              "the module is not registered");
+        return;
+    }
+    tell(at, "p11-kit", HSM_ADMIN_OK, "", "the module is registered");
+    if (module[0] ==
+        '/') /* a bare name is looked for in p11-kit's own folder, which we don't know */
+        check_file(at, module);
 }
 
 /* --- all of it --------------------------------------------------------------------------------- */
@@ -341,6 +411,7 @@ static hsm_err examine(exam *at)
 {
     check_memory(at);
     check_clock(at);
+    check_self(at);
     check_p11kit(at);
     if (check_config(at) != HSM_OK)
         return HSM_OK;

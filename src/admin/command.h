@@ -34,7 +34,8 @@ typedef struct hsm_admin_option {
 /* One command: "GROUP NAME", or "GROUP" alone when name is "". */
 typedef struct hsm_admin_command {
     const char *name;
-    const char *operand; /* the one argument without dashes, as help calls it; NULL: none */
+    const char *operand; /* the one argument without dashes, as help calls it; "[...]": may be left
+                          * out; NULL: none */
     const char *summary; /* one line, lower case, no full stop */
     const char *text;    /* paragraphs for the help of this command and its manual page; or NULL */
     const hsm_admin_option *options; /* besides those that every command has */
@@ -64,6 +65,7 @@ extern const hsm_admin_group hsm_admin_key_group;
 extern const hsm_admin_group hsm_admin_backup_group;
 extern const hsm_admin_group hsm_admin_restore_group;
 extern const hsm_admin_group hsm_admin_doctor_group;
+extern const hsm_admin_group hsm_admin_integrity_group;
 extern const hsm_admin_group hsm_admin_completion_group;
 extern const hsm_admin_group hsm_admin_man_group;
 

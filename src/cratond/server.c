@@ -58,6 +58,7 @@ typedef struct loop {
     hsm_err reload_result;
     bool is_reloading;
     bool has_gone_away; /* the second step of stopping */
+    bool has_failed;    /* a self-test of the core */
 } loop;
 
 static loop *loop_of(server *on)
@@ -222,6 +223,17 @@ static void stop(loop *on)
     timers_set(&of->timers, &on->drain_timer, of->now_ms + DRAIN_NOTICE_MS);
 }
 
+/* From the turn on in which a self-test fails: the core answers nobody any more, so nobody new is let
+ * in, watchers of the health hear of it, and the end closes the core, which wipes every key. */
+static void stop_if_failed(loop *on)
+{
+    if (on->has_failed || !hsm_core_has_failed(on->server.root))
+        return;
+    on->has_failed = true;
+    hsm_log(HSM_LOG_ERROR, "a self-test has failed: nothing is answered any more");
+    stop(on);
+}
+
 static void on_signal(void *owner, uint32_t events)
 {
     loop *on = owner;
@@ -295,10 +307,11 @@ hsm_err server_run(server *of)
             source->on_event(source->owner, events[i].events);
         }
         timers_run(&of->timers, of->now_ms);
+        stop_if_failed(loop_of(of));
         end_turn(of);
     }
     hsm_log(HSM_LOG_INFO, "stopped");
-    return HSM_OK;
+    return loop_of(of)->has_failed ? HSM_E_SELF_TEST : HSM_OK;
 }
 
 /* --- opening and closing --------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@ HSM_MUST_USE hsm_err server_open(const hsm_config *config, server **out_server);
 void server_close(server *of);
 
 /* Serves until SIGTERM or SIGINT, which must be blocked along with SIGHUP (reload) beforehand.
- * errors  HSM_E_INTERNAL */
+ * errors  HSM_E_SELF_TEST (the core's error state: it stopped by itself), HSM_E_INTERNAL */
 HSM_MUST_USE hsm_err server_run(server *of);
 
 #endif

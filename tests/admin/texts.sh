@@ -12,7 +12,7 @@ printf "%s\n" "${COMPREPLY[@]}"' bash craton-hsm-admin "$@"
 }
 
 commands() { # every command, one a line, from the manual page
-    admin man | sed -n 's/^\.SS "\(.*\)"$/\1/p' | sed 's/ [A-Z][A-Z]*$//'
+    admin man | sed -n 's/^\.SS "\(.*\)"$/\1/p' | sed 's/ \[*[A-Z][A-Z]*\]*$//'
 }
 
 test_completion() {

@@ -266,7 +266,7 @@ static const check_test tests[] = { CHECK_TEST(every_failure_is_survived) };
 
 int main(int argc, char **argv)
 {
-    /* These are about the store; the audit log stops for good at a failed sync (test_audit_fault.c). */
+    /* These are about the store; the audit log stops for good at a failed sync. */
     fixture_settings = "[audit]\nenabled = false\n";
     return role_main(roles, ARRAY_LEN(roles), tests, ARRAY_LEN(tests), argc, argv);
 }
