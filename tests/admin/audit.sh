@@ -61,6 +61,19 @@ test_reading() {
     check_json 'stats' 'd["damaged_lines"] == 0 and {o["operation"]: o["failure"] for o in d["operations"]}["login"] == 1' audit stats
 }
 
+# What only the operator does leaves entries too.
+test_operator() {
+    printf 'Correct horse 7 battery\n' >pass
+    check 'backup' admin backup --output b.bak --pin-file pin --new-passphrase-file pass
+    check_says 'backup is in the log' ' backup success .*user=user' audit dump --last 4
+    check 'restore' admin restore --input b.bak --pin-file pin --passphrase-file pass
+    check_says 'restore is begun' ' restore begin ' audit dump --last 5
+    check_says 'and done' ' restore success ' audit dump --last 4
+    head -c 32 /dev/urandom >aes
+    check 'import' admin key import --type AES --file aes --label in --pin-file pin
+    check_says 'import is in the log' ' create_object success .*label=in .*detail=import' audit dump
+}
+
 test_proof() {
     check 'public keys' audit_to keys.pem public-keys
     check_json 'public keys, as JSON' 'd["pem"].count("BEGIN PUBLIC KEY") == 2' audit public-keys
@@ -135,5 +148,6 @@ make_admin_token
 check 'something to read' prepare
 log=$(find "$work" -name craton_hsm_audit.jsonl)
 test_reading
+test_operator
 test_proof
 test_tampering
