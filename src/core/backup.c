@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/backup.h"
 
+#include "core/audited.h"
 #include "core/backup_parts.h"
 #include "core/restore.h"
 #include "os/clock.h"
@@ -78,8 +79,8 @@ static hsm_err put_end(writing *at)
                                 at->out);
 }
 
-hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, hsm_bytes passphrase,
-                        const hsm_backup_watch *watch, hsm_buf *out_backup)
+static hsm_err make_backup(hsm_core *core, hsm_session *session, hsm_bytes passphrase,
+                           const hsm_backup_watch *watch, hsm_buf *out_backup)
 {
     HSM_AUTO(writing_clear) writing at = { .core = core, .slot = session->slot, .watch = watch };
     HSM_AUTO(hsm_buf_clear) hsm_buf made = { 0 };
@@ -95,5 +96,18 @@ hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, hsm_bytes passphra
     at.out = &made;
     HSM_TRY(hsm_store_each(core->store, session->slot, put_object, &at));
     HSM_TRY(put_end(&at));
+    return hsm_buf_append(out_backup, hsm_buf_view(&made));
+}
+
+hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, hsm_bytes passphrase,
+                        const hsm_backup_watch *watch, hsm_buf *out_backup)
+{
+    HSM_AUTO(hsm_buf_clear) hsm_buf made = { 0 };
+    hsm_audited_call call;
+
+    if (!hsm_core_audits(core, HSM_AUDITED_BACKUP))
+        return make_backup(core, session, passphrase, watch, out_backup);
+    hsm_audited_begin(&call, core, session, HSM_AUDITED_BACKUP);
+    HSM_TRY(hsm_audited_end(&call, make_backup(core, session, passphrase, watch, &made)));
     return hsm_buf_append(out_backup, hsm_buf_view(&made));
 }

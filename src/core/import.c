@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/import.h"
 
-#include "core/internal.h"
+#include "core/audited.h"
 #include "crypto/import.h"
 
 /* Drafts on their way. */
@@ -139,8 +139,8 @@ static hsm_err add_secret(hsm_core *core, const hsm_session *session,
     return add_key(core, session, request->private_template, &parts, load);
 }
 
-hsm_err hsm_core_import_file(hsm_core *core, hsm_session *session, const hsm_core_import *request,
-                             CK_OBJECT_HANDLE out_handles[HSM_CORE_IMPORT_MAX], size_t *out_count)
+static hsm_err import_file(hsm_core *core, hsm_session *session, const hsm_core_import *request,
+                           CK_OBJECT_HANDLE out_handles[HSM_CORE_IMPORT_MAX], size_t *out_count)
 {
     HSM_AUTO(cargo_clear) cargo load = { 0 };
 
@@ -151,4 +151,16 @@ hsm_err hsm_core_import_file(hsm_core *core, hsm_session *session, const hsm_cor
     HSM_TRY(hsm_core_add(core, session, load.drafts, load.count, out_handles));
     *out_count = load.count;
     return HSM_OK;
+}
+
+hsm_err hsm_core_import_file(hsm_core *core, hsm_session *session, const hsm_core_import *request,
+                             CK_OBJECT_HANDLE out_handles[HSM_CORE_IMPORT_MAX], size_t *out_count)
+{
+    hsm_audited_call call;
+
+    if (!hsm_core_audits(core, HSM_AUDITED_CREATE_OBJECT))
+        return import_file(core, session, request, out_handles, out_count);
+    hsm_audited_begin(&call, core, session, HSM_AUDITED_CREATE_OBJECT);
+    call.event.detail = "import";
+    return hsm_audited_end(&call, import_file(core, session, request, out_handles, out_count));
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "core/audited.h"
 #include "core/backup_parts.h"
 #include "os/clock.h"
 #include "store/attr_index.h"
@@ -264,8 +265,8 @@ static hsm_err insert_all(hsm_core *core, uint32_t slot, const hsm_backup_head *
     return err;
 }
 
-hsm_err hsm_core_restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,
-                         hsm_restore_report *out_report)
+static hsm_err restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,
+                       hsm_restore_report *out_report)
 {
     HSM_AUTO(reading_clear) reading at = { 0 };
     HSM_AUTO(harvest_clear) harvest all = { 0 };
@@ -282,5 +283,19 @@ hsm_err hsm_core_restore(hsm_core *core, hsm_session *session, const hsm_restore
     HSM_CHECK(may || request->is_dry, HSM_E_ACTION_PROHIBITED);
     if (request->is_dry)
         return HSM_OK;
+    if (session->audited != NULL)
+        HSM_TRY(hsm_audited_announce(session->audited));
     return insert_all(core, session->slot, &head, &all);
+}
+
+hsm_err hsm_core_restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,
+                         hsm_restore_report *out_report)
+{
+    hsm_audited_call call;
+
+    if (!hsm_core_audits(core, HSM_AUDITED_RESTORE))
+        return restore(core, session, request, out_report);
+    hsm_audited_begin(&call, core, session, HSM_AUDITED_RESTORE);
+    call.event.detail = request->is_dry ? "dry run" : NULL;
+    return hsm_audited_end(&call, restore(core, session, request, out_report));
 }
