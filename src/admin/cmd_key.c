@@ -354,7 +354,12 @@ hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute, const ch
     const hsm_err err = hsm_core_get_value(admin->core, objects.session, handle, attribute, &der);
     if (err != HSM_OK)
         return hsm_admin_fail(admin, err, "the object has no %s", what);
-    HSM_TRY(hsm_admin_write_der(admin, hsm_buf_view(&der), what));
+    return hsm_admin_deliver_der(admin, hsm_buf_view(&der), what);
+}
+
+hsm_err hsm_admin_deliver_der(hsm_admin *admin, hsm_bytes der, const char *what)
+{
+    HSM_TRY(hsm_admin_write_der(admin, der, what));
     if (hsm_admin_is_given(admin, "output"))
         hsm_admin_put_text(admin->report, "output", "Written", hsm_admin_text(admin, "output"));
     else
@@ -364,6 +369,10 @@ hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute, const ch
 
 static hsm_err run_export_public(hsm_admin *admin)
 {
+    const char *class_name = hsm_admin_text(admin, "class");
+
+    if (class_name != NULL && strcmp(class_name, "certificate") == 0)
+        return hsm_admin_export_value(admin, "VALUE", "CERTIFICATE");
     return hsm_admin_export_value(admin, "PUBLIC_KEY_INFO", "PUBLIC KEY");
 }
 
@@ -472,7 +481,7 @@ static const hsm_admin_command key_commands[] = {
     },
     {
         .name = "export-public",
-        .summary = "write a public key as SubjectPublicKeyInfo",
+        .summary = "write a public key as SubjectPublicKeyInfo, or a certificate",
         .options = export_options,
         .run = run_export_public,
     },

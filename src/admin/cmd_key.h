@@ -31,6 +31,8 @@ HSM_MUST_USE hsm_err hsm_admin_put_identity(hsm_admin *admin, const hsm_admin_ob
 HSM_MUST_USE hsm_err hsm_admin_put_protection(hsm_admin *admin, hsm_named *named);
 /* Writes DER as --format says, to where --output says. */
 HSM_MUST_USE hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what);
+/* The same, and says where in the report. */
+HSM_MUST_USE hsm_err hsm_admin_deliver_der(hsm_admin *admin, hsm_bytes der, const char *what);
 /* The same with an attribute of the chosen object. */
 HSM_MUST_USE hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute,
                                             const char *what);

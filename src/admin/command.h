@@ -62,6 +62,7 @@ extern const hsm_admin_group hsm_admin_status_group;
 extern const hsm_admin_group hsm_admin_token_group;
 extern const hsm_admin_group hsm_admin_pin_group;
 extern const hsm_admin_group hsm_admin_key_group;
+extern const hsm_admin_group hsm_admin_csr_group;
 extern const hsm_admin_group hsm_admin_backup_group;
 extern const hsm_admin_group hsm_admin_restore_group;
 extern const hsm_admin_group hsm_admin_audit_group;

@@ -29,9 +29,8 @@ static const struct {
     { "id", "ID" },
 };
 
-hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named)
+static hsm_err select_by(hsm_admin *admin, const char *class_name, hsm_named *out_named)
 {
-    const char *class_name = hsm_admin_text(admin, "class");
     const char *type = hsm_admin_text(admin, "type");
     CK_OBJECT_CLASS object_class = 0;
     hsm_key_spec spec;
@@ -60,6 +59,11 @@ hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named)
     return HSM_OK;
 }
 
+hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named)
+{
+    return select_by(admin, hsm_admin_text(admin, "class"), out_named);
+}
+
 static hsm_err find_two(hsm_admin *admin, const hsm_admin_objects *objects, const hsm_named *named,
                         CK_OBJECT_HANDLE found[2], size_t *out_count)
 {
@@ -73,11 +77,17 @@ static hsm_err find_two(hsm_admin *admin, const hsm_admin_objects *objects, cons
 hsm_err hsm_admin_select_one(hsm_admin *admin, const hsm_admin_objects *objects,
                              CK_OBJECT_HANDLE *out_object)
 {
+    return hsm_admin_select_class(admin, objects, hsm_admin_text(admin, "class"), out_object);
+}
+
+hsm_err hsm_admin_select_class(hsm_admin *admin, const hsm_admin_objects *objects,
+                               const char *class_name, CK_OBJECT_HANDLE *out_object)
+{
     HSM_AUTO(hsm_named_clear) hsm_named named = { 0 };
     CK_OBJECT_HANDLE found[2] = { HSM_HANDLE_NONE, HSM_HANDLE_NONE };
     size_t count = 0;
 
-    HSM_TRY(hsm_admin_selection(admin, &named));
+    HSM_TRY(select_by(admin, class_name, &named));
     if (named.count < 2)
         return hsm_admin_fail(admin, HSM_E_ARG, "name an object: --handle, --label or --id");
     HSM_TRY(find_two(admin, objects, &named, found, &count));
@@ -86,7 +96,7 @@ hsm_err hsm_admin_select_one(hsm_admin *admin, const hsm_admin_objects *objects,
         return hsm_admin_fail(admin, HSM_E_OBJECT_HANDLE, "none fits the options");
     if (count > 1)
         return hsm_admin_fail(admin, HSM_E_ARG,
-                              "several objects fit; add --class, or use --handle");
+                              "several objects fit; narrow it down, or use --handle");
     admin->hint[0] = '\0';
     *out_object = found[0];
     return HSM_OK;

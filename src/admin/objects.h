@@ -6,17 +6,21 @@
 #include "admin/admin.h"
 #include "core/keyring.h"
 
-/* The options that choose objects. */
-#define HSM_ADMIN_OPTIONS_SELECT                                                            \
+/* The options that choose objects, without and with their class. */
+#define HSM_ADMIN_OPTIONS_NAME                                                              \
     { .name = "handle",                                                                     \
       .value = "H",                                                                         \
       .help = "the object with this handle (as key list shows it)",                         \
       .kind = HSM_ADMIN_TEXT },                                                             \
         { .name = "label", .value = "L", .help = "of this label", .kind = HSM_ADMIN_TEXT }, \
-        { .name = "id", .value = "HEX", .help = "of this CKA_ID", .kind = HSM_ADMIN_TEXT }, \
     {                                                                                       \
-        .name = "class", .value = "C", .help = "of this class", .kind = HSM_ADMIN_CHOICE,   \
-        .choices = "private public secret certificate data profile",                        \
+        .name = "id", .value = "HEX", .help = "of this CKA_ID", .kind = HSM_ADMIN_TEXT,     \
+    }
+#define HSM_ADMIN_OPTIONS_SELECT                                                          \
+    HSM_ADMIN_OPTIONS_NAME,                                                               \
+    {                                                                                     \
+        .name = "class", .value = "C", .help = "of this class", .kind = HSM_ADMIN_CHOICE, \
+        .choices = "private public secret certificate data profile",                      \
     }
 #define HSM_ADMIN_OPTIONS_LOGIN HSM_ADMIN_OPTION_SLOT, HSM_ADMIN_OPTIONS_SECRET("pin", "user PIN")
 
@@ -36,6 +40,9 @@ HSM_MUST_USE hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named)
  * errors  HSM_E_OBJECT_HANDLE (none), HSM_E_ARG (several; nothing chosen), with hints */
 HSM_MUST_USE hsm_err hsm_admin_select_one(hsm_admin *admin, const hsm_admin_objects *objects,
                                           CK_OBJECT_HANDLE *out_object);
+/* The same among the objects of a class. */
+HSM_MUST_USE hsm_err hsm_admin_select_class(hsm_admin *admin, const hsm_admin_objects *objects,
+                                            const char *class_name, CK_OBJECT_HANDLE *out_object);
 
 /* Starts the table "objects"; adds an object to it. */
 void hsm_admin_objects_table(hsm_admin *admin);

@@ -15,7 +15,9 @@ enum {
     HSM_DER_OID = 0x06,
     HSM_DER_UTF8_STRING = 0x0c,
     HSM_DER_PRINTABLE_STRING = 0x13,
+    HSM_DER_IA5_STRING = 0x16,
     HSM_DER_SEQUENCE = 0x30,
+    HSM_DER_SET = 0x31,
     HSM_DER_CONTEXT_0 = 0xa0,           /* [0], constructed */
     HSM_DER_CONTEXT_0_PRIMITIVE = 0x80, /* [0] IMPLICIT of a primitive type */
     HSM_DER_CONTEXT_1 = 0xa1,           /* [1], constructed */
