@@ -20,18 +20,19 @@ hsm_err hsm_ossl_random_open(hsm_ossl *ossl)
     HSM_CHECK(ossl->random_provider != NULL, HSM_E_CRYPTO);
     HSM_CHECK(RAND_set_DRBG_type(ossl->libctx, HSM_RANDOM_DRBG, "-fips", NULL, NULL) == 1,
               HSM_E_CRYPTO);
+    ossl->random_state = hsm_random_state_of(ossl->random_provider);
     hsm_ossl_random_start(ossl, NULL, NULL);
     return HSM_OK;
 }
 
 void hsm_ossl_random_start(hsm_ossl *ossl, hsm_entropy_source *source, void *arg)
 {
-    hsm_random_state_open(hsm_random_state_of(ossl->random_provider), source, arg);
+    hsm_random_state_open(ossl->random_state, source, arg);
 }
 
 bool hsm_ossl_random_has_failed(const hsm_ossl *ossl)
 {
-    return hsm_random_state_has_failed(hsm_random_state_of(ossl->random_provider));
+    return hsm_random_state_has_failed(ossl->random_state);
 }
 
 void hsm_ossl_random_close(hsm_ossl *ossl)

@@ -14,7 +14,7 @@
 
 /* What the instances of one library context share: where entropy comes from, and that it failed. */
 typedef struct hsm_random_state hsm_random_state;
-/* Of the loaded provider; borrowed from it. */
+/* Of the loaded provider; borrowed from it, the same until it is unloaded. */
 hsm_random_state *hsm_random_state_of(OSSL_PROVIDER *provider);
 /* Begins anew: every instance runs the start-up test and takes a new seed before it gives a byte,
  * and an earlier failure is over. source NULL: the kernel's.
