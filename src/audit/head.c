@@ -170,8 +170,6 @@ static hsm_err read_place(const hsm_head_page *page, unsigned which, hsm_head *o
 
 static bool is_blank(const hsm_head_page *page)
 {
-    if (page == NULL) /* for analyzers that don't know HSM_AUTO */
-        return false;
     for (size_t i = 0; i < MARK_AT; i++) {
         if (page->map[i] != 0)
             return false;
@@ -280,6 +278,7 @@ hsm_err hsm_head_load(hsm_crypto *crypto, const char *path, hsm_bytes mac_key, h
 
     HSM_TRY(hsm_hmac_create(crypto, mac_key, &mac));
     HSM_TRY(hsm_head_open(path, mac, false, &page));
+    HSM_CHECK(page != NULL, HSM_E_INTERNAL); /* for analyzers that don't know HSM_AUTO */
     for (int i = 0; i < TRIES_MAX && err == HSM_E_STORE_CORRUPT; i++)
         err = hsm_head_read(page, out_head);
     HSM_TRY(err);

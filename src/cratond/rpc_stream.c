@@ -14,9 +14,7 @@
 typedef struct stream_state {
     CK_SESSION_HANDLE session;
     hsm_op op;
-    bool has_signature;
-    uint8_t *signature;
-    size_t signature_len;
+    hsm_buf signature; /* empty: none came yet */
 } stream_state;
 
 uint64_t rpc_stream_session(const void *request)
@@ -36,7 +34,7 @@ void rpc_stream_end(rpc_context *context)
     if (state->session != CK_INVALID_HANDLE &&
         hsm_core_close_session(context->core, state->session) != HSM_OK)
         state->session = CK_INVALID_HANDLE; /* it is closed all the same */
-    free(state->signature);
+    hsm_buf_clear(&state->signature);
     free(state);
 }
 
@@ -64,15 +62,9 @@ static hsm_err keep_signature(stream_state *state, hsm_bytes signature)
 {
     if (signature.len == 0)
         return HSM_OK;
-    HSM_CHECK(!state->has_signature, HSM_E_ARG);
+    HSM_CHECK(state->signature.len == 0, HSM_E_ARG);
     HSM_CHECK(signature.len <= HSM_SIGNATURE_MAX_BYTES, HSM_E_SIGNATURE_LEN);
-    uint8_t *copy = malloc(signature.len);
-    HSM_CHECK(copy != NULL, HSM_E_NO_MEMORY);
-    memcpy(copy, signature.data, signature.len);
-    state->signature = copy;
-    state->signature_len = signature.len;
-    state->has_signature = true;
-    return HSM_OK;
+    return hsm_buf_append(&state->signature, signature);
 }
 
 /* A part of an operation, or its end. */
@@ -110,8 +102,7 @@ static hsm_err absorb(rpc_context *context, const CratonHsm__StreamRequest *in,
     }
     context->has_response = true;
     if (out == NULL)
-        return hsm_core_verify_final(context->core, session,
-                                     hsm_bytes_of(state->signature, state->signature_len));
+        return hsm_core_verify_final(context->core, session, hsm_buf_view(&state->signature));
     part_step of = { .call = { .context = context, .session = session },
                      .op = state->op,
                      .is_last = true };

@@ -19,6 +19,7 @@ static bool is_line_of(const char *line, uintptr_t address, const char **out_pat
     uintptr_t to = 0;
     int path_at = 0;
 
+    /* NOLINTNEXTLINE(cert-err34-c): the kernel writes addresses of this machine's width */
     if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %*s %n", &from, &to, &path_at) < 2)
         return false;
     *out_path = line + path_at;

@@ -77,6 +77,8 @@ def main():
     # The shell stays, so that the terminal can be looked at after the command has gone.
     pid, fd = pty.fork()
     if pid == 0:
+        # Whoever runs the tests may ignore it, as nohup does, and that is inherited.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.execvp(sys.argv[at + 1], sys.argv[at + 1:])
     talk = Talk(fd, pid)
     for step in sys.argv[1:at]:
