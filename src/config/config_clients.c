@@ -82,6 +82,18 @@ static hsm_err take_slots(hsm_client_rule *rule, const hsm_toml_node *node, hsm_
     return HSM_OK;
 }
 
+static void clear_names(char **names)
+{
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++)
+        free(names[i]);
+    free(names);
+}
+
+static void names_drop(char ***names)
+{
+    clear_names(*names);
+}
+
 static hsm_err take_names(char ***out_names, const char *key, const hsm_toml_node *node,
                           hsm_config_error *error)
 {
@@ -94,12 +106,12 @@ static hsm_err take_names(char ***out_names, const char *key, const hsm_toml_nod
         count++;
     if (count > HSM_CLIENT_NAMES_MAX)
         return refuse(error, node, key, "must have at most %u elements", HSM_CLIENT_NAMES_MAX);
-    char **names = calloc(count + 1, sizeof *names);
+    HSM_AUTO(names_drop) char **names = calloc(count + 1, sizeof *names);
     HSM_CHECK(names != NULL, HSM_E_NO_MEMORY);
-    *out_names = names; /* freed with the rule, also when a name is refused */
     count = 0;
     for (const hsm_toml_node *name = node->first; name != NULL; name = name->next)
         HSM_TRY(take_name(name, key, error, &names[count++]));
+    *out_names = HSM_MOVE(names);
     return HSM_OK;
 }
 
@@ -154,13 +166,6 @@ hsm_err config_apply_clients(hsm_config *config, const hsm_toml_node *list,
         HSM_TRY(
             take_rule(&config->daemon.clients[config->daemon.client_count++], table, out_error));
     return HSM_OK;
-}
-
-static void clear_names(char **names)
-{
-    for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-        free(names[i]);
-    free(names);
 }
 
 void config_clear_clients(hsm_config *config)

@@ -39,7 +39,7 @@ static const hsm_attr_info *find_name(const char *name)
 void hsm_named_clear(hsm_named *named)
 {
     for (size_t i = 0; i < named->count; i++)
-        free((void *)(uintptr_t)named->attrs[i].value.data);
+        free(named->values[i]);
     named->count = 0;
 }
 
@@ -51,11 +51,13 @@ hsm_template hsm_named_template(const hsm_named *named)
 static hsm_err put(hsm_named *named, CK_ATTRIBUTE_TYPE type, hsm_bytes value)
 {
     HSM_CHECK(named->count < HSM_NAMED_MAX && value.len <= HSM_ATTR_MAX_DATA_BYTES, HSM_E_LIMIT);
-    uint8_t *copy = malloc(value.len + 1);
-    HSM_CHECK(copy != NULL, HSM_E_NO_MEMORY);
+    const size_t at = named->count;
+    named->values[at] = malloc(value.len + 1);
+    HSM_CHECK(named->values[at] != NULL, HSM_E_NO_MEMORY);
     if (value.len > 0)
-        memcpy(copy, value.data, value.len);
-    named->attrs[named->count++] = (hsm_attr){ type, hsm_bytes_of(copy, value.len) };
+        memcpy(named->values[at], value.data, value.len);
+    named->attrs[at] = (hsm_attr){ type, hsm_bytes_of(named->values[at], value.len) };
+    named->count++;
     return HSM_OK;
 }
 

@@ -13,6 +13,7 @@
 #define HSM_NAMED_MAX 48u
 typedef struct hsm_named {
     hsm_attr attrs[HSM_NAMED_MAX];
+    uint8_t *values[HSM_NAMED_MAX]; /* what attrs point to */
     size_t count;
 } hsm_named;
 void hsm_named_clear(hsm_named *named);

@@ -56,7 +56,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 printf '[token]\nlabl = 1\n' >bad.toml
 check_status 'a configuration that can not be used' 5 'correct what the line' doctor --config bad.toml
-flock -n -o store/store.lock sleep 300 &
+(flock 9 && exec sleep 300) 9>>store/store.lock >/dev/null 2>&1 & # one process, killed as one
 held=$!
 until ! flock -n store/store.lock true; do
     kill -0 "$held" || break # it has the lock, or it failed
