@@ -25,7 +25,7 @@ typedef struct hsm_ossl {
     OSSL_PROVIDER *base_provider; /* with the FIPS provider: what encodes keys */
     OSSL_PROVIDER *random_provider;
     struct hsm_random_state *random_state; /* the provider's, at hand: every call asks it */
-    EVP_MD *md[HSM_HASH_COUNT]; /* [HSM_HASH_NONE] is NULL */
+    EVP_MD *md[HSM_HASH_COUNT];            /* [HSM_HASH_NONE] is NULL */
     EVP_MAC *hmac;
     EVP_MAC *cmac;
     EVP_KDF *hkdf;
