@@ -24,7 +24,7 @@ static const struct {
     .version = { 140, 3 },
     .level = 0,
     .authority = CKV_AUTHORITY_TYPE_UNSPECIFIED,
-    .flag = (CK_FLAGS)1 << 0,
+    .flag = CKF_CRATON_APPROVED,
     .module_id = "Craton HSM",
     .profile = "not validated: the token's own word",
 };
