@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/audit_log.h"
 #include "core/audited.h"
+#include "os/file.h"
 #include "store/device_key.h"
 
 #define BUSY_MS 10000u
@@ -65,6 +66,8 @@ static hsm_err open_log(hsm_core *core)
     HSM_TRY(hsm_core_audit_state_directory(config, &directory));
     const hsm_device_place place = { .directory = directory,
                                      .may_create = !config->token.persist_objects };
+    if (place.may_create) /* else the store made it */
+        HSM_TRY(hsm_dir_ensure(directory));
     HSM_TRY(hsm_core_audit_key(core->crypto, &place, HSM_AUDIT_USE_ENTRIES, &mac_key));
     HSM_TRY(hsm_core_audit_key(core->crypto, &place, HSM_AUDIT_USE_KEYS, &seal_key));
     const hsm_audit_options options = {

@@ -191,9 +191,22 @@ static void a_read_only_place_is_refused(void)
     CHECK_OK(p11->C_Initialize(NULL));
 }
 
+/* Where no store makes the directory, the log does. */
+static void objects_in_memory_have_a_log(void)
+{
+    FIXTURE(fix);
+
+    CHECK_OK(p11->C_Finalize(NULL));
+    CHECK_THAT(run_command(&fix,
+                           "rm -r store && sed -i 's/^\\[token\\]$/&\\npersist_objects = false/' "
+                           "craton_hsm.toml && grep -q persist craton_hsm.toml"));
+    CHECK_OK(p11->C_Initialize(NULL));
+    CHECK_EQ(lines_with(&fix, "\"initialize\"", "success"), 1);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(calls_leave_events),           CHECK_TEST(nothing_is_given_out_without_an_event),
     CHECK_TEST(lost_events_are_counted),      CHECK_TEST(levels_are_kept),
-    CHECK_TEST(a_read_only_place_is_refused),
+    CHECK_TEST(a_read_only_place_is_refused), CHECK_TEST(objects_in_memory_have_a_log),
 };
 CHECK_MAIN(tests)
