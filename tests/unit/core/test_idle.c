@@ -21,7 +21,8 @@ static void start(env *e, const char *settings)
     char text[300];
 
     (void)snprintf(text, sizeof text,
-                   "[token]\npersist_objects = false\n[security]\npbkdf2_iterations = 100000\n%s",
+                   "[token]\npersist_objects = false\n[audit]\nenabled = "
+                   "false\n[security]\npbkdf2_iterations = 100000\n%s",
                    settings);
     REQUIRE_OK(hsm_config_parse(hsm_bytes_of_text(text), "test", &e->config, NULL));
     REQUIRE_OK(hsm_core_open(e->config, &e->core));
