@@ -189,13 +189,14 @@ check("a reader that says nothing makes room for the next", lambda: "cratond_upt
 d.stop()
 check("the socket of metrics is gone", not (work / "metrics").exists())
 
-# A socket that systemd opened is descriptor 3 of the process that LISTEN_PID names.
+# A socket that systemd opened is descriptor 3 of the process that LISTEN_PID names. Not sh: dash
+# knows descriptors of one digit only.
 d = Daemon("socket", start=False)
 listening = socket.create_server(("127.0.0.1", 0))
 d.port = listening.getsockname()[1]
 with open(d.log_path, "wb") as log:
     d.process = subprocess.Popen(
-        ["sh", "-c", f'exec env LISTEN_PID=$$ LISTEN_FDS=1 "$0" --config "$1" 3<&{listening.fileno()}', BINARY, str(d.config)],
+        ["bash", "-c", f'exec env LISTEN_PID=$$ LISTEN_FDS=1 "$0" --config "$1" 3<&{listening.fileno()}', BINARY, str(d.config)],
         pass_fds=[listening.fileno()], stderr=log, stdout=subprocess.DEVNULL)
 Daemon.running.append(d)
 listening.close()
