@@ -92,6 +92,10 @@ HSM_MUST_USE hsm_err hsm_core_close_all_sessions(hsm_core *core, CK_SLOT_ID slot
  * errors  HSM_E_SESSION_HANDLE */
 HSM_MUST_USE hsm_err hsm_core_session(hsm_core *core, CK_SESSION_HANDLE handle,
                                       hsm_session **out_session);
+/* The same for a call that by nature follows another at once, such as C_Sign after C_SignInit: it
+ * leaves the look at the clock for keys that nobody uses to that other call. */
+HSM_MUST_USE hsm_err hsm_core_session_go_on(hsm_core *core, CK_SESSION_HANDLE handle,
+                                            hsm_session **out_session);
 void hsm_core_release(hsm_session **session);
 HSM_MUST_USE hsm_err hsm_core_session_info(hsm_core *core, hsm_session *session,
                                            CK_SESSION_INFO *out_info);

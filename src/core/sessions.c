@@ -106,8 +106,13 @@ hsm_err hsm_core_do_close_all_sessions(hsm_core *core, CK_SLOT_ID slot)
 
 hsm_err hsm_core_session(hsm_core *core, CK_SESSION_HANDLE handle, hsm_session **out_session)
 {
+    hsm_core_wipe_idle(core); /* before the session is locked: it visits all of them */
+    return hsm_core_session_go_on(core, handle, out_session);
+}
+
+hsm_err hsm_core_session_go_on(hsm_core *core, CK_SESSION_HANDLE handle, hsm_session **out_session)
+{
     HSM_CHECK(!hsm_core_has_failed(core), HSM_E_SELF_TEST);
-    hsm_core_wipe_idle(core);
     HSM_TRY(hsm_session_get(core->sessions, handle, out_session));
     (*out_session)->turn = atomic_load_explicit(&core->idle_turn, memory_order_relaxed);
     return HSM_OK;

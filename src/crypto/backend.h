@@ -70,7 +70,6 @@ typedef struct hsm_backend {
     const char *(*version)(void);
     hsm_err (*open)(hsm_crypto *crypto);
     void (*close)(hsm_crypto *crypto);
-    bool (*has_failed)(const hsm_crypto *crypto); /* the entropy source did: for good */
     hsm_err (*random)(hsm_crypto *crypto, uint8_t *data, size_t len);
     /* The same for keys, from another instance than what is shown to callers. */
     hsm_err (*random_secret)(hsm_crypto *crypto, uint8_t *data, size_t len);

@@ -152,13 +152,16 @@ static hsm_err open_kind(hsm_crypto *crypto, bool is_fips)
     crypto->native = ossl;
     if (ossl != NULL) {
         hsm_ossl_random_start(ossl, NULL, NULL);
+        crypto->source_failed = hsm_ossl_random_failure(ossl);
         return HSM_OK;
     }
     ossl = calloc(1, sizeof *ossl);
     HSM_CHECK(ossl != NULL, HSM_E_NO_MEMORY);
     ossl->is_fips = is_fips;
     crypto->native = ossl;
-    return open_new(ossl);
+    HSM_TRY(open_new(ossl));
+    crypto->source_failed = hsm_ossl_random_failure(ossl);
+    return HSM_OK;
 }
 
 static hsm_err open_default(hsm_crypto *crypto)
@@ -213,11 +216,6 @@ static void close_backend(hsm_crypto *crypto)
     ERR_clear_error();
 }
 
-static bool has_failed(const hsm_crypto *crypto)
-{
-    return hsm_ossl_random_has_failed(hsm_ossl_of(crypto));
-}
-
 const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type)
 {
     static const struct {
@@ -258,7 +256,6 @@ static const char *version(void)
 #define SHARED_FUNCTIONS \
     .version = version, \
     .close = close_backend, \
-    .has_failed = has_failed, \
     .random = hsm_ossl_random, \
     .random_secret = hsm_ossl_random_secret, \
     .seed = hsm_ossl_seed, \

@@ -35,6 +35,11 @@ bool hsm_ossl_random_has_failed(const hsm_ossl *ossl)
     return hsm_random_state_has_failed(ossl->random_state);
 }
 
+const atomic_bool *hsm_ossl_random_failure(const hsm_ossl *ossl)
+{
+    return hsm_random_state_failure(ossl->random_state);
+}
+
 void hsm_ossl_random_close(hsm_ossl *ossl)
 {
     if (ossl->random_provider != NULL)

@@ -14,6 +14,8 @@ void hsm_ossl_random_close(hsm_ossl *ossl);
 void hsm_ossl_random_start(hsm_ossl *ossl, hsm_entropy_source *source, void *arg);
 /* Whether the entropy source failed since: nothing is given any more. */
 bool hsm_ossl_random_has_failed(const hsm_ossl *ossl);
+/* The flag behind it (hsm_crypto.source_failed). */
+const atomic_bool *hsm_ossl_random_failure(const hsm_ossl *ossl);
 /* Whether it gives random bytes. errors as below */
 HSM_MUST_USE hsm_err hsm_ossl_random_check(hsm_ossl *ossl);
 

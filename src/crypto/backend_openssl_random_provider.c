@@ -51,6 +51,11 @@ bool hsm_random_state_has_failed(const hsm_random_state *state)
     return atomic_load_explicit(&state->has_failed, memory_order_relaxed);
 }
 
+const atomic_bool *hsm_random_state_failure(const hsm_random_state *state)
+{
+    return &state->has_failed;
+}
+
 /* The one place where entropy comes in. What fails for one instance fails for all. */
 static hsm_err draw_entropy(instance *self, uint8_t *out, size_t len)
 {

@@ -5,6 +5,7 @@
 
 #include <openssl/core.h>
 #include <openssl/provider.h>
+#include <stdatomic.h>
 
 #include "crypto/entropy.h"
 
@@ -22,6 +23,8 @@ hsm_random_state *hsm_random_state_of(OSSL_PROVIDER *provider);
 void hsm_random_state_open(hsm_random_state *state, hsm_entropy_source *source, void *arg);
 /* Whether a health test or the source failed: no instance gives anything any more. */
 bool hsm_random_state_has_failed(const hsm_random_state *state);
+/* The flag itself, for who asks before every operation; lives as long as the state. */
+const atomic_bool *hsm_random_state_failure(const hsm_random_state *state);
 
 /* For OSSL_PROVIDER_add_builtin(). */
 OSSL_provider_init_fn hsm_ossl_random_provider;

@@ -28,6 +28,7 @@ hsm_err hsm_crypto_create(const hsm_crypto_options *options, hsm_crypto **out_cr
     HSM_CHECK(crypto != NULL, HSM_E_NO_MEMORY);
     (void)pthread_mutex_init(&crypto->selftest_lock, NULL);
     crypto->options = *options;
+    crypto->source_failed = &crypto->has_failed; /* until there is a source */
     crypto->backend = find_backend(options->backend);
     if (crypto->backend == NULL) {
         hsm_log(HSM_LOG_ERROR, "no cryptographic backend \"%s\" in this build", options->backend);
@@ -53,7 +54,7 @@ void hsm_crypto_destroy(hsm_crypto *crypto)
 bool hsm_crypto_has_failed(const hsm_crypto *crypto)
 {
     return atomic_load_explicit(&crypto->has_failed, memory_order_relaxed) ||
-           crypto->backend->has_failed(crypto);
+           atomic_load_explicit(crypto->source_failed, memory_order_relaxed);
 }
 
 hsm_err hsm_crypto_fail(hsm_crypto *crypto, const char *what)

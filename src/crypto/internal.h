@@ -16,6 +16,8 @@ struct hsm_crypto {
     void *native;                  /* the backend's own: library context, fetched algorithms */
     _Atomic uint64_t last_serial;  /* of a key */
     atomic_bool has_failed;        /* a self-test did */
+    /* The backend sets it in open(): its entropy source failed, for good. */
+    const atomic_bool *source_failed;
     _Atomic uint64_t proved;       /* self-tests that passed: hsm_selftest_set */
     pthread_mutex_t selftest_lock; /* one runs at a time; no other lock is taken inside */
 };

@@ -29,7 +29,7 @@ CK_RV abi_op_single(CK_SESSION_HANDLE handle, hsm_op op, const abi_io *io)
         return abi_refused();
 
     HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
-    hsm_err err = hsm_core_session(core, handle, &session);
+    hsm_err err = hsm_core_session_go_on(core, handle, &session);
     if (err != HSM_OK)
         return abi_rv(err);
 

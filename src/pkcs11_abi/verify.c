@@ -17,7 +17,7 @@ CK_RV C_Verify(CK_SESSION_HANDLE hSession, CK_BYTE_PTR pData, CK_ULONG ulDataLen
         return abi_refused();
 
     HSM_AUTO(hsm_core_release) hsm_session *session = NULL;
-    hsm_err err = hsm_core_session(core, hSession, &session);
+    hsm_err err = hsm_core_session_go_on(core, hSession, &session);
     if (err != HSM_OK)
         return abi_rv(err);
 
