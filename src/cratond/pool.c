@@ -2,13 +2,13 @@
 #include "cratond/pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/thread.h"
 
 #define THREADS_MAX 320u
 #define SLOW_NICE 10
@@ -121,15 +121,9 @@ static void *work(void *arg)
 static hsm_err start(pool *workers, pool_lane number)
 {
     worker *self = &workers->workers[workers->started];
-    sigset_t all;
-    sigset_t old;
 
     *self = (worker){ .pool = workers, .lane = number };
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    const int failed = pthread_create(&self->thread, NULL, work, self);
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    HSM_CHECK(failed == 0, HSM_E_NO_MEMORY);
+    HSM_TRY(hsm_thread_start(work, self, &self->thread));
     workers->started++;
     return HSM_OK;
 }

@@ -16,6 +16,7 @@
 #include "cratond/notify.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/thread.h"
 
 #define MS_PER_SEC 1000
 #define EVENTS_MAX 256
@@ -318,8 +319,7 @@ hsm_err server_run(server *of)
 
 static uint32_t threads(uint32_t configured, uint32_t per_processor, uint32_t min)
 {
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    const uint32_t wanted = (uint32_t)(processors > 0 ? processors : 1) * per_processor;
+    const uint32_t wanted = hsm_processor_count() * per_processor;
 
     if (configured > 0)
         return configured;
