@@ -198,9 +198,21 @@ static hsm_err pack_pkey(const EVP_PKEY *pkey, size_t modulus_len, hsm_ossl_pack
     return HSM_OK;
 }
 
-static hsm_err generate_pkey(const hsm_crypto *crypto, size_t bits, hsm_bytes exponent,
-                             EVP_PKEY **out_pkey)
+static bool is_stopped(const hsm_keygen *request)
 {
+    return request->stop != NULL && atomic_load(request->stop);
+}
+
+/* OpenSSL asks between the candidates for a prime whether to go on. */
+static int goes_on(EVP_PKEY_CTX *ctx)
+{
+    return is_stopped(EVP_PKEY_CTX_get_app_data(ctx)) ? 0 : 1;
+}
+
+static hsm_err generate_pkey(const hsm_crypto *crypto, const hsm_keygen *request,
+                             hsm_bytes exponent, EVP_PKEY **out_pkey)
+{
+    size_t bits = request->bits;
     uint8_t native[EXPONENT_MAX_BYTES];
     OSSL_PARAM params[3] = { OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, &bits) };
 
@@ -214,7 +226,10 @@ static hsm_err generate_pkey(const hsm_crypto *crypto, size_t bits, hsm_bytes ex
     HSM_TRY(hsm_ossl_done(EVP_PKEY_keygen_init(ctx), HSM_E_CRYPTO));
     HSM_TRY(hsm_ossl_done(EVP_PKEY_CTX_set_params(ctx, params), HSM_E_ATTRIBUTE_VALUE));
     HSM_TRY(hsm_ossl_random_refresh(crypto, true));
-    return hsm_ossl_done(EVP_PKEY_generate(ctx, out_pkey), HSM_E_CRYPTO);
+    EVP_PKEY_CTX_set_app_data(ctx, (void *)(uintptr_t)request);
+    EVP_PKEY_CTX_set_cb(ctx, goes_on);
+    const hsm_err err = hsm_ossl_done(EVP_PKEY_generate(ctx, out_pkey), HSM_E_CRYPTO);
+    return err != HSM_OK && is_stopped(request) ? HSM_E_OPERATION_CANCELLED : err;
 }
 
 static hsm_err rsa_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_key_bundle *out)
@@ -229,7 +244,7 @@ static hsm_err rsa_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_k
     HSM_TRY(check_exponent(exponent, request->bits));
 
     HSM_AUTO(hsm_ossl_pkey_drop) EVP_PKEY *pkey = NULL;
-    HSM_TRY(generate_pkey(crypto, request->bits, exponent, &pkey));
+    HSM_TRY(generate_pkey(crypto, request, exponent, &pkey));
     HSM_TRY(hsm_ossl_pair_check(crypto, pkey, CKK_RSA, false));
 
     HSM_AUTO(hsm_ossl_packer_clear) hsm_ossl_packer packer = { 0 };

@@ -3,6 +3,8 @@
 #ifndef HSM_CRYPTO_KEY_H
 #define HSM_CRYPTO_KEY_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "crypto/crypto.h"
 #include "crypto/mech.h"
@@ -127,11 +129,13 @@ typedef struct hsm_keygen {
     hsm_bytes subprime;  /* X9.42 */
     uint32_t value_bits; /* DH: length of the private value; 0: by the group's strength */
     hsm_pair_test pair_test;
+    const atomic_bool *stop; /* true, at any time: the key is not wanted any more; NULL: it is */
 } hsm_keygen;
 
 /* Makes a key: a secret key's VALUE, or all parts of a pair (private bundle with public parts in
  * it). errors  HSM_E_KEY_SIZE, HSM_E_CURVE, HSM_E_DOMAIN_PARAMS, HSM_E_ATTRIBUTE_VALUE (bad public
- * exponent or value_bits), HSM_E_PARAMETER_SET, HSM_E_RANDOM, HSM_E_SELF_TEST (the pair does not fit together) */
+ * exponent or value_bits), HSM_E_PARAMETER_SET, HSM_E_RANDOM, HSM_E_SELF_TEST (the pair does not fit together),
+ * HSM_E_OPERATION_CANCELLED (stop; only where making a key takes seconds: RSA) */
 HSM_MUST_USE hsm_err hsm_keygen_run(hsm_crypto *crypto, const hsm_keygen *request,
                                     hsm_key_bundle *out_bundle);
 

@@ -117,6 +117,26 @@ static void bad_requests_are_refused(void)
     }
 }
 
+static void a_key_that_is_not_wanted_any_more(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
+    atomic_bool stop = true;
+    const hsm_keygen request = {
+        .mech = hsm_mech_find(CKM_RSA_PKCS_KEY_PAIR_GEN),
+        .key_type = CKK_RSA,
+        .bits = 4096,
+        .stop = &stop,
+    };
+    hsm_keygen wanted = request;
+
+    CHECK_ERR(hsm_keygen_run(crypto, &request, &bundle), HSM_E_OPERATION_CANCELLED);
+    CHECK_THAT(bundle.storage == NULL);
+    atomic_store(&stop, false);
+    wanted.bits = 1024;
+    CHECK_OK(hsm_keygen_run(crypto, &wanted, &bundle));
+}
+
 static void weak_keys_only_where_allowed(void)
 {
     HSM_AUTO(hsm_crypto_drop) hsm_crypto *lax = open_crypto();
@@ -408,11 +428,17 @@ static void pair_check_finds_a_foreign_half(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(generated_keys_are_whole),        CHECK_TEST(bad_requests_are_refused),
-    CHECK_TEST(weak_keys_only_where_allowed),    CHECK_TEST(missing_parts_are_found),
-    CHECK_TEST(published_parts_are_computed),    CHECK_TEST(published_key_is_completed),
-    CHECK_TEST(damaged_keys_are_refused),        CHECK_TEST(completion_of_nonsense_is_refused),
-    CHECK_TEST(three_primes_are_refused),        CHECK_TEST(needed_parts_and_sizes),
+    CHECK_TEST(a_key_that_is_not_wanted_any_more),
+    CHECK_TEST(generated_keys_are_whole),
+    CHECK_TEST(bad_requests_are_refused),
+    CHECK_TEST(weak_keys_only_where_allowed),
+    CHECK_TEST(missing_parts_are_found),
+    CHECK_TEST(published_parts_are_computed),
+    CHECK_TEST(published_key_is_completed),
+    CHECK_TEST(damaged_keys_are_refused),
+    CHECK_TEST(completion_of_nonsense_is_refused),
+    CHECK_TEST(three_primes_are_refused),
+    CHECK_TEST(needed_parts_and_sizes),
     CHECK_TEST(pair_check_finds_a_foreign_half),
 };
 
