@@ -124,8 +124,9 @@
       FAILED_PRECONDITION, STATE)                                                                 \
     X(OPERATION, "no operation is open", CKR_OPERATION_NOT_INITIALIZED, FAILED_PRECONDITION,      \
       STATE)                                                                                      \
-    X(OPERATION_CANCELLED, "the operation was cancelled", CKR_OPERATION_CANCEL_FAILED, ABORTED,   \
+    X(OPERATION_CANCELLED, "the operation was cancelled", CKR_FUNCTION_CANCELED, ABORTED,         \
       STATE)                                                                                      \
+    X(PENDING, "the operation is still running", CKR_PENDING, UNAVAILABLE, STATE)                 \
     X(BUFFER_TOO_SMALL, "buffer too small", CKR_BUFFER_TOO_SMALL, INVALID_ARGUMENT, USAGE)        \
     X(DATA, "data not valid", CKR_DATA_INVALID, INVALID_ARGUMENT, DATA)                           \
     X(DATA_LEN, "data length not valid", CKR_DATA_LEN_RANGE, INVALID_ARGUMENT, DATA)              \
