@@ -12,6 +12,11 @@ bool hsm_core_is_so(const hsm_core *core, const hsm_session *session)
     return hsm_token_login_state(core->slots[session->slot].token) == HSM_LOGIN_SO;
 }
 
+bool hsm_core_is_logged_in(const hsm_core *core, const hsm_session *session)
+{
+    return hsm_token_login_state(core->slots[session->slot].token) != HSM_LOGIN_NONE;
+}
+
 hsm_bytes hsm_core_serial(const hsm_core *core, uint32_t slot)
 {
     return hsm_store_serial(core->store, slot);

@@ -58,35 +58,20 @@ hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, hsm_bytes value
     return hsm_core_put_provenance(draft, provenance);
 }
 
-static hsm_err derive_value(hsm_core *core, const hsm_key_use *use, const hsm_draft *draft,
-                            hsm_secret **out_value)
+void hsm_agreement_clear(hsm_agreement *agreement)
 {
-    HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
-    const hsm_kdf none = { 0 };
-    const CK_ULONG value_len = hsm_draft_ulong(draft, CKA_VALUE_LEN, 0);
-    const hsm_mech *mech = NULL;
-    hsm_mech_params params;
-    hsm_key *key = NULL;
-
-    HSM_CHECK(value_len <= HSM_SECRET_MAX_BYTES, HSM_E_ATTRIBUTE_VALUE);
-    HSM_TRY(hsm_core_admit(core, use, &mech, &params, &key));
-    HSM_TRY(hsm_derive_run(core->crypto, mech, &params, key, value_len, &value));
-    const hsm_kdf_slice slice = { .len = hsm_secret_len(value) };
-    const hsm_err ruling = hsm_approval_of_derivation(mech, &none, &slice, 1);
-    HSM_TRY(hsm_core_rule(core, use->session, ruling));
-    *out_value = HSM_MOVE(value);
-    return HSM_OK;
+    hsm_secret_destroy(agreement->value);
+    hsm_draft_destroy(agreement->draft);
+    hsm_object_release(agreement->base);
+    hsm_buf_clear(&agreement->kept);
+    *agreement = (hsm_agreement){ 0 };
 }
 
-/* Key agreement: one secret key. */
-static hsm_err derive_shared(hsm_core *core, hsm_session *session,
-                             const hsm_derive_request *request, hsm_object *base,
-                             CK_OBJECT_HANDLE *out_key)
+hsm_err hsm_core_agreement_begin(hsm_core *core, hsm_session *session,
+                                 const hsm_derive_request *request, hsm_agreement *agreement)
 {
-    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
-    HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
     const hsm_derive_start start = {
-        .base = base,
+        .base = agreement->base,
         .tmpl = request->tmpl,
         .object_class = CKO_SECRET_KEY,
         .key_type = CKK_GENERIC_SECRET,
@@ -94,9 +79,36 @@ static hsm_err derive_shared(hsm_core *core, hsm_session *session,
     const hsm_key_use use = {
         .mechanism = request->mechanism,
         .op = HSM_OP_DERIVE,
-        .object = base,
+        .object = agreement->base,
         .session = session,
     };
+
+    agreement->was_logged_in = hsm_core_is_logged_in(core, session);
+    HSM_TRY(hsm_core_derive_draft(core, session, &start, &agreement->draft));
+    agreement->value_len = hsm_draft_ulong(agreement->draft, CKA_VALUE_LEN, 0);
+    HSM_CHECK(agreement->value_len <= HSM_SECRET_MAX_BYTES, HSM_E_ATTRIBUTE_VALUE);
+    HSM_TRY(hsm_core_admit(core, &use, &agreement->mech, &agreement->params, &agreement->key));
+    agreement->is_approved = session->is_approved;
+    return HSM_OK;
+}
+
+/* The rules for the length that came out, which is known only now. */
+static hsm_err rule_value(hsm_core *core, hsm_session *session, hsm_agreement *agreement)
+{
+    const hsm_kdf none = { 0 };
+    const hsm_kdf_slice slice = { .len = hsm_secret_len(agreement->value) };
+
+    session->is_approved = agreement->is_approved;
+    HSM_TRY(hsm_core_rule(core, session,
+                          hsm_approval_of_derivation(agreement->mech, &none, &slice, 1)));
+    agreement->is_approved = session->is_approved;
+    return HSM_OK;
+}
+
+hsm_err hsm_core_agreement_end(hsm_core *core, hsm_session *session, hsm_agreement *agreement,
+                               CK_OBJECT_HANDLE *out_key)
+{
+    const hsm_object *base = agreement->base;
     /* A derived key was always safe only if its base was (PKCS#11 v3.2, 6.3.17 and the notes of
      * each derivation mechanism). */
     hsm_provenance provenance = {
@@ -105,11 +117,27 @@ static hsm_err derive_shared(hsm_core *core, hsm_session *session,
         .may_be_never_extractable = hsm_object_bool(base, CKA_NEVER_EXTRACTABLE, false),
     };
 
-    HSM_TRY(hsm_core_derive_draft(core, session, &start, &draft));
-    HSM_TRY(derive_value(core, &use, draft, &value));
-    provenance.is_approved = session->is_approved && hsm_core_was_approved(base);
-    HSM_TRY(hsm_core_derive_finish(core, draft, hsm_secret_view(value), &provenance));
-    return hsm_core_add(core, session, &draft, 1, out_key);
+    HSM_TRY(rule_value(core, session, agreement));
+    provenance.is_approved = agreement->is_approved && hsm_core_was_approved(base);
+    HSM_TRY(hsm_core_derive_finish(core, agreement->draft, hsm_secret_view(agreement->value),
+                                   &provenance));
+    HSM_TRY(hsm_core_add(core, session, &agreement->draft, 1, out_key));
+    hsm_core_completed(session, agreement->is_approved);
+    return HSM_OK;
+}
+
+/* Key agreement: one secret key. */
+static hsm_err derive_shared(hsm_core *core, hsm_session *session,
+                             const hsm_derive_request *request, hsm_object *base,
+                             CK_OBJECT_HANDLE *out_key)
+{
+    HSM_AUTO(hsm_agreement_clear)
+    hsm_agreement agreement = { .base = hsm_object_acquire(base) };
+
+    HSM_TRY(hsm_core_agreement_begin(core, session, request, &agreement));
+    HSM_TRY(hsm_derive_run(core->crypto, agreement.mech, &agreement.params, agreement.key,
+                           agreement.value_len, &agreement.value));
+    return hsm_core_agreement_end(core, session, &agreement, out_key);
 }
 
 hsm_err hsm_core_do_derive_key(hsm_core *core, hsm_session *session,
@@ -128,10 +156,9 @@ hsm_err hsm_core_do_derive_key(hsm_core *core, hsm_session *session,
     HSM_CHECK(mech != NULL, HSM_E_MECHANISM);
     if (mech->alg == HSM_ALG_PUBLIC_FROM_PRIVATE)
         return hsm_core_derive_public(core, session, request, base, out_key);
-    if (hsm_kdf_is(mech))
-        HSM_TRY(hsm_core_derive_secrets(core, session, request, base, out_key));
-    else
-        HSM_TRY(derive_shared(core, session, request, base, out_key));
+    if (!hsm_kdf_is(mech))
+        return derive_shared(core, session, request, base, out_key);
+    HSM_TRY(hsm_core_derive_secrets(core, session, request, base, out_key));
     hsm_core_completed(session, session->is_approved);
     return HSM_OK;
 }

@@ -26,6 +26,30 @@ HSM_MUST_USE hsm_err hsm_core_derive_draft(hsm_core *core, hsm_session *session,
 HSM_MUST_USE hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, hsm_bytes value,
                                             const hsm_provenance *provenance);
 
+/* Agreeing on a secret key, in three steps of which the second, hsm_derive_run(), takes long. */
+typedef struct hsm_agreement {
+    const hsm_mech *mech;
+    hsm_mech_params params; /* borrowed from the caller, or from `kept` */
+    hsm_buf kept;
+    hsm_object *base; /* one reference */
+    hsm_key *key;     /* of base */
+    hsm_draft *draft;
+    size_t value_len;
+    hsm_secret *value; /* what was agreed on */
+    bool is_approved;
+    bool was_logged_in; /* somebody, when it began */
+} hsm_agreement;
+/* Wipes and frees. */
+void hsm_agreement_clear(hsm_agreement *agreement);
+/* Everything that can be refused before the other side's value is used; takes the reference to base
+ * that agreement has already. */
+HSM_MUST_USE hsm_err hsm_core_agreement_begin(hsm_core *core, hsm_session *session,
+                                              const hsm_derive_request *request,
+                                              hsm_agreement *agreement);
+/* Makes an object of the value, if the session may still. errors those of hsm_core_add() */
+HSM_MUST_USE hsm_err hsm_core_agreement_end(hsm_core *core, hsm_session *session,
+                                            hsm_agreement *agreement, CK_OBJECT_HANDLE *out_key);
+
 /* Derivations that hsm_kdf_run() computes. */
 HSM_MUST_USE hsm_err hsm_core_derive_secrets(hsm_core *core, hsm_session *session,
                                              const hsm_derive_request *request, hsm_object *base,

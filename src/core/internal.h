@@ -32,7 +32,8 @@ struct hsm_core {
     hsm_ephemeral *ephemeral; /* session objects */
     hsm_handles *handles;     /* object handles */
     hsm_session_table *sessions;
-    hsm_iv_ledger *ivs; /* initialisation vectors made here */
+    hsm_iv_ledger *ivs;          /* initialisation vectors made here */
+    struct hsm_workers *workers; /* NULL: no asynchronous sessions */
     hsm_slot *slots;
     uint32_t slot_count;
     struct hsm_audit_log *audit;     /* NULL: off */
@@ -53,6 +54,9 @@ bool hsm_core_sees_private(const hsm_core *core, const hsm_session *session);
 
 /* Whether the security officer is logged in to the session's token. */
 bool hsm_core_is_so(const hsm_core *core, const hsm_session *session);
+
+/* Whether anybody is. */
+bool hsm_core_is_logged_in(const hsm_core *core, const hsm_session *session);
 
 /* Resolves an object handle for a session: one reference; HSM_E_OBJECT_HANDLE when it is unknown,
  * of another slot, destroyed, or private and out of view. */
@@ -154,7 +158,7 @@ void hsm_core_state_feed(hsm_operation *operation, hsm_bytes in);
 
 /* When security.key_cache_secs have passed since the last round: takes keyed contexts and parsed keys
  * from sessions and objects that nobody used since then. Called on the way into each call on a
- * session, because the module has no thread of its own.
+ * session, because no thread of the core waits for that.
  * thread  no session's lock is held */
 void hsm_core_wipe_idle(hsm_core *core);
 /* The round itself, whatever the clock says. */

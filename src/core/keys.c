@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/audited.h"
 #include "core/internal.h"
+#include "core/pair.h"
 #include "crypto/approval.h"
 
 #define RSA_BITS_MAX 65536u
@@ -34,14 +35,14 @@ static hsm_err start_draft(const hsm_core *core, const hsm_session *session,
 }
 
 /* What every generated key says of itself. */
-static hsm_provenance provenance_of(const hsm_session *session, const hsm_mech *mech)
+static hsm_provenance provenance_of(bool is_approved, const hsm_mech *mech)
 {
     return (hsm_provenance){
         .is_local = true,
         .mechanism = mech->id,
         .may_be_always_sensitive = true,
         .may_be_never_extractable = true,
-        .is_approved = session->is_approved,
+        .is_approved = is_approved,
     };
 }
 
@@ -87,7 +88,7 @@ hsm_err hsm_core_do_generate_key(hsm_core *core, hsm_session *session,
     };
     HSM_TRY(hsm_core_rule(core, session, hsm_approval_of_generation(&request)));
     HSM_TRY(hsm_keygen_run(core->crypto, &request, &bundle));
-    const hsm_provenance provenance = provenance_of(session, mech);
+    const hsm_provenance provenance = provenance_of(session->is_approved, mech);
     HSM_TRY(finish_draft(draft, &bundle.parts, &provenance));
     HSM_TRY(hsm_core_put_derived(core, draft, NULL));
     HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
@@ -150,40 +151,60 @@ static hsm_err finish_pair(hsm_core *core, hsm_draft *drafts[2], const hsm_key_b
     return hsm_draft_put(drafts[1], CKA_PUBLIC_KEY_INFO, spki);
 }
 
-hsm_err hsm_core_do_generate_pair(hsm_core *core, hsm_session *session,
-                                  const hsm_pair_request *request, CK_OBJECT_HANDLE *out_public,
-                                  CK_OBJECT_HANDLE *out_private)
+void hsm_pair_work_clear(hsm_pair_work *work)
 {
-    const hsm_mech *mech = NULL;
-    HSM_AUTO(hsm_draft_drop) hsm_draft *public_draft = NULL;
-    HSM_AUTO(hsm_draft_drop) hsm_draft *private_draft = NULL;
-    HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
-    CK_OBJECT_HANDLE handles[2];
-    hsm_keygen keygen;
-    hsm_mech_params params;
+    hsm_key_bundle_clear(&work->bundle);
+    hsm_draft_destroy(work->drafts[0]);
+    hsm_draft_destroy(work->drafts[1]);
+    *work = (hsm_pair_work){ 0 };
+}
 
+hsm_err hsm_core_pair_begin(hsm_core *core, hsm_session *session, const hsm_pair_request *request,
+                            hsm_pair_work *work)
+{
+    hsm_draft **drafts = work->drafts;
+    hsm_mech_params params;
     const hsm_key_use use = {
         .mechanism = request->mechanism,
         .op = HSM_OP_GENERATE_PAIR,
         .session = session,
     };
-    HSM_TRY(admit_generation(core, &use, &mech, &params));
-    HSM_TRY(
-        start_draft(core, session, request->public_template, CKO_PUBLIC_KEY, mech, &public_draft));
-    HSM_TRY(start_draft(core, session, request->private_template, CKO_PRIVATE_KEY, mech,
-                        &private_draft));
-    HSM_TRY(may_make(core, session, public_draft));
-    HSM_TRY(may_make(core, session, private_draft));
-    HSM_TRY(read_pair_request(mech, public_draft, private_draft, &keygen));
 
-    HSM_TRY(hsm_core_rule(core, session, hsm_approval_of_generation(&keygen)));
-    HSM_TRY(hsm_keygen_run(core->crypto, &keygen, &bundle));
-    hsm_draft *drafts[2] = { public_draft, private_draft };
-    const hsm_provenance provenance = provenance_of(session, mech);
-    HSM_TRY(finish_pair(core, drafts, &bundle, &provenance));
-    HSM_TRY(hsm_core_add(core, session, drafts, 2, handles));
-    hsm_core_completed(session, session->is_approved);
+    work->was_logged_in = hsm_core_is_logged_in(core, session);
+    HSM_TRY(admit_generation(core, &use, &work->mech, &params));
+    HSM_TRY(start_draft(core, session, request->public_template, CKO_PUBLIC_KEY, work->mech,
+                        &drafts[0]));
+    HSM_TRY(start_draft(core, session, request->private_template, CKO_PRIVATE_KEY, work->mech,
+                        &drafts[1]));
+    HSM_TRY(may_make(core, session, drafts[0]));
+    HSM_TRY(may_make(core, session, drafts[1]));
+    HSM_TRY(read_pair_request(work->mech, drafts[0], drafts[1], &work->keygen));
+    HSM_TRY(hsm_core_rule(core, session, hsm_approval_of_generation(&work->keygen)));
+    work->is_approved = session->is_approved;
+    return HSM_OK;
+}
+
+hsm_err hsm_core_pair_end(hsm_core *core, hsm_session *session, hsm_pair_work *work,
+                          CK_OBJECT_HANDLE *out_public, CK_OBJECT_HANDLE *out_private)
+{
+    const hsm_provenance provenance = provenance_of(work->is_approved, work->mech);
+    CK_OBJECT_HANDLE handles[2];
+
+    HSM_TRY(finish_pair(core, work->drafts, &work->bundle, &provenance));
+    HSM_TRY(hsm_core_add(core, session, work->drafts, 2, handles));
+    hsm_core_completed(session, work->is_approved);
     *out_public = handles[0];
     *out_private = handles[1];
     return HSM_OK;
+}
+
+hsm_err hsm_core_do_generate_pair(hsm_core *core, hsm_session *session,
+                                  const hsm_pair_request *request, CK_OBJECT_HANDLE *out_public,
+                                  CK_OBJECT_HANDLE *out_private)
+{
+    HSM_AUTO(hsm_pair_work_clear) hsm_pair_work work = { 0 };
+
+    HSM_TRY(hsm_core_pair_begin(core, session, request, &work));
+    HSM_TRY(hsm_keygen_run(core->crypto, &work.keygen, &work.bundle));
+    return hsm_core_pair_end(core, session, &work, out_public, out_private);
 }
