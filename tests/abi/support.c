@@ -309,6 +309,17 @@ CK_OBJECT_HANDLE create_data(CK_SESSION_HANDLE session, bool is_token, bool is_p
     return object;
 }
 
+CK_MECHANISM dh_agreement(CK_KEY_TYPE type, void *peer, CK_ULONG len,
+                          CK_X9_42_DH1_DERIVE_PARAMS *room)
+{
+    if (type == CKK_DH)
+        return (CK_MECHANISM){ CKM_DH_PKCS_DERIVE, peer, len };
+    *room = (CK_X9_42_DH1_DERIVE_PARAMS){ .kdf = CKD_NULL,
+                                          .pPublicData = peer,
+                                          .ulPublicDataLen = len };
+    return (CK_MECHANISM){ CKM_X9_42_DH_DERIVE, room, sizeof *room };
+}
+
 size_t find_all(CK_SESSION_HANDLE session, attrs *tmpl, CK_OBJECT_HANDLE *found, size_t max)
 {
     CK_ULONG total = 0;
@@ -371,6 +382,21 @@ bool write_file(const fixture *fix, const char *name, const void *data, size_t l
     const bool is_written = fwrite(data, 1, len, file) == len;
     (void)chmod(path, 0600);
     return fclose(file) == 0 && is_written;
+}
+
+int audit_lines_with(const fixture *fix, const char *first, const char *second)
+{
+    char path[256];
+    static char line[16384];
+    int count = 0;
+
+    (void)snprintf(path, sizeof path, "%s/store/craton_hsm_audit.jsonl", fix->dir);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        count += strstr(line, first) != NULL && strstr(line, second) != NULL;
+    if (file != NULL)
+        (void)fclose(file);
+    return count;
 }
 
 bool run_command(const fixture *fix, const char *command)

@@ -121,6 +121,11 @@ pair generate_pair(CK_SESSION_HANDLE session, const pair_kind *kind, bool is_tok
 CK_OBJECT_HANDLE create_data(CK_SESSION_HANDLE session, bool is_token, bool is_private,
                              const char *label);
 
+/* The mechanism of CKK_DH or CKK_X9_42_DH that agrees with the other side's public value. X9.42's
+ * parameter is put into room. */
+CK_MECHANISM dh_agreement(CK_KEY_TYPE type, void *peer, CK_ULONG len,
+                          CK_X9_42_DH1_DERIVE_PARAMS *room);
+
 /* Objects that match; SIZE_MAX when the search fails. */
 size_t find_all(CK_SESSION_HANDLE session, attrs *tmpl, CK_OBJECT_HANDLE *found, size_t max);
 size_t find_label(CK_SESSION_HANDLE session, const char *label, CK_OBJECT_HANDLE *found,
@@ -131,6 +136,9 @@ size_t get_attr(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE
 /* The answer of asking for one attribute. */
 CK_RV ask_attr(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
 bool get_bool(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
+
+/* Lines of the fixture's audit log that have both words. */
+int audit_lines_with(const fixture *fix, const char *first, const char *second);
 
 /* Writes and reads files of a fixture's directory; whether that worked. */
 bool write_file(const fixture *fix, const char *name, const void *data, size_t len);

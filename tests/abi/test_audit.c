@@ -10,22 +10,6 @@
 #include "abi/support.h"
 #include "support/check.h"
 
-/* Lines of the log that have every one of the words. */
-static int lines_with(const fixture *fix, const char *first, const char *second)
-{
-    char path[256];
-    static char line[16384];
-    int count = 0;
-
-    (void)snprintf(path, sizeof path, "%s/store/craton_hsm_audit.jsonl", fix->dir);
-    FILE *file = fopen(path, "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        count += strstr(line, first) != NULL && strstr(line, second) != NULL;
-    if (file != NULL)
-        (void)fclose(file);
-    return count;
-}
-
 static CK_OBJECT_HANDLE make_key(const fixture *fix, bool is_token, CK_RV *out_rv)
 {
     CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
@@ -58,15 +42,16 @@ static void calls_leave_events(void)
     const CK_OBJECT_HANDLE key = make_key(&fix, true, &rv);
 
     REQUIRE_THAT(rv == CKR_OK);
-    CHECK_EQ(lines_with(&fix, "\"generate_key\"", "\"phase\":\"begin\""), 1);
-    CHECK_EQ(lines_with(&fix, "\"generate_key\",\"result\":\"success\"", "\"audited key\""), 1);
-    CHECK_EQ(lines_with(&fix, "\"login\"", "\"result\":\"success\""), 2); /* SO, user */
+    CHECK_EQ(audit_lines_with(&fix, "\"generate_key\"", "\"phase\":\"begin\""), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"generate_key\",\"result\":\"success\"", "\"audited key\""),
+             1);
+    CHECK_EQ(audit_lines_with(&fix, "\"login\"", "\"result\":\"success\""), 2); /* SO, user */
 
     CHECK_OK(p11->C_EncryptInit(fix.session, &ecb, key));
     CHECK_OK(p11->C_Encrypt(fix.session, data, sizeof data, NULL, &len)); /* no event */
     CHECK_OK(p11->C_Encrypt(fix.session, data, sizeof data, value, &len));
-    CHECK_EQ(lines_with(&fix, "\"operation\":\"encrypt\"", "\"key_length\":256"), 1);
-    CHECK_EQ(lines_with(&fix, "\"mechanism\":\"CKM_AES_ECB\"", "\"key_id\":"), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"operation\":\"encrypt\"", "\"key_length\":256"), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"mechanism\":\"CKM_AES_ECB\"", "\"key_id\":"), 1);
 
     CASE("in parts: before the first leaves, and at the end");
     CHECK_OK(p11->C_EncryptInit(fix.session, &ecb, key));
@@ -76,23 +61,23 @@ static void calls_leave_events(void)
     CHECK_OK(p11->C_EncryptUpdate(fix.session, data, sizeof data, value, &len));
     len = sizeof value;
     CHECK_OK(p11->C_EncryptFinal(fix.session, value, &len));
-    CHECK_EQ(lines_with(&fix, "\"operation\":\"encrypt\"", "\"phase\":\"begin\""), 1);
-    CHECK_EQ(lines_with(&fix, "\"operation\":\"encrypt\"", "\"result\":\"success\""), 2);
+    CHECK_EQ(audit_lines_with(&fix, "\"operation\":\"encrypt\"", "\"phase\":\"begin\""), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"operation\":\"encrypt\"", "\"result\":\"success\""), 2);
 
     CASE("failures");
     CHECK_EQ(p11->C_SignInit(fix.session, &ecb, key), CKR_MECHANISM_INVALID);
-    CHECK_EQ(lines_with(&fix, "\"operation\":\"sign\"", "\"CKR_MECHANISM_INVALID\""), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"operation\":\"sign\"", "\"CKR_MECHANISM_INVALID\""), 1);
     CHECK_EQ(p11->C_GetAttributeValue(fix.session, key, &secret, 1), CKR_ATTRIBUTE_SENSITIVE);
-    CHECK_EQ(lines_with(&fix, "\"get_attribute\"", "\"CKR_ATTRIBUTE_SENSITIVE\""), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"get_attribute\"", "\"CKR_ATTRIBUTE_SENSITIVE\""), 1);
 
     CASE("the rest");
     CHECK_OK(p11->C_GenerateRandom(fix.session, value, 33));
-    CHECK_EQ(lines_with(&fix, "\"generate_random\"", "\"amount\":33"), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"generate_random\"", "\"amount\":33"), 1);
     CHECK_OK(p11->C_DestroyObject(fix.session, key));
-    CHECK_EQ(lines_with(&fix, "\"destroy_object\"", "\"audited key\""), 2);
+    CHECK_EQ(audit_lines_with(&fix, "\"destroy_object\"", "\"audited key\""), 2);
     CHECK_OK(p11->C_Logout(fix.session));
-    CHECK_EQ(lines_with(&fix, "\"logout\"", "success"), 1);
-    CHECK_EQ(lines_with(&fix, "12345", "pin"), 0);
+    CHECK_EQ(audit_lines_with(&fix, "\"logout\"", "success"), 1);
+    CHECK_EQ(audit_lines_with(&fix, "12345", "pin"), 0);
 }
 
 static void limit_files(rlim_t bytes)
@@ -160,7 +145,7 @@ static void lost_events_are_counted(void)
     CHECK_OK(p11->C_GenerateRandom(fix.session, value, 8));
     limit_files(RLIM_INFINITY);
     CHECK_OK(p11->C_GenerateRandom(fix.session, value, 8));
-    CHECK_EQ(lines_with(&fix, "\"events_lost\"", "\"amount\":2"), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"events_lost\"", "\"amount\":2"), 1);
     fixture_settings = NULL;
 }
 
@@ -171,9 +156,9 @@ static void levels_are_kept(void)
     CK_BYTE value[8];
 
     CHECK_OK(p11->C_GenerateRandom(fix.session, value, 8));
-    CHECK_EQ(lines_with(&fix, "generate_random", ""), 0);
-    CHECK_EQ(lines_with(&fix, "\"initialize\"", ""), 0);
-    CHECK_THAT(lines_with(&fix, "\"login\"", "success") > 0);
+    CHECK_EQ(audit_lines_with(&fix, "generate_random", ""), 0);
+    CHECK_EQ(audit_lines_with(&fix, "\"initialize\"", ""), 0);
+    CHECK_THAT(audit_lines_with(&fix, "\"login\"", "success") > 0);
     fixture_settings = NULL;
 }
 

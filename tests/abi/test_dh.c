@@ -52,18 +52,6 @@ static CK_RV generate(CK_SESSION_HANDLE session, CK_KEY_TYPE type, CK_ULONG valu
                                   &keys->public_key, &keys->private_key);
 }
 
-/* The mechanism with another's public value. X9.42's parameter is put into room. */
-static CK_MECHANISM agreement(CK_KEY_TYPE type, void *peer, CK_ULONG len,
-                              CK_X9_42_DH1_DERIVE_PARAMS *room)
-{
-    if (type == CKK_DH)
-        return (CK_MECHANISM){ CKM_DH_PKCS_DERIVE, peer, len };
-    *room = (CK_X9_42_DH1_DERIVE_PARAMS){ .kdf = CKD_NULL,
-                                          .pPublicData = peer,
-                                          .ulPublicDataLen = len };
-    return (CK_MECHANISM){ CKM_X9_42_DH_DERIVE, room, sizeof *room };
-}
-
 static void put_readable(attrs *tmpl, CK_KEY_TYPE type, CK_ULONG len)
 {
     put_ulong(tmpl, CKA_CLASS, CKO_SECRET_KEY);
@@ -156,14 +144,14 @@ static void two_pairs_agree(void)
         }
         for (size_t k = 0; k < 2; k++) {
             CK_MECHANISM mechanism =
-                agreement(kinds[i].type, public_value[1 - k], public_len[1 - k], &rooms[k]);
+                dh_agreement(kinds[i].type, public_value[1 - k], public_len[1 - k], &rooms[k]);
             CHECK_EQ(derive(fix.session, keys[k].private_key, &mechanism, secret[k]), PRIME_BYTES);
         }
         CHECK_BYTES(secret[0], PRIME_BYTES, secret[1], PRIME_BYTES);
 
         CASE("shorter keys are the secret's end; a derivation needs the other's value");
         CK_MECHANISM mechanism =
-            agreement(kinds[i].type, public_value[1], public_len[1], &rooms[0]);
+            dh_agreement(kinds[i].type, public_value[1], public_len[1], &rooms[0]);
         CK_OBJECT_HANDLE aes = CK_INVALID_HANDLE;
         attrs tmpl = { .count = 0 };
         uint8_t value[32];
@@ -172,7 +160,7 @@ static void two_pairs_agree(void)
                                   &aes));
         CHECK_EQ(get_attr(fix.session, aes, CKA_VALUE, value, sizeof value), 32);
         CHECK_BYTES(value, 32, secret[0] + PRIME_BYTES - 32, 32);
-        mechanism = agreement(kinds[i].type, NULL, 0, &rooms[0]);
+        mechanism = dh_agreement(kinds[i].type, NULL, 0, &rooms[0]);
         CHECK_EQ(p11->C_DeriveKey(fix.session, &mechanism, keys[0].private_key, tmpl.at, tmpl.count,
                                   &aes),
                  CKR_MECHANISM_PARAM_INVALID);
@@ -187,7 +175,7 @@ static void keys_are_encapsulated(void)
     REQUIRE_THAT(p11_3 != NULL);
     read_groups();
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        CK_MECHANISM mechanism = agreement(kinds[i].type, NULL, 0, &room);
+        CK_MECHANISM mechanism = dh_agreement(kinds[i].type, NULL, 0, &room);
         CK_OBJECT_HANDLE sent = CK_INVALID_HANDLE;
         CK_OBJECT_HANDLE received = CK_INVALID_HANDLE;
         CK_BYTE ciphertext[PRIME_BYTES];
@@ -359,14 +347,14 @@ static void openssl_derives_the_same(void)
 
         len = read_file(&fix, "theirs.pub", der, sizeof der);
         read_public_value(der, len, peer);
-        CK_MECHANISM mechanism = agreement(kinds[i].type, peer, PRIME_BYTES, &room);
+        CK_MECHANISM mechanism = dh_agreement(kinds[i].type, peer, PRIME_BYTES, &room);
         CHECK_EQ(derive(fix.session, keys.private_key, &mechanism, theirs), PRIME_BYTES);
         CHECK_BYTES(theirs, PRIME_BYTES, secret, PRIME_BYTES);
 
         len = read_file(&fix, "theirs.key", der, sizeof der);
         const CK_OBJECT_HANDLE foreign = take_in(&fix, der, len, kinds[i].type);
         len = get_attr(fix.session, keys.public_key, CKA_VALUE, peer, sizeof peer);
-        mechanism = agreement(kinds[i].type, peer, len, &room);
+        mechanism = dh_agreement(kinds[i].type, peer, len, &room);
         CHECK_EQ(derive(fix.session, foreign, &mechanism, theirs), PRIME_BYTES);
         CHECK_BYTES(theirs, PRIME_BYTES, secret, PRIME_BYTES);
     }
