@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Prints docs/functions.md: every C_ function, since when, where it is, and what it answers.
 
-The names come from the function lists in include/, the rest from src/pkcs11_abi/: a function is not
-served if its body is abi_unserved(), and its file's first line names the chapter of the standard.
-What is to be said beyond that stands in NOTES. With a file as argument: fails, with the differences,
+The names come from the function lists in include/, the rest from src/pkcs11_abi/, where a file's first
+line names the chapter of the standard. What is to be said beyond that stands in NOTES. With a file as argument: fails, with the differences,
 unless the file has just that.
 """
 import difflib
@@ -13,11 +12,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LISTS = (("2.40", "CK_FUNCTION_LIST"), ("3.0", "CK_FUNCTION_LIST_3_0"), ("3.2", "CK_FUNCTION_LIST_3_2"))
-UNSERVED = "`CKR_FUNCTION_NOT_SUPPORTED`"
 COUNT = 104
 NOTES = {
     "C_Initialize": "the application's mutexes only together with `CKF_OS_LOCKING_OK`",
-    "C_OpenSession": "no callbacks; `CKF_ASYNC_SESSION`: `CKR_SESSION_ASYNC_NOT_SUPPORTED`",
+    "C_OpenSession": "no callbacks; `CKF_ASYNC_SESSION`: `docs/asynchronous.md`",
+    "C_AsyncComplete": "`docs/asynchronous.md`",
+    "C_AsyncGetID": "no call outlives its session: `CKR_STATE_UNSAVEABLE`",
+    "C_AsyncJoin": "no identifier is given out: `CKR_SAVED_STATE_INVALID`",
     "C_LoginUser": "one user without a name: another name is `CKR_ARGUMENTS_BAD`",
     "C_GetFunctionStatus": "always `CKR_FUNCTION_NOT_PARALLEL`",
     "C_CancelFunction": "always `CKR_FUNCTION_NOT_PARALLEL`",
@@ -42,18 +43,12 @@ def functions():
 
 
 def sources():
-    """Name -> (file, whether it is served)."""
+    """Name -> file."""
     found = {}
     for path in sorted((ROOT / "src/pkcs11_abi").glob("*.c")):
-        for name, body in re.findall(r"^CK_RV (C_\w+)\(.*?\)\n\{\n(.*?)^\}", path.read_text(), re.S | re.M):
-            found[name] = (path.name, "abi_unserved()" not in body)
+        for name in re.findall(r"^CK_RV (C_\w+)\([^{;]*\)\n\{\n", path.read_text(), re.M):
+            found[name] = path.name
     return found
-
-
-def note(name, is_served):
-    if not is_served:
-        return UNSERVED
-    return NOTES.get(name, "")
 
 
 def document():
@@ -61,21 +56,18 @@ def document():
     missing = sorted(set(since) ^ set(found))
     if missing or len(since) != COUNT:
         sys.exit("error: lists and sources differ: %d functions, %s" % (len(since), missing))
-    served = sum(is_served for _, is_served in found.values())
     lines = [
         "# Functions",
         "",
-        "All %d functions of PKCS#11 3.2 are exported and in the function lists; %d are served. Printed by"
-        % (COUNT, served),
+        "All %d functions of PKCS#11 3.2 are exported, in the function lists, and served. Printed by"
+        % COUNT,
         "`tools/functions.py` from the lists and `src/pkcs11_abi/`; do not edit.",
         "",
-        "| function | since | served | file | to be noted |",
-        "| --- | --- | --- | --- | --- |",
+        "| function | since | file | to be noted |",
+        "| --- | --- | --- | --- |",
     ]
     for name, version in since.items():
-        file, is_served = found[name]
-        lines.append("| `%s` | %s | %s | `%s` | %s |"
-                     % (name, version, "yes" if is_served else "no", file, note(name, is_served)))
+        lines.append("| `%s` | %s | `%s` | %s |" % (name, version, found[name], NOTES.get(name, "")))
     return "\n".join(lines) + "\n"
 
 

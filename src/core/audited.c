@@ -127,15 +127,19 @@ void hsm_audited_object(hsm_audited_call *call, CK_OBJECT_HANDLE handle)
         hsm_audited_use(call, object);
 }
 
+void hsm_audited_from(hsm_audited_call *call, hsm_object *other)
+{
+    hsm_object_release(call->other);
+    call->other = hsm_object_acquire(other);
+    call->event.other = identity_of(other);
+}
+
 void hsm_audited_other(hsm_audited_call *call, CK_OBJECT_HANDLE handle)
 {
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
 
-    if (hsm_core_object(call->core, call->session, handle, &object) != HSM_OK)
-        return;
-    hsm_object_release(call->other);
-    call->other = HSM_MOVE(object);
-    call->event.other = identity_of(call->other);
+    if (hsm_core_object(call->core, call->session, handle, &object) == HSM_OK)
+        hsm_audited_from(call, object);
 }
 
 /* --- lasting effects ---------------------------------------------------------------------------- */
@@ -216,7 +220,7 @@ hsm_err hsm_audited_end(hsm_audited_call *call, hsm_err result)
     /* Refused for want of the log: it can't be told there. */
     hsm_err err = result == HSM_E_AUDIT ? HSM_E_AUDIT : HSM_OK;
 
-    if (err == HSM_OK) {
+    if (err == HSM_OK && result != HSM_E_PENDING) {
         if (result == HSM_OK) {
             tell_made(call);
             tell_approved(call);

@@ -55,6 +55,7 @@ void hsm_audited_row(hsm_audited_call *call, const hsm_mech *mech);
 void hsm_audited_object(hsm_audited_call *call, CK_OBJECT_HANDLE handle);
 void hsm_audited_other(hsm_audited_call *call, CK_OBJECT_HANDLE handle);
 void hsm_audited_use(hsm_audited_call *call, hsm_object *object);
+void hsm_audited_from(hsm_audited_call *call, hsm_object *other);
 
 /* The event that an operation's calls leave. */
 hsm_audited hsm_audited_of(hsm_op op);
@@ -69,7 +70,7 @@ HSM_MUST_USE hsm_err hsm_audited_announce_add(const hsm_session *session, const 
 void hsm_audited_made(const hsm_session *session, const CK_OBJECT_HANDLE *handles, size_t count);
 
 /* Writes the result and lets go of everything; objects that were made are destroyed if it can't be
- * written. Gives the call's error: result, or HSM_E_AUDIT. */
+ * written. HSM_E_PENDING is no result yet. Gives the call's error: result, or HSM_E_AUDIT. */
 hsm_err hsm_audited_end(hsm_audited_call *call, hsm_err result);
 /* The same for a call that gives bytes out, which are wiped if it can't be written. A question for the
  * length, or a buffer too small, is no event. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/async.h"
 #include "core/audited.h"
 #include "core/integrity.h"
 #include "core/internal.h"
@@ -154,6 +155,7 @@ void hsm_core_close(hsm_core *core)
 {
     if (core == NULL)
         return;
+    hsm_core_stop_jobs(core);
     hsm_core_audit_stop(core);
     hsm_session_table_destroy(core->sessions);
     for (uint32_t slot = 0; core->slots != NULL && slot < core->slot_count; slot++) {

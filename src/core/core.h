@@ -75,7 +75,7 @@ HSM_MUST_USE hsm_err hsm_core_init_token(hsm_core *core, CK_SLOT_ID slot, hsm_by
 
 /* --- Sessions and login (sessions.c, login.c) ------------------------------------------------- */
 
-/* flags: CKF_SERIAL_SESSION and, optionally, CKF_RW_SESSION. This token never calls back, so there
+/* flags: CKF_SERIAL_SESSION and, optionally, CKF_RW_SESSION and CKF_ASYNC_SESSION. This token never calls back, so there
  * is no notification to keep.
  * errors  HSM_E_SLOT, HSM_E_SESSION_PARALLEL, HSM_E_SESSION_ASYNC, HSM_E_TOKEN_NOT_INITIALIZED,
  *         HSM_E_SESSION_COUNT, HSM_E_SESSION_SO_EXISTS */
@@ -105,6 +105,37 @@ CK_FLAGS hsm_core_validation_flags(const hsm_session *session);
 /* Cancels the open operations named by CKF_... flags (C_SessionCancel). errors HSM_E_ARG (a flag
  * that names no operation) */
 HSM_MUST_USE hsm_err hsm_core_session_cancel(hsm_core *core, hsm_session *session, CK_FLAGS flags);
+
+/* --- Asynchronous sessions (async.c) ------------------------------------------------------------- */
+
+/* Lets sessions be opened with CKF_ASYNC_SESSION, for which the core starts threads when the first of
+ * their calls takes long. Such calls (core/async.h says which) answer HSM_E_PENDING, and leave their
+ * results for hsm_core_async_complete(). errors HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_core_allow_async(hsm_core *core);
+
+/* How a call ended. */
+typedef struct hsm_async_result {
+    bool has_ended;          /* with the error given; the rest is set */
+    uint8_t *room;           /* that was given to the call, or NULL */
+    size_t len;              /* bytes put there */
+    CK_OBJECT_HANDLE object; /* what was made, the public key of a pair */
+    CK_OBJECT_HANDLE other;  /* the private key of a pair */
+} hsm_async_result;
+/**
+ * Ends a call that answered HSM_E_PENDING (C_AsyncComplete), if it is done.
+ *
+ * in      function  its name, as "C_Sign"
+ * inout   result    empty before; NULL is HSM_E_ARG, and the call waits on
+ * errors  HSM_E_OPERATION  no such call is on its way in this session
+ *         HSM_E_PENDING    it is not done
+ *         HSM_E_NOT_LOGGED_IN  it was begun under a login that has ended
+ *         and those of the function
+ */
+HSM_MUST_USE hsm_err hsm_core_async_complete(hsm_core *core, hsm_session *session,
+                                             const char *function, hsm_async_result *result);
+/* What C_AsyncGetID answers: no call outlives its session here.
+ * errors  HSM_E_OPERATION (no such call), HSM_E_STATE_UNSAVEABLE */
+HSM_MUST_USE hsm_err hsm_core_async_id(const hsm_session *session, const char *function);
 
 /* user: CKU_SO, CKU_USER, CKU_CONTEXT_SPECIFIC. The session is resolved by handle and not held
  * while the PIN is checked.

@@ -1,6 +1,7 @@
 /* Deriving keys.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/derive.h"
+#include "core/async.h"
 #include "core/audited.h"
 #include "crypto/approval.h"
 
@@ -135,6 +136,8 @@ static hsm_err derive_shared(hsm_core *core, hsm_session *session,
     hsm_agreement agreement = { .base = hsm_object_acquire(base) };
 
     HSM_TRY(hsm_core_agreement_begin(core, session, request, &agreement));
+    if (hsm_core_is_job(session, agreement.mech, HSM_OP_DERIVE))
+        return hsm_core_begin_derive_job(core, session, &agreement);
     HSM_TRY(hsm_derive_run(core->crypto, agreement.mech, &agreement.params, agreement.key,
                            agreement.value_len, &agreement.value));
     return hsm_core_agreement_end(core, session, &agreement, out_key);

@@ -1,8 +1,8 @@
 /* Generating keys and key pairs.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/async.h"
 #include "core/audited.h"
 #include "core/internal.h"
-#include "core/pair.h"
 #include "crypto/approval.h"
 
 #define RSA_BITS_MAX 65536u
@@ -205,6 +205,8 @@ hsm_err hsm_core_do_generate_pair(hsm_core *core, hsm_session *session,
     HSM_AUTO(hsm_pair_work_clear) hsm_pair_work work = { 0 };
 
     HSM_TRY(hsm_core_pair_begin(core, session, request, &work));
+    if (hsm_core_is_job(session, work.mech, HSM_OP_GENERATE_PAIR))
+        return hsm_core_begin_pair_job(core, session, &work);
     HSM_TRY(hsm_keygen_run(core->crypto, &work.keygen, &work.bundle));
     return hsm_core_pair_end(core, session, &work, out_public, out_private);
 }

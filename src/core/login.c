@@ -1,5 +1,6 @@
 /* Logging in and out, PINs.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/async.h"
 #include "core/audited.h"
 #include "core/internal.h"
 
@@ -108,7 +109,7 @@ hsm_err hsm_core_do_login(hsm_core *core, CK_SESSION_HANDLE handle, CK_USER_TYPE
 
 static void forget_private(hsm_session **session, void *arg)
 {
-    (void)arg;
+    hsm_core_logout_job(arg, *session);
     hsm_session_forget_keys(*session, true);
     hsm_search_end(&(*session)->search);
 }
@@ -123,7 +124,7 @@ void hsm_core_logout_slot(hsm_core *core, uint32_t slot)
     /* First nobody new sees private objects, then what is open on them ends. */
     if (hsm_token_logout(core->slots[slot].token) != HSM_OK)
         return;
-    hsm_session_each(core->sessions, slot, forget_private, NULL);
+    hsm_session_each(core->sessions, slot, forget_private, core);
     hsm_ephemeral_remove_private(core->ephemeral, slot);
     hsm_handles_remove_if(core->handles, is_private_of, &slot);
 }

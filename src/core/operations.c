@@ -1,5 +1,6 @@
 /* Encrypt, decrypt, digest, sign and verify: the open operations of a session.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/async.h"
 #include "core/audited.h"
 #include "core/internal.h"
 
@@ -42,8 +43,11 @@ static hsm_err resolve_key(hsm_core *core, const hsm_session *session, hsm_opera
     return HSM_OK;
 }
 
-static hsm_err cancel(hsm_operation *operation)
+static hsm_err cancel(hsm_core *core, hsm_session *session, hsm_op op)
 {
+    hsm_operation *operation = operation_of(session, op);
+
+    hsm_core_cancel_op_job(core, session, op);
     if (operation->is_open)
         hsm_operation_end(operation);
     return HSM_OK;
@@ -55,8 +59,8 @@ hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
     hsm_operation *operation = operation_of(session, op);
 
     if (mechanism == NULL)
-        return cancel(operation);
-    HSM_CHECK(!operation->is_open, HSM_E_OPERATION_ACTIVE);
+        return cancel(core, session, op);
+    HSM_CHECK(!operation->is_open && !hsm_core_has_job(session, op), HSM_E_OPERATION_ACTIVE);
     if (op != HSM_OP_DIGEST)
         HSM_TRY(resolve_key(core, session, operation, key));
 
@@ -116,10 +120,13 @@ hsm_err hsm_core_do_op_single(hsm_core *core, hsm_session *session, hsm_op op, h
                               hsm_out *out)
 {
     hsm_operation *operation = operation_of(session, op);
+    const hsm_op_end end = { .op = op, .in = in };
 
     HSM_TRY(ready(operation));
     hsm_err err =
         out->data == NULL ? HSM_OK : hsm_core_rule_data(core, session, operation, op, in.len);
+    if (err == HSM_OK && hsm_core_is_op_job(session, &end, out))
+        return hsm_core_begin_op_job(core, session, &end, out);
     if (err == HSM_OK)
         err = hsm_crypt_single(operation->crypt, in, out);
     return ends(session, operation, err, out);
@@ -143,9 +150,11 @@ hsm_err hsm_core_do_op_update(hsm_core *core, hsm_session *session, hsm_op op, h
 hsm_err hsm_core_do_op_final(hsm_core *core, hsm_session *session, hsm_op op, hsm_out *out)
 {
     hsm_operation *operation = operation_of(session, op);
+    const hsm_op_end end = { .op = op, .is_final = true };
 
-    (void)core;
     HSM_TRY(ready(operation));
+    if (hsm_core_is_op_job(session, &end, out))
+        return hsm_core_begin_op_job(core, session, &end, out);
     return ends(session, operation, hsm_crypt_final(operation->crypt, out), out);
 }
 

@@ -1,5 +1,6 @@
 /* Opening, closing, describing and cancelling sessions.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "core/async.h"
 #include "core/audited.h"
 #include "core/internal.h"
 
@@ -8,7 +9,7 @@ static hsm_err open_session(hsm_core *core, CK_SLOT_ID slot_id, CK_FLAGS flags,
 {
     HSM_TRY(hsm_core_check_slot(core, slot_id));
     HSM_CHECK((flags & CKF_SERIAL_SESSION) != 0, HSM_E_SESSION_PARALLEL);
-    HSM_CHECK((flags & CKF_ASYNC_SESSION) == 0, HSM_E_SESSION_ASYNC);
+    HSM_CHECK((flags & CKF_ASYNC_SESSION) == 0 || core->workers != NULL, HSM_E_SESSION_ASYNC);
 
     const uint32_t slot = (uint32_t)slot_id;
     const hsm_token *token = core->slots[slot].token;
@@ -26,11 +27,15 @@ static hsm_err open_session(hsm_core *core, CK_SLOT_ID slot_id, CK_FLAGS flags,
     return HSM_OK;
 }
 
-static hsm_err name_client(hsm_core *core, CK_SESSION_HANDLE handle, const char *client)
+/* What a session has beyond its kind. */
+static hsm_err furnish(hsm_core *core, CK_SESSION_HANDLE handle, bool is_async, const char *client)
 {
     HSM_AUTO(hsm_session_release) hsm_session *session = NULL;
 
+    if (!is_async && client == NULL)
+        return HSM_OK;
     HSM_TRY(hsm_session_get(core->sessions, handle, &session));
+    session->is_async = is_async;
     return hsm_session_set_client(session, client);
 }
 
@@ -40,7 +45,7 @@ hsm_err hsm_core_do_open_session(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags
     CK_SESSION_HANDLE handle = HSM_HANDLE_NONE;
 
     HSM_TRY(open_session(core, slot, flags, &handle));
-    const hsm_err err = client == NULL ? HSM_OK : name_client(core, handle, client);
+    const hsm_err err = furnish(core, handle, (flags & CKF_ASYNC_SESSION) != 0, client);
     if (err != HSM_OK) {
         HSM_TRY(hsm_core_do_close_session(core, handle));
         return err;
@@ -58,6 +63,7 @@ static bool is_dead(const hsm_handle_target *target, const void *arg)
 /* Ends one session with its objects. */
 static void close_locked(hsm_core *core, hsm_session **session)
 {
+    hsm_core_drop_job(core, *session);
     if ((*session)->has_objects) {
         hsm_ephemeral_remove_session(core->ephemeral, (*session)->handle);
         hsm_handles_remove_if(core->handles, is_dead, NULL);
@@ -135,7 +141,8 @@ hsm_err hsm_core_session_info(hsm_core *core, hsm_session *session, CK_SESSION_I
     *out_info = (CK_SESSION_INFO){
         .slotID = session->slot,
         .state = states[hsm_session_state_of(session->is_rw, login)],
-        .flags = CKF_SERIAL_SESSION | (session->is_rw ? CKF_RW_SESSION : 0),
+        .flags = CKF_SERIAL_SESSION | (session->is_rw ? CKF_RW_SESSION : 0) |
+                 (session->is_async ? CKF_ASYNC_SESSION : 0),
         .ulDeviceError = 0,
     };
     return HSM_OK;
@@ -162,7 +169,7 @@ static const struct {
 
 hsm_err hsm_core_session_cancel(hsm_core *core, hsm_session *session, CK_FLAGS flags)
 {
-    (void)core;
+    hsm_core_cancel_job(core, session, flags);
     for (size_t i = 0; i < HSM_ARRAY_LEN(cancellable); i++) {
         if ((flags & cancellable[i].flag) == 0)
             continue;

@@ -50,6 +50,8 @@ static CK_FLAGS token_flags(const hsm_core *core, const hsm_token_info *info)
 {
     CK_FLAGS flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS;
 
+    if (core->workers != NULL)
+        flags |= CKF_ASYNC_SESSION_SUPPORTED;
     if (hsm_store_is_read_only(core->store))
         flags |= CKF_WRITE_PROTECTED;
     if (!info->is_initialized)

@@ -168,17 +168,24 @@ static pthread_mutex_t *lock_life(void)
     return &library.life_lock;
 }
 
-hsm_err abi_open(void)
+static void core_drop(hsm_core **core)
+{
+    hsm_core_close(*core);
+}
+
+hsm_err abi_open(bool may_start_threads)
 {
     HSM_TRY(adopt());
     HSM_AUTO(unlock) pthread_mutex_t *lock = lock_life();
-    hsm_core *core = NULL;
+    HSM_AUTO(core_drop) hsm_core *core = NULL;
 
     (void)lock;
     HSM_CHECK(!atomic_load(&library.has_failed), HSM_E_SELF_TEST);
     HSM_CHECK(atomic_load(&library.core) == NULL, HSM_E_ALREADY_INITIALIZED);
     HSM_TRY(hsm_core_open(NULL, &core));
-    atomic_store(&library.core, core);
+    if (may_start_threads)
+        HSM_TRY(hsm_core_allow_async(core));
+    atomic_store(&library.core, HSM_MOVE(core));
     return HSM_OK;
 }
 
@@ -276,13 +283,4 @@ CK_RV abi_rv(hsm_err err)
         atomic_store(&library.has_failed, true);
     hsm_log(is_serious(err) ? HSM_LOG_ERROR : HSM_LOG_DEBUG, "%s", hsm_err_text(err));
     return has_failed() ? CKR_GENERAL_ERROR : hsm_err_ck_rv(err);
-}
-
-CK_RV abi_unserved(void)
-{
-    HSM_AUTO(abi_leave) hsm_core *core = abi_enter();
-    if (core == NULL)
-        return abi_refused();
-
-    return CKR_FUNCTION_NOT_SUPPORTED;
 }

@@ -15,9 +15,10 @@
 
 /* Opens the library: C_Initialize after its arguments were checked. Callers that come meanwhile
  * wait for the outcome. In a forked child, forgets what the parent had first.
+ * in      may_start_threads  else no asynchronous session can be opened
  * errors  HSM_E_ALREADY_INITIALIZED, HSM_E_SELF_TEST (also while an earlier failure is latched), and
  *         those of hsm_core_open() */
-HSM_MUST_USE hsm_err abi_open(void);
+HSM_MUST_USE hsm_err abi_open(bool may_start_threads);
 
 /* Closes the library: turns new callers away, waits until those inside have left, then closes.
  * Also ends a latched failure.
@@ -38,8 +39,5 @@ CK_RV abi_refused(void);
 /* An error as the standard's return value. Serious ones are logged; a failed self-test and a broken
  * invariant latch: every call answers CKR_GENERAL_ERROR until C_Finalize. */
 CK_RV abi_rv(hsm_err err);
-
-/* What a function answers that this token does not offer. */
-CK_RV abi_unserved(void);
 
 #endif

@@ -6,10 +6,11 @@
 
 /* The application's mutexes cannot be used: other threads of the process may be inside OpenSSL or
  * SQLite, which lock natively. So they are accepted only where native locks are allowed too. */
-static hsm_err check_init_args(const void *args)
+static hsm_err read_init_args(const void *args, bool *out_may_start_threads)
 {
     CK_C_INITIALIZE_ARGS copy;
 
+    *out_may_start_threads = true;
     if (args == NULL)
         return HSM_OK;
     (void)memcpy(&copy, args, sizeof copy);
@@ -18,16 +19,18 @@ static hsm_err check_init_args(const void *args)
     HSM_CHECK(copy.pReserved == NULL, HSM_E_ARG);
     HSM_CHECK(callbacks == 0 || callbacks == 4, HSM_E_ARG);
     HSM_CHECK(callbacks == 0 || (copy.flags & CKF_OS_LOCKING_OK) != 0, HSM_E_NEED_THREADS);
+    *out_may_start_threads = (copy.flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS) == 0;
     return HSM_OK;
 }
 
 CK_RV C_Initialize(CK_VOID_PTR pInitArgs)
 {
-    hsm_err err = check_init_args(pInitArgs);
+    bool may_start_threads = false;
+    hsm_err err = read_init_args(pInitArgs, &may_start_threads);
 
     if (err == HSM_OK) {
         hsm_core_process_log();
-        err = abi_open();
+        err = abi_open(may_start_threads);
     }
     return abi_rv(err);
 }

@@ -46,6 +46,15 @@ void hsm_operation_end(hsm_operation *operation)
         forget(operation);
 }
 
+void hsm_operation_clear(hsm_operation *operation)
+{
+    operation->must_forget = true;
+    hsm_operation_end(operation);
+    hsm_crypt_destroy(operation->crypt);
+    hsm_buf_clear(&operation->fed);
+    *operation = (hsm_operation){ 0 };
+}
+
 void hsm_session_forget_keys(hsm_session *session, bool only_private)
 {
     for (size_t i = 0; i < HSM_SLOT_COUNT; i++) {

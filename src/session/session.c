@@ -64,16 +64,15 @@ static void empty_session(hsm_session *session)
     session->application = NULL;
     session->notify = NULL;
     session->has_objects = false;
+    session->is_async = false;
     session->last_was_approved = false;
 }
 
 static void free_session(hsm_session *session)
 {
     empty_session(session);
-    for (size_t i = 0; i < HSM_SLOT_COUNT; i++) {
-        hsm_crypt_destroy(session->operation[i].crypt);
-        hsm_buf_clear(&session->operation[i].fed);
-    }
+    for (size_t i = 0; i < HSM_SLOT_COUNT; i++)
+        hsm_operation_clear(&session->operation[i]);
     (void)pthread_mutex_destroy(&session->lock);
     free(session);
 }

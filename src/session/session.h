@@ -91,11 +91,20 @@ HSM_MUST_USE hsm_err hsm_session_next_state(hsm_session_state state, hsm_session
  * be opened; asked for all the same, it is a public one. */
 hsm_session_state hsm_session_state_of(bool is_rw, hsm_login login);
 
+/* A call that threads of the core compute; what it is, only core knows (core/async.h). */
+typedef struct hsm_pending {
+    const struct hsm_job_kind *kind; /* NULL: none */
+    struct hsm_job *job;             /* NULL: a logout ended it before its caller asked */
+    uint8_t *room;                   /* the caller's, for the result */
+} hsm_pending;
+
 typedef struct hsm_session {
     pthread_mutex_t lock;
     CK_SESSION_HANDLE handle; /* HSM_HANDLE_NONE while the struct is in the pool */
     uint32_t slot;
     bool is_rw;
+    bool is_async;           /* CKF_ASYNC_SESSION; set by core, as the next one is */
+    hsm_pending pending;     /* nothing when the session is closed */
     CK_VOID_PTR application; /* of C_OpenSession: given back to Notify, never read */
     CK_NOTIFY notify;
     hsm_operation operation[HSM_SLOT_COUNT];
@@ -192,6 +201,8 @@ static inline hsm_op_slot hsm_op_slot_of(hsm_op op)
 HSM_MUST_USE hsm_err hsm_operation_prepare(hsm_operation *operation, hsm_crypto *crypto);
 /* Closes an operation, keeping context and key for reuse. */
 void hsm_operation_end(hsm_operation *operation);
+/* Closes it and frees all that it kept. */
+void hsm_operation_clear(hsm_operation *operation);
 /* Drops all keyed contexts and keys, and ends the operations open on them: with only_private
  * (logout) those on private objects; one open on a public object or none goes on, and its contexts
  * are dropped when it ends. thread: the session's lock is held */
