@@ -13,8 +13,8 @@ names='DNS:www.example,IP:192.0.2.1,IP:2001:db8::1,EMAIL:a@b.example,URI:https:/
 verify_request() { # verify_request TYPE
     local file=$1.csr
     csr --label "t-$1" --subject "$subject" --san "$names" --output "$file" || return 1
-    openssl req -in "$file" -verify -noout || return 1
-    openssl req -in "$file" -noout -pubkey >request.pem || return 1
+    "${newer:-openssl}" req -in "$file" -verify -noout || return 1
+    "${newer:-openssl}" req -in "$file" -noout -pubkey >request.pem || return 1
     key export-public --label "t-$1" --class public >exported.pem || return 1
     cmp request.pem exported.pem
 }
@@ -23,7 +23,7 @@ test_kinds() {
     local type
     for type in RSA-2048 P-256 P-384 P-521 secp256k1 Ed25519 Ed448 ML-DSA-65; do
         key generate --type "$type" --label "t-$type" >/dev/null || exit 1
-        if [ "$type" = ML-DSA-65 ] && ! openssl_is_35; then
+        if [ "$type" = ML-DSA-65 ] && [ -z "$newer" ]; then
             skip "$type: openssl verifies" 'openssl has no ML-DSA'
             continue
         fi
@@ -90,6 +90,7 @@ test_certificate() {
     check_status 'a certificate that is not there' 4 'none fits' key export-public --label t-RSA-2048 --class certificate
 }
 
+newer=$(openssl_35)
 # shellcheck disable=SC2119
 begin_admin
 make_admin_token

@@ -223,4 +223,5 @@ unhex() { printf '%b' "$(sed 's/../\\x&/g' <<<"$1")"; }
 # The text for a path in a PKCS#11 URI (RFC 7512): spaces are not allowed there.
 uri_path() { printf %s "${1// /%20}"; }
 
-openssl_is_35() { [[ $(openssl version) =~ ^OpenSSL\ (3\.([5-9]|[1-9][0-9])|[4-9]) ]]; }
+# The path of an openssl of 3.5 or later, or nothing. To be asked before `begin`, which changes HOME.
+openssl_35() { "$(dirname "${BASH_SOURCE[0]}")/../../tools/deps/openssl_command.sh" 2>/dev/null; }

@@ -14,18 +14,11 @@ from_machine() {
 }
 
 from_debian() {
-    local dir version prefix package=openssl-provider-fips
+    local dir version prefix
     dir=$(work_dir fips)
     # shellcheck disable=SC2064 # the directory is known now
     trap "rm -rf '$dir'" EXIT
-    apt_private "$dir" trixie trixie-security
-    sed -i 's/^deb-src/deb/' "$dir/sources.list"
-    APT_CONFIG="$dir/apt.conf" apt-get -q update >"$dir/update.log" 2>&1 || return 1
-    mkdir -p "$dir/download" "$dir/root"
-    (cd "$dir/download" && APT_CONFIG="$dir/apt.conf" apt-get -q download "$package") >"$dir/download.log" 2>&1 ||
-        return 1
-    dpkg-deb -x "$dir"/download/*.deb "$dir/root"
-    version=$(dpkg-deb -f "$dir"/download/*.deb Version)
+    version=$(debian_unpack "$dir" openssl-provider-fips) || return 1
     mkdir -p "$dir/stage/ossl-modules"
     cp "$dir"/root/usr/lib/*/ossl-modules/fips.so "$dir/stage/ossl-modules/"
     prefix=$cache/openssl-fips-${version//[^A-Za-z0-9.+-]/_}

@@ -200,3 +200,20 @@ apt_source() {
     fi
     printf '%s\n' "$version"
 }
+
+# debian_unpack DIR PACKAGE...: fetches these packages of Debian 13, ready ones, into DIR/root without
+# installing them; prints the version of the first.
+debian_unpack() {
+    local dir=$1 file
+    shift
+    apt_private "$dir" trixie trixie-security
+    sed -i 's/^deb-src/deb/' "$dir/sources.list"
+    APT_CONFIG="$dir/apt.conf" apt-get -q update >"$dir/update.log" 2>&1 || return 1
+    mkdir -p "$dir/root"
+    (cd "$dir/download" && APT_CONFIG="$dir/apt.conf" apt-get -q download "$@") >"$dir/download.log" 2>&1 ||
+        return 1
+    for file in "$dir"/download/*.deb; do
+        dpkg-deb -x "$file" "$dir/root" || return 1
+    done
+    dpkg-deb -f "$dir/download/${1}_"*.deb Version
+}
