@@ -41,9 +41,7 @@ hsm_err hsm_core_slot_info(hsm_core *core, CK_SLOT_ID slot, CK_SLOT_INFO *out_in
 /* Flags that warn of the lock, for one PIN (PKCS#11 v3.2, CK_TOKEN_INFO). */
 static CK_FLAGS try_flags(uint32_t left, uint32_t max, CK_FLAGS low, CK_FLAGS last, CK_FLAGS locked)
 {
-    if (left == 0)
-        return locked;
-    return (left < max ? low : 0) | (left == 1 ? last : 0);
+    return (left < max ? low : 0) | (left == 1 ? last : 0) | (left == 0 ? locked : 0);
 }
 
 static CK_FLAGS token_flags(const hsm_core *core, const hsm_token_info *info)

@@ -12,6 +12,7 @@ CK_FUNCTION_LIST *p11;
 CK_FUNCTION_LIST_3_2 *p11_3;
 
 const char *fixture_settings;
+const char *fixture_place;
 
 static void *handle;
 
@@ -86,10 +87,17 @@ static bool write_config(const fixture *fix)
     return write_file(fix, "softhsm2.conf", text, strlen(text));
 }
 
+const char *place_in_memory(void)
+{
+    return access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : NULL;
+}
+
 fixture fixture_prepare(void)
 {
-    fixture fix = { .dir = "/tmp/craton-abi-XXXXXX" };
+    fixture fix = { .slot = 0 };
 
+    (void)snprintf(fix.dir, sizeof fix.dir, "%s/craton-abi-XXXXXX",
+                   fixture_place != NULL ? fixture_place : "/tmp");
     module_load();
     if (mkdtemp(fix.dir) == NULL || !write_config(&fix))
         give_up("a temporary directory", "can not be made");

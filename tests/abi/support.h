@@ -48,7 +48,7 @@ bool module_is_ours(void);
 
 /* A token in a directory of its own, initialised, with both PINs. */
 typedef struct fixture {
-    char dir[64];
+    char dir[64]; /* fixture_place is short */
     CK_SLOT_ID slot;
     CK_SESSION_HANDLE session; /* read-write; the user is logged in */
     bool is_ready;
@@ -56,6 +56,10 @@ typedef struct fixture {
 
 /* More lines for the configuration of the fixtures that follow; NULL: none. */
 extern const char *fixture_settings;
+/* Where their directories are made; NULL: /tmp. */
+extern const char *fixture_place;
+/* A place for what need not outlive a loss of power: a file system in memory, if there is one. */
+const char *place_in_memory(void);
 
 /* Directory and configuration only; the library is not initialised. */
 fixture fixture_prepare(void);
