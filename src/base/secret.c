@@ -299,7 +299,7 @@ static arena *give_back(hsm_secret *secret)
 }
 
 /* Says once that memory is not locked, and what to set. */
-static void warn_unlocked(size_t arena_bytes)
+static void warn_unlocked(size_t more_bytes)
 {
     struct rlimit limit = { 0 };
 
@@ -307,30 +307,35 @@ static void warn_unlocked(size_t arena_bytes)
     const unsigned long long now_kib = (unsigned long long)limit.rlim_cur / 1024;
     unsigned long long need_kib = LOCK_LIMIT_KIB;
     if (now_kib >= need_kib) /* the host process has used it up */
-        need_kib = now_kib + round_up(arena_bytes, 1024) / 1024;
+        need_kib = now_kib + round_up(more_bytes, 1024) / 1024;
     hsm_log(HSM_LOG_WARNING,
             "secret memory can't be locked (limit %llu KiB): keys may reach the swap space; "
             "set `ulimit -l %llu` or more",
             now_kib, need_kib);
 }
 
+void hsm_secret_warn_unlocked(size_t more_bytes)
+{
+    (void)pthread_mutex_lock(&slab.lock);
+    const bool must_warn = !slab.is_warned;
+    slab.is_warned = true;
+    (void)pthread_mutex_unlock(&slab.lock);
+    if (must_warn)
+        warn_unlocked(more_bytes);
+}
+
 /* --- for everybody ------------------------------------------------------------------------ */
 
 hsm_err hsm_secret_create(size_t len, hsm_secret **out_secret)
 {
-    bool must_warn = false;
-
     HSM_CHECK(len >= 1 && len <= HSM_SECRET_MAX_BYTES && out_secret != NULL, HSM_E_ARG);
     (void)pthread_mutex_lock(&slab.lock);
     const hsm_err err = take_slot(len, out_secret);
     const size_t arena_bytes = slab.stats.arena_bytes;
-    if (slab.stats.unlocked_bytes > 0 && !slab.is_warned) {
-        slab.is_warned = true;
-        must_warn = true;
-    }
+    const bool must_warn = slab.stats.unlocked_bytes > 0 && !slab.is_warned;
     (void)pthread_mutex_unlock(&slab.lock);
     if (must_warn)
-        warn_unlocked(arena_bytes);
+        hsm_secret_warn_unlocked(arena_bytes);
     return err;
 }
 

@@ -39,6 +39,9 @@ hsm_bytes hsm_secret_view(const hsm_secret *secret);
 
 /* Refuses unlocked memory from now on (approved mode), or allows it with one warning (default). */
 void hsm_secret_require_locked(bool is_required);
+/* Warns, once in a process, that memory of secrets is not locked, and says which limit would do:
+ * more_bytes is what could not be locked. */
+void hsm_secret_warn_unlocked(size_t more_bytes);
 /* What the slab holds now, for tests and status. */
 typedef struct hsm_secret_stats {
     size_t secrets;        /* live secrets */

@@ -95,6 +95,7 @@ static hsm_err fetch_others(hsm_ossl *ossl)
  * the host may call us after its own have run. */
 static hsm_err open_library(hsm_ossl *ossl)
 {
+    hsm_ossl_memory_protect(); /* before anything allocates */
     HSM_CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1,
               HSM_E_CRYPTO);
     ossl->libctx = OSSL_LIB_CTX_new();

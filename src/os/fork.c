@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/secret_heap.h"
 
 /* One page. The kernel zeroes it in a child, so a zero generation means: forked, not numbered. */
 typedef struct wiped_page {
@@ -44,6 +45,7 @@ static void in_child(void)
     wiped_page *page = atomic_load(&state.page);
 
     hsm_secret_after_fork();
+    hsm_secret_heap_after_fork();
     memcpy(&state.lock, &fresh, sizeof fresh); /* another thread may have held it */
     atomic_store(&page->generation, 0);
     atomic_store(&state.pid, (long)getpid());
@@ -88,8 +90,10 @@ hsm_err hsm_fork_setup(void)
 /* A child that no handler ran in (clone() called directly): number it now. */
 static void notice_bare_child(wiped_page *page)
 {
-    if (number_process(page))
+    if (number_process(page)) {
         hsm_secret_after_fork();
+        hsm_secret_heap_after_fork();
+    }
 }
 
 uint64_t hsm_fork_generation(void)

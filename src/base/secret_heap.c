@@ -1,0 +1,362 @@
+/* Blocks of 27 sizes, each with a header before it. Free ones lie in lists: a few in one of the
+ * thread's own, so that the usual call costs no lock, the others in a common one. They are cut from
+ * mapped chunks, which stay.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "base/secret_heap.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+
+#define SIZE_FIRST_SHIFT 5u /* 32, 48, 64, 96, 128 ... 262,144 bytes, with the header */
+#define SIZE_COUNT 27u
+#define SIZE_MAX_BYTES ((size_t)256 * 1024)
+#define SIZE_ALONE SIZE_COUNT /* a larger block, with a mapping of its own */
+#define CHUNK_BYTES ((size_t)256 * 1024)
+#define CHUNK_SHARED_MAX ((size_t)64 * 1024) /* larger blocks have a chunk each */
+#define KEPT_BYTES ((size_t)8 * 1024)        /* of one size by one thread; none of larger blocks */
+#define KEPT_COUNT 32u
+#define LEN_MAX ((size_t)1 << 40)
+#define MARK 0x68736d21u
+
+typedef struct block {
+    uint32_t size; /* index */
+    uint32_t mark; /* MARK while it is in use */
+    size_t len;    /* asked for */
+} block;
+_Static_assert(sizeof(block) == 16, "what is given out stays aligned");
+
+/* A free block: its list. */
+typedef struct free_block {
+    struct free_block *next;
+} free_block;
+
+/* Of one thread. */
+typedef struct cache {
+    free_block *list[SIZE_COUNT];
+    uint32_t count[SIZE_COUNT];
+} cache;
+
+/* Process-wide, as the library's allocator is. */
+static struct {
+    pthread_mutex_t lock;
+    free_block *list[SIZE_COUNT];
+    uint8_t *cut; /* the rest of the newest chunk */
+    size_t cut_len;
+    hsm_secret_heap_stats stats;
+} heap = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t cache_key;
+static atomic_bool has_cache_key;
+
+static size_t bytes_of(uint32_t size)
+{
+    return (size_t)(2u + size % 2u) << (SIZE_FIRST_SHIFT - 1u + size / 2u);
+}
+
+static uint32_t size_for(size_t bytes)
+{
+    if (bytes <= (size_t)1 << SIZE_FIRST_SHIFT)
+        return 0;
+    if (bytes > SIZE_MAX_BYTES)
+        return SIZE_ALONE;
+    const uint32_t log = 63u - (uint32_t)__builtin_clzll((unsigned long long)bytes - 1);
+    const size_t between = (size_t)3 << (log - 1u);
+    return 2u * (log - SIZE_FIRST_SHIFT) + (bytes > between ? 2u : 1u);
+}
+
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static size_t to_pages(size_t len)
+{
+    const size_t page = page_bytes();
+
+    return (len + page - 1) / page * page;
+}
+
+/* --- mappings ---------------------------------------------------------------------------------- */
+
+/* Whole pages between two guard pages, or NULL. */
+static uint8_t *map_pages(size_t len)
+{
+    const size_t page = page_bytes();
+    uint8_t *map = mmap(NULL, len + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (map == MAP_FAILED)
+        return NULL;
+    uint8_t *body = map + page;
+    if (mprotect(body, len, PROT_READ | PROT_WRITE) != 0) {
+        (void)munmap(map, len + 2 * page);
+        return NULL;
+    }
+    (void)madvise(body, len, MADV_DONTDUMP); /* as in secret.c */
+    return body;
+}
+
+/* Half of the limit is left to secrets of our own, which in approved mode are locked or refused.
+ * thread  the lock is held, here and in what follows up to take_common() */
+static bool may_lock(size_t len)
+{
+    struct rlimit limit = { 0 };
+
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+        return false;
+    return limit.rlim_cur == RLIM_INFINITY ||
+           heap.stats.locked_bytes + len <= (size_t)(limit.rlim_cur / 2);
+}
+
+static uint8_t *map_locked(size_t len)
+{
+    uint8_t *body = map_pages(len);
+
+    if (body == NULL)
+        return NULL;
+    if (may_lock(len) && mlock(body, len) == 0)
+        heap.stats.locked_bytes += len;
+    heap.stats.mapped_bytes += len;
+    return body;
+}
+
+/* A new block of a size. */
+static free_block *cut_block(uint32_t size)
+{
+    const size_t bytes = bytes_of(size);
+
+    if (bytes > CHUNK_SHARED_MAX)
+        return (free_block *)(void *)map_locked(to_pages(bytes));
+    if (heap.cut_len < bytes) {
+        uint8_t *chunk = map_locked(CHUNK_BYTES);
+
+        if (chunk == NULL)
+            return NULL;
+        heap.cut = chunk;
+        heap.cut_len = CHUNK_BYTES;
+    }
+    free_block *made = (free_block *)(void *)heap.cut;
+    heap.cut += bytes;
+    heap.cut_len -= bytes;
+    return made;
+}
+
+static free_block *take_common(uint32_t size)
+{
+    free_block *taken = heap.list[size];
+
+    if (taken == NULL)
+        return cut_block(size);
+    heap.list[size] = taken->next;
+    return taken;
+}
+
+/* --- the lists of a thread --------------------------------------------------------------------- */
+
+static uint32_t kept_max(uint32_t size)
+{
+    const size_t fit = KEPT_BYTES / bytes_of(size);
+
+    return fit < KEPT_COUNT ? (uint32_t)fit : KEPT_COUNT;
+}
+
+/* Leaves `keep` blocks of a size. */
+static void give_back(cache *own, uint32_t size, uint32_t keep)
+{
+    (void)pthread_mutex_lock(&heap.lock);
+    while (own->count[size] > keep) {
+        free_block *given = own->list[size];
+
+        own->list[size] = given->next;
+        own->count[size]--;
+        given->next = heap.list[size];
+        heap.list[size] = given;
+    }
+    (void)pthread_mutex_unlock(&heap.lock);
+}
+
+static void thread_ends(void *arg)
+{
+    cache *own = arg;
+
+    for (uint32_t size = 0; size < SIZE_COUNT; size++) {
+        if (own->count[size] > 0)
+            give_back(own, size, 0);
+    }
+    free(own);
+}
+
+static void make_key(void)
+{
+    atomic_store(&has_cache_key, pthread_key_create(&cache_key, thread_ends) == 0);
+}
+
+/* NULL: this thread does without. */
+static cache *own_cache(void)
+{
+    if (!atomic_load_explicit(&has_cache_key, memory_order_acquire)) {
+        (void)pthread_once(&key_once, make_key);
+        if (!atomic_load(&has_cache_key))
+            return NULL;
+    }
+    cache *own = pthread_getspecific(cache_key);
+    if (own != NULL)
+        return own;
+    own = calloc(1, sizeof *own);
+    if (own != NULL && pthread_setspecific(cache_key, own) != 0) {
+        free(own);
+        return NULL;
+    }
+    return own;
+}
+
+static free_block *refill(cache *own, uint32_t size)
+{
+    const uint32_t more = own == NULL ? 0 : kept_max(size) / 4;
+
+    (void)pthread_mutex_lock(&heap.lock);
+    free_block *taken = take_common(size);
+    for (uint32_t i = 0; taken != NULL && i < more; i++) {
+        free_block *kept = take_common(size);
+
+        if (kept == NULL)
+            break;
+        kept->next = own->list[size];
+        own->list[size] = kept;
+        own->count[size]++;
+    }
+    const size_t unlocked_bytes = heap.stats.mapped_bytes - heap.stats.locked_bytes;
+    (void)pthread_mutex_unlock(&heap.lock);
+    if (unlocked_bytes > 0)
+        hsm_secret_warn_unlocked(2 * unlocked_bytes); /* only half of the limit is for this heap */
+    return taken;
+}
+
+/* --- for everybody ----------------------------------------------------------------------------- */
+
+/* Larger than any key: it would take the room of keys if it were locked. */
+static block *alloc_alone(size_t bytes)
+{
+    return (block *)(void *)map_pages(to_pages(bytes));
+}
+
+static void free_alone(block *b)
+{
+    const size_t page = page_bytes();
+
+    (void)munmap((uint8_t *)b - page, to_pages(sizeof *b + b->len) + 2 * page);
+}
+
+static block *alloc_listed(uint32_t size)
+{
+    cache *own = own_cache();
+
+    if (own == NULL || own->list[size] == NULL)
+        return (block *)(void *)refill(own, size);
+    free_block *taken = own->list[size];
+    own->list[size] = taken->next;
+    own->count[size]--;
+    return (block *)(void *)taken;
+}
+
+static void free_listed(block *b, uint32_t size)
+{
+    free_block *given = (free_block *)(void *)b;
+    cache *own = own_cache();
+    const uint32_t max = kept_max(size);
+
+    if (own == NULL || max == 0) {
+        (void)pthread_mutex_lock(&heap.lock);
+        given->next = heap.list[size];
+        heap.list[size] = given;
+        (void)pthread_mutex_unlock(&heap.lock);
+        return;
+    }
+    given->next = own->list[size];
+    own->list[size] = given;
+    if (++own->count[size] > max)
+        give_back(own, size, max / 2);
+}
+
+void *hsm_secret_heap_alloc(size_t len)
+{
+    if (len == 0 || len > LEN_MAX)
+        return NULL;
+
+    const uint32_t size = size_for(sizeof(block) + len);
+    block *b = size == SIZE_ALONE ? alloc_alone(sizeof(block) + len) : alloc_listed(size);
+    if (b == NULL)
+        return NULL;
+    *b = (block){ .size = size, .mark = MARK, .len = len };
+    return b + 1;
+}
+
+void hsm_secret_heap_free(void *data)
+{
+    if (data == NULL)
+        return;
+
+    block *b = (block *)data - 1;
+    if (b->mark != MARK) /* not ours, or overwritten: better lost than used twice */
+        return;
+    explicit_bzero(data, b->len);
+    b->mark = 0;
+    if (b->size == SIZE_ALONE)
+        free_alone(b);
+    else
+        free_listed(b, b->size);
+}
+
+void *hsm_secret_heap_resize(void *data, size_t len)
+{
+    if (data == NULL)
+        return hsm_secret_heap_alloc(len);
+    if (len == 0) {
+        hsm_secret_heap_free(data);
+        return NULL;
+    }
+
+    block *b = (block *)data - 1;
+    if (b->size != SIZE_ALONE && len <= LEN_MAX && size_for(sizeof *b + len) == b->size) {
+        if (len < b->len)
+            explicit_bzero((uint8_t *)data + len, b->len - len);
+        b->len = len;
+        return data;
+    }
+    void *moved = hsm_secret_heap_alloc(len);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, data, len < b->len ? len : b->len);
+    hsm_secret_heap_free(data);
+    return moved;
+}
+
+hsm_secret_heap_stats hsm_secret_heap_statistics(void)
+{
+    (void)pthread_mutex_lock(&heap.lock);
+    const hsm_secret_heap_stats stats = heap.stats;
+    (void)pthread_mutex_unlock(&heap.lock);
+    return stats;
+}
+
+/* Runs where only async-signal-safe calls are allowed. Another thread may have been in the middle of
+ * a list: what lies in the common ones is lost to the child. Locks on memory are not inherited. */
+void hsm_secret_heap_after_fork(void)
+{
+    const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+
+    memcpy(&heap.lock, &fresh, sizeof fresh);
+    memset(heap.list, 0, sizeof heap.list);
+    heap.cut = NULL;
+    heap.cut_len = 0;
+    heap.stats = (hsm_secret_heap_stats){ 0 };
+}
