@@ -39,3 +39,22 @@ void hsm_ct_copy_if(bool choice, uint8_t *dst, const uint8_t *src, size_t len)
     for (size_t i = 0; i < len; i++)
         dst[i] = (uint8_t)((src[i] & mask) | (dst[i] & (uint8_t)~mask));
 }
+
+/* All ones where a < b, else zero; both below 2^31. */
+static uint32_t mask_less(uint32_t a, uint32_t b)
+{
+    return opaque(0u - ((a - b) >> 31));
+}
+
+size_t hsm_ct_padding(const uint8_t *block, size_t len)
+{
+    const uint32_t pad = block[len - 1];
+    uint32_t wrong = mask_less(pad, 1) | mask_less((uint32_t)len, pad);
+
+    for (size_t i = 0; i < len; i++) {
+        const uint32_t is_inside = mask_less((uint32_t)(len - 1 - i), pad);
+
+        wrong = opaque(wrong | (is_inside & (block[i] ^ pad)));
+    }
+    return pad & mask_less(opaque(wrong | (0u - wrong)) >> 31, 1);
+}

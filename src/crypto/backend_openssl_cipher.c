@@ -1,6 +1,7 @@
 /* Ciphers without authentication: AES in ECB, CBC with and without padding, CTR, OFB, CFB; ChaCha20;
  * triple DES in ECB and CBC.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/ct.h"
 #include "crypto/backend_openssl_aes.h"
 #include "crypto/backend_openssl_pkey.h"
 
@@ -183,6 +184,33 @@ static hsm_err update(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
     return feed(crypt, cipher, in, out);
 }
 
+/* The last block that a decrypter holds, without its padding. OpenSSL gives it as it is: its own check
+ * stops at the first byte of padding that is wrong, and its time tells which. */
+static hsm_err finish_padded(hsm_crypt *crypt, cipher_state *cipher, hsm_out *out)
+{
+    EVP_CIPHER_CTX *ctx = cipher->aes.ctx;
+    const size_t block = block_of(crypt);
+    uint8_t last[2 * BLOCK];
+    int len = 0;
+
+    const bool is_done = EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
+                         EVP_CipherFinal_ex(ctx, last, &len) == 1 && (size_t)len == block &&
+                         EVP_CIPHER_CTX_set_padding(ctx, 1) == 1;
+    const size_t padding = is_done ? hsm_ct_padding(last, block) : 0;
+    if (padding > 0) {
+        memcpy(out->data + out->len, last, block - padding);
+        out->len += block - padding;
+    }
+    explicit_bzero(last, sizeof last);
+    if (!is_done) { /* the context is in no state that is known */
+        hsm_ossl_aes_clear(&cipher->aes);
+        cipher->is_soiled = false;
+        return hsm_ossl_cause(HSM_E_CRYPTO);
+    }
+    HSM_CHECK(padding > 0, HSM_E_ENCRYPTED_DATA);
+    return HSM_OK;
+}
+
 /* The last block, after what out has already. */
 static hsm_err finish(hsm_crypt *crypt, cipher_state *cipher, hsm_out *out)
 {
@@ -194,8 +222,10 @@ static hsm_err finish(hsm_crypt *crypt, cipher_state *cipher, hsm_out *out)
         return HSM_OK;
     }
     HSM_CHECK(encrypts || cipher->held == block_of(crypt), HSM_E_ENCRYPTED_DATA_LEN);
+    if (!encrypts)
+        return finish_padded(crypt, cipher, out);
     HSM_TRY(hsm_ossl_done(EVP_CipherFinal_ex(cipher->aes.ctx, out->data + out->len, &len),
-                          encrypts ? HSM_E_CRYPTO : HSM_E_ENCRYPTED_DATA));
+                          HSM_E_CRYPTO));
     out->len += (size_t)len;
     return HSM_OK;
 }
