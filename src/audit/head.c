@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #define PAGE_BYTES 4096u
 #define PLACE_BYTES 1920u
 #define MARK_AT (PAGE_BYTES - 8u)
+#define QUEUED_AT (PAGE_BYTES - 4u)
 #define FORMAT 0x43414831u /* "CAH1" */
 #define MAC_BYTES HSM_SHA256_BYTES
 /* u32 format, u32 length, u64 serial come first, so that a serial is found without the rest. */
@@ -229,6 +229,11 @@ hsm_err hsm_head_write(hsm_head_page *page, hsm_head *head)
 static _Atomic(uint32_t) *mark_of(const hsm_head_page *page)
 {
     return (_Atomic(uint32_t) *)(void *)(page->map + MARK_AT);
+}
+
+_Atomic(uint32_t) *hsm_head_queued(hsm_head_page *page)
+{
+    return (_Atomic(uint32_t) *)(void *)(page->map + QUEUED_AT);
 }
 
 void hsm_head_mark(hsm_head_page *page, bool is_writing)

@@ -6,6 +6,8 @@
 #ifndef HSM_AUDIT_HEAD_H
 #define HSM_AUDIT_HEAD_H
 
+#include <stdatomic.h>
+
 #include "audit/line.h"
 
 /* Rotated files kept beside the current one: LOG.1 (newest) .. LOG.5. */
@@ -51,6 +53,8 @@ HSM_MUST_USE hsm_err hsm_head_write(hsm_head_page *page, hsm_head *head);
 /* Marks that a writer is at work; who finds it set under the lock comes after one that died. */
 void hsm_head_mark(hsm_head_page *page, bool is_writing);
 bool hsm_head_is_marked(const hsm_head_page *page);
+/* The word of the page by which processes tell that they wait for the lock (os/lock.h). */
+_Atomic(uint32_t) *hsm_head_queued(hsm_head_page *page);
 /* Makes it durable. errors HSM_E_STORE_IO */
 HSM_MUST_USE hsm_err hsm_head_sync(hsm_head_page *page);
 

@@ -4,6 +4,7 @@
 #define HSM_AUDIT_INTERNAL_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "audit/head.h"
@@ -19,6 +20,9 @@
 typedef struct hsm_log_file {
     const char *path; /* borrowed */
     int fd;           /* -1: closed */
+    uint64_t inode;   /* of what is open */
+    uint64_t device;
+    bool is_roomy;    /* room is made ahead */
     uint64_t room;    /* its length when last looked at */
     uint64_t written; /* bytes this process has put into it: how much room is made ahead */
 } hsm_log_file;
@@ -26,7 +30,7 @@ typedef struct hsm_log_file {
 /* Opens the file, or makes it; closes the one that was open. */
 HSM_MUST_USE hsm_err hsm_log_file_open(hsm_log_file *file);
 void hsm_log_file_close(hsm_log_file *file);
-/* Writes at a place, all or an error; room ahead is made by the way. */
+/* Writes at a place, all or an error; if it is roomy, room ahead is made by the way. */
 HSM_MUST_USE hsm_err hsm_log_file_put(hsm_log_file *file, uint64_t offset, hsm_bytes bytes);
 HSM_MUST_USE hsm_err hsm_log_file_sync(hsm_log_file *file);
 /* Whether the path still leads to the open file. */
@@ -52,8 +56,8 @@ typedef struct hsm_audit_request {
     hsm_bytes members;
     bool is_checkpoint; /* no event: asks for a checkpoint */
     hsm_err err;
-    bool is_done;
-    pthread_cond_t changed; /* done, or first in the queue with nobody leading */
+    bool must_lead; /* woken to write for all who wait; else: it is done */
+    sem_t wake;
     struct hsm_audit_request *next;
 } hsm_audit_request;
 
@@ -81,7 +85,9 @@ struct hsm_audit_log {
     hsm_head head;
     char *buffer;           /* HSM_AUDIT_BUFFER_BYTES: lines on their way */
     uint64_t synced_ns;     /* monotonic: of the last sync */
+    uint64_t sync_cost_ns;  /* what that took */
     uint64_t tried_ns;      /* monotonic: of the last try to open */
+    uint64_t checkpoint_ns; /* monotonic: of this process's last checkpoint; 0: none */
     atomic_bool is_stopped; /* a sync failed: nothing more is written until it is opened anew */
     _Atomic(uint64_t) lost;
 };

@@ -14,11 +14,12 @@
 #include "os/paths.h"
 
 /* How long a leader waits for the companions of the last write, who are on their way back. */
-#define GATHER_NS 50000u
+#define GATHER_LEAST_NS ((uint64_t)50000)
+#define GATHER_MOST_NS HSM_NS_PER_MS
 /* How often opening is tried again where events may be lost. */
 #define RETRY_NS HSM_NS_PER_SEC
 #define FILE_LEAST_BYTES 65536u
-#define CHECKPOINT_MOST (1u << 19)
+#define CHECKPOINT_EVERY_MOST (1u << 19)
 
 #define KEYS_NAME "audit.keys"
 #define GATE_NAME "audit.lock.next"
@@ -64,7 +65,9 @@ static hsm_err open_page(hsm_audit_log *log)
     if (log->page != NULL)
         return HSM_OK;
     HSM_TRY(hsm_head_path(log->options.crypto, log->state_directory, log->log_path, &path));
-    return hsm_head_open(path, log->chain.mac, true, &log->page);
+    HSM_TRY(hsm_head_open(path, log->chain.mac, true, &log->page));
+    log->turnstile.queued = hsm_head_queued(log->page);
+    return HSM_OK;
 }
 
 static hsm_err ensure_directory(hsm_audit_log *log)
@@ -123,13 +126,21 @@ static hsm_err take_turn(hsm_audit_log *log, hsm_audit_request *const *requests,
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
+/* Half of what the sync costs that is shared. */
+static uint64_t gather_ns(const hsm_audit_log *log)
+{
+    const uint64_t half = log->sync_cost_ns / 2;
+
+    return half < GATHER_LEAST_NS ? GATHER_LEAST_NS : half > GATHER_MOST_NS ? GATHER_MOST_NS : half;
+}
+
 /* Expects the mutex. Where several threads write, those just answered come back in a moment: a write
  * begun at once would take one event of many. */
 static void gather(hsm_audit_log *log)
 {
     if (log->options.is_batch || log->last_size < 2)
         return;
-    const uint64_t deadline = hsm_clock_monotonic_ns() + GATHER_NS;
+    const uint64_t deadline = hsm_clock_monotonic_ns() + gather_ns(log);
     while (log->waiting < log->last_size && hsm_clock_monotonic_ns() < deadline) {
         (void)pthread_mutex_unlock(&log->mutex);
         (void)sched_yield();
@@ -157,32 +168,36 @@ static size_t take(hsm_audit_log *log, hsm_audit_request **out_requests)
     return count;
 }
 
-/* Expects the mutex, which it gives up while it writes. */
-static void lead(hsm_audit_log *log)
+/* Expects the mutex, which it gives up while it writes and has given up in the end: who is woken must
+ * not run into it. The caller's request is among those written. */
+static void lead(hsm_audit_log *log, const hsm_audit_request *own)
 {
     hsm_audit_request *requests[HSM_AUDIT_BATCH_MAX];
 
-    log->is_led = true;
     gather(log);
     const size_t count = take(log, requests);
     (void)pthread_mutex_unlock(&log->mutex);
     const hsm_err err = take_turn(log, requests, count);
     (void)pthread_mutex_lock(&log->mutex);
-
     log->last_size = count;
+    hsm_audit_request *next = log->first;
+    log->is_led = next != NULL;
+    (void)pthread_mutex_unlock(&log->mutex);
+
+    if (next != NULL) {
+        next->must_lead = true;
+        (void)sem_post(&next->wake);
+    }
     for (size_t i = 0; i < count; i++) {
         requests[i]->err = err;
-        requests[i]->is_done = true; /* from here on it may be gone, once the mutex is free */
-        (void)pthread_cond_signal(&requests[i]->changed);
+        if (requests[i] != own)
+            (void)sem_post(&requests[i]->wake); /* from here on it may be gone */
     }
-    log->is_led = false;
-    if (log->first != NULL)
-        (void)pthread_cond_signal(&log->first->changed);
 }
 
 static hsm_err submit(hsm_audit_log *log, hsm_audit_request *own)
 {
-    (void)pthread_cond_init(&own->changed, NULL);
+    (void)sem_init(&own->wake, 0, 0);
     (void)pthread_mutex_lock(&log->mutex);
     if (log->last != NULL)
         log->last->next = own;
@@ -190,14 +205,18 @@ static hsm_err submit(hsm_audit_log *log, hsm_audit_request *own)
         log->first = own;
     log->last = own;
     log->waiting++;
-    while (!own->is_done) {
-        if (log->is_led || log->first != own)
-            (void)pthread_cond_wait(&own->changed, &log->mutex);
-        else
-            lead(log);
+    own->must_lead = !log->is_led;
+    log->is_led = true;
+    if (!own->must_lead) {
+        (void)pthread_mutex_unlock(&log->mutex);
+        while (sem_wait(&own->wake) != 0)
+            ; /* a signal came */
+        if (own->must_lead)
+            (void)pthread_mutex_lock(&log->mutex);
     }
-    (void)pthread_mutex_unlock(&log->mutex);
-    (void)pthread_cond_destroy(&own->changed);
+    if (own->must_lead)
+        lead(log, own);
+    (void)sem_destroy(&own->wake);
     return own->err == HSM_OK ? HSM_OK : HSM_E_AUDIT;
 }
 
@@ -256,6 +275,7 @@ static hsm_err copy_options(hsm_audit_log *log, const hsm_audit_options *options
     log->state_directory = hsm_text_dup(options->state_directory);
     HSM_CHECK(log->log_path != NULL && log->state_directory != NULL, HSM_E_NO_MEMORY);
     log->file.path = log->log_path;
+    log->file.is_roomy = !options->is_batch;
     HSM_TRY(hsm_secret_create((size_t)2 * HSM_AUDIT_KEY_BYTES, &log->keys));
     uint8_t *keys = hsm_secret_data(log->keys);
     memcpy(keys, options->mac_key.data, HSM_AUDIT_KEY_BYTES);
@@ -276,7 +296,7 @@ static hsm_err check_options(const hsm_audit_options *options)
     HSM_CHECK(options->seal_key.len == HSM_AUDIT_KEY_BYTES, HSM_E_ARG);
     HSM_CHECK(options->file_max_bytes == 0 || options->file_max_bytes >= FILE_LEAST_BYTES,
               HSM_E_ARG);
-    HSM_CHECK(options->checkpoint_every <= CHECKPOINT_MOST, HSM_E_ARG);
+    HSM_CHECK(options->checkpoint_every <= CHECKPOINT_EVERY_MOST, HSM_E_ARG);
     return HSM_OK;
 }
 

@@ -10,8 +10,10 @@
 #define HSM_AUDIT_KEY_BYTES 32u
 /* A file is rotated before it grows over this. */
 #define HSM_AUDIT_FILE_MAX_BYTES ((uint64_t)100 * 1024 * 1024)
-/* Entries between two checkpoints. */
+/* Entries between two checkpoints: so many at least, and so many at most where they come quicker than
+ * checkpoint_ms allows. */
 #define HSM_AUDIT_CHECKPOINT_EVERY 1024u
+#define HSM_AUDIT_CHECKPOINT_MOST 65536u
 
 typedef struct hsm_audit_log hsm_audit_log;
 
@@ -27,6 +29,7 @@ typedef struct hsm_audit_options {
     bool may_lose;             /* what can't be written is counted, not refused */
     uint64_t file_max_bytes;   /* 0: HSM_AUDIT_FILE_MAX_BYTES; else at least 64 KiB */
     uint32_t checkpoint_every; /* 0: HSM_AUDIT_CHECKPOINT_EVERY; at most 2^19 */
+    uint32_t checkpoint_ms;    /* least time between two of this process's checkpoints */
     uint32_t busy_ms;          /* longest wait for another process */
 } hsm_audit_options;
 

@@ -46,9 +46,12 @@ static hsm_err stop(hsm_audit_log *log)
 
 static hsm_err sync_now(hsm_audit_log *log, hsm_head *next)
 {
+    const uint64_t begun_ns = hsm_clock_monotonic_ns();
+
     if (hsm_log_file_sync(&log->file) != HSM_OK)
         return stop(log);
     log->synced_ns = hsm_clock_monotonic_ns();
+    log->sync_cost_ns = log->synced_ns - begun_ns;
     next->durable_count = next->chain.count;
     next->durable_offset = next->offset;
     return HSM_OK;
@@ -100,14 +103,25 @@ static hsm_err add_checkpoint(hsm_audit_log *log, hsm_head *next, hsm_text *out)
 
     if (next->chain.tree.count == 0)
         return HSM_OK;
+    log->checkpoint_ns = hsm_clock_monotonic_ns();
     return hsm_line_append_checkpoint(&log->chain, &next->chain, &stamp, out);
+}
+
+/* Two signatures take as long as hundreds of entries: where those come quickly, the signatures wait. */
+static bool is_checkpoint_due(const hsm_audit_log *log, uint32_t count)
+{
+    if (count < log->options.checkpoint_every)
+        return false;
+    return count >= HSM_AUDIT_CHECKPOINT_MOST || log->checkpoint_ns == 0 ||
+           hsm_clock_monotonic_ns() - log->checkpoint_ns >=
+               log->options.checkpoint_ms * HSM_NS_PER_MS;
 }
 
 /* A checkpoint that can't be made now can be made with the next events; only the tree's size ends
  * that. */
 static hsm_err add_due_checkpoint(hsm_audit_log *log, hsm_head *next, hsm_text *out)
 {
-    if (next->chain.tree.count < log->options.checkpoint_every)
+    if (!is_checkpoint_due(log, next->chain.tree.count))
         return HSM_OK;
     const hsm_err err = add_checkpoint(log, next, out);
     if (err != HSM_OK)

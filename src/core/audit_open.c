@@ -9,6 +9,7 @@
 #include "store/device_key.h"
 
 #define BUSY_MS 10000u
+#define CHECKPOINT_MS 1000u
 
 static unsigned classes_of(uint32_t level)
 {
@@ -80,6 +81,7 @@ static hsm_err open_log(hsm_core *core)
         .is_batch = config->audit.durability == HSM_AUDIT_BATCH,
         .batch_ms = config->audit.batch_ms,
         .may_lose = config->audit.on_error == HSM_AUDIT_COUNT,
+        .checkpoint_ms = CHECKPOINT_MS,
         .busy_ms = BUSY_MS,
     };
     return hsm_audit_open(&options, &core->audit);

@@ -75,10 +75,23 @@ void hsm_turnstile_close(hsm_turnstile *turnstile)
     hsm_fd_drop(&turnstile->main_fd);
 }
 
+/* Expects the gate: only its holder writes the word, so one left behind by a process that died is
+ * put right by the next. */
+static void tell_queued(const hsm_turnstile *turnstile, bool is_queued)
+{
+    if (turnstile->queued != NULL)
+        atomic_store(turnstile->queued, is_queued ? 1u : 0u);
+}
+
 hsm_err hsm_turnstile_enter(const hsm_turnstile *turnstile, uint64_t deadline_ns)
 {
+    if (turnstile->queued != NULL && atomic_load(turnstile->queued) == 0 &&
+        flock(turnstile->main_fd, LOCK_EX | LOCK_NB) == 0)
+        return HSM_OK;
     HSM_TRY(hsm_lock_acquire(turnstile->gate_fd, HSM_LOCK_EXCLUSIVE, deadline_ns));
+    tell_queued(turnstile, true);
     const hsm_err err = hsm_lock_acquire(turnstile->main_fd, HSM_LOCK_EXCLUSIVE, deadline_ns);
+    tell_queued(turnstile, false);
     hsm_lock_release(turnstile->gate_fd);
     return err;
 }

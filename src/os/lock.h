@@ -4,6 +4,7 @@
 #ifndef HSM_OS_LOCK_H
 #define HSM_OS_LOCK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ void hsm_lock_release(int fd);
 typedef struct hsm_turnstile {
     int gate_fd;
     int main_fd;
+    /* Optional, the owner's to set after open: a word that all processes share, nonzero while one of
+     * them waits. While it is zero the gate is left out, which halves the cost. It is a hint: what
+     * stands in it changes who is first, never that there is one at a time. */
+    _Atomic(uint32_t) *queued;
 } hsm_turnstile;
 
 /* Opens both lock files; the turnstile is unchanged on failure. */

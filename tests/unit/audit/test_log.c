@@ -151,6 +151,31 @@ static void checkpoints_come_by_themselves(void)
     env_clear(&env);
 }
 
+/* Where entries come quickly, signatures wait: for the time, or for the most entries that may. */
+static void checkpoints_do_not_come_too_often(void)
+{
+    audit_env env;
+
+    env_make(&env);
+    env.options.checkpoint_every = 10;
+    env.options.checkpoint_ms = UINT32_MAX;
+    env.options.is_batch = true;
+    env.options.batch_ms = 1000;
+    hsm_audit_log *log = env_open(&env);
+    REQUIRE_THAT(log != NULL);
+    env_append(log, 10 + HSM_AUDIT_CHECKPOINT_MOST - 1);
+    hsm_audit_verdict verdict = env_verify(&env, true);
+    CHECK_EQ(verdict.checkpoints, 1);
+    CHECK_EQ(verdict.proven, 11);
+    env_append(log, 1);
+    verdict = env_verify(&env, true);
+    CHECK_STR(hsm_audit_fault_name(verdict.fault), "none");
+    CHECK_EQ(verdict.checkpoints, 2);
+    CHECK_EQ(verdict.proven, 11 + HSM_AUDIT_CHECKPOINT_MOST + 1);
+    hsm_audit_close(log);
+    env_clear(&env);
+}
+
 static void the_clock_may_go_back(void)
 {
     char room[HSM_LINE_MAX_BYTES];
@@ -586,6 +611,7 @@ static const check_test tests[] = {
     CHECK_TEST(levels_select),
     CHECK_TEST(goes_on_after_a_close),
     CHECK_TEST(checkpoints_come_by_themselves),
+    CHECK_TEST(checkpoints_do_not_come_too_often),
     CHECK_TEST(the_clock_may_go_back),
     CHECK_TEST(rotates),
     CHECK_TEST(an_interrupted_rotation_goes_on),

@@ -59,6 +59,7 @@ typedef struct arena {
     atomic_int overlaps;
     atomic_int entries;
     atomic_int waiting;
+    _Atomic(uint32_t) queued;
 } arena;
 
 static arena *shared_arena(void)
@@ -69,12 +70,13 @@ static arena *shared_arena(void)
     return map == MAP_FAILED ? NULL : map;
 }
 
-static int enter_often(arena *shared, int rounds)
+static int enter_often(arena *shared, int rounds, bool is_hinted)
 {
-    hsm_turnstile turnstile = { -1, -1 };
+    hsm_turnstile turnstile = { .gate_fd = -1, .main_fd = -1 };
 
     if (hsm_turnstile_open(&turnstile, scratch_path("gate"), scratch_path("main")) != HSM_OK)
         return 1;
+    turnstile.queued = is_hinted ? &shared->queued : NULL;
     for (int i = 0; i < rounds; i++) {
         if (hsm_turnstile_enter(&turnstile, hsm_clock_deadline_ns(20000)) != HSM_OK)
             return 2;
@@ -88,19 +90,17 @@ static int enter_often(arena *shared, int rounds)
     return 0;
 }
 
-static void processes_take_turns(void)
+static void run_children(arena *shared, bool is_hinted)
 {
     enum { CHILDREN = 3, ROUNDS = 300 };
-    arena *shared = shared_arena();
     pid_t children[CHILDREN];
 
-    REQUIRE_THAT(shared != NULL);
     (void)scratch();
     fflush(stdout);
     for (int i = 0; i < CHILDREN; i++) {
         children[i] = fork();
         if (children[i] == 0)
-            _exit(enter_often(shared, ROUNDS));
+            _exit(enter_often(shared, ROUNDS, is_hinted));
         REQUIRE_THAT(children[i] > 0);
     }
     for (int i = 0; i < CHILDREN; i++) {
@@ -111,14 +111,59 @@ static void processes_take_turns(void)
     }
     CHECK_EQ(shared->overlaps, 0);
     CHECK_EQ(shared->entries, CHILDREN * ROUNDS);
-    (void)munmap(shared, sizeof *shared);
+}
+
+static void processes_take_turns(void)
+{
+    for (int hinted = 0; hinted < 2; hinted++) {
+        arena *shared = shared_arena();
+
+        CASE(hinted == 0 ? "always by the gate" : "by the gate where one waits");
+        REQUIRE_THAT(shared != NULL);
+        run_children(shared, hinted == 1);
+        CHECK_EQ(shared->queued, 0);
+        (void)munmap(shared, sizeof *shared);
+    }
+}
+
+/* The word is a hint: it decides about the gate, and not about the lock. */
+static void the_gate_is_left_out_while_nobody_waits(void)
+{
+    _Atomic(uint32_t) queued = 0;
+    hsm_turnstile first = { .gate_fd = -1, .main_fd = -1 };
+    hsm_turnstile second = { .gate_fd = -1, .main_fd = -1 };
+    int gate = -1;
+
+    REQUIRE_OK(hsm_turnstile_open(&first, scratch_path("g4"), scratch_path("m4")));
+    REQUIRE_OK(hsm_turnstile_open(&second, scratch_path("g4"), scratch_path("m4")));
+    first.queued = &queued;
+    second.queued = &queued;
+    REQUIRE_OK(hsm_lock_open(scratch_path("g4"), &gate));
+    REQUIRE_OK(hsm_lock_acquire(gate, HSM_LOCK_EXCLUSIVE, 0));
+    CHECK_OK(hsm_turnstile_enter(&first, 0));
+    CASE("held: who comes waits at the gate");
+    CHECK_ERR(hsm_turnstile_enter(&second, 0), HSM_E_STORE_BUSY);
+    hsm_lock_release(gate);
+    CHECK_ERR(hsm_turnstile_enter(&second, 0), HSM_E_STORE_BUSY);
+    CHECK_EQ(queued, 0);
+    hsm_turnstile_leave(&first);
+    CASE("somebody waits: who comes waits behind");
+    queued = 1;
+    REQUIRE_OK(hsm_lock_acquire(gate, HSM_LOCK_EXCLUSIVE, 0));
+    CHECK_ERR(hsm_turnstile_enter(&first, 0), HSM_E_STORE_BUSY);
+    CASE("who waited has died");
+    hsm_fd_drop(&gate);
+    CHECK_OK(hsm_turnstile_enter(&first, 0));
+    CHECK_EQ(queued, 0);
+    hsm_turnstile_close(&first);
+    hsm_turnstile_close(&second);
 }
 
 static void a_timeout_leaves_the_gate_open(void)
 {
-    hsm_turnstile holder = { -1, -1 };
-    hsm_turnstile late = { -1, -1 };
-    hsm_turnstile other = { -1, -1 };
+    hsm_turnstile holder = { .gate_fd = -1, .main_fd = -1 };
+    hsm_turnstile late = { .gate_fd = -1, .main_fd = -1 };
+    hsm_turnstile other = { .gate_fd = -1, .main_fd = -1 };
 
     REQUIRE_OK(hsm_turnstile_open(&holder, scratch_path("g2"), scratch_path("m2")));
     REQUIRE_OK(hsm_turnstile_open(&late, scratch_path("g2"), scratch_path("m2")));
@@ -136,7 +181,7 @@ static void a_timeout_leaves_the_gate_open(void)
 
 static int hold_for_ever(arena *shared)
 {
-    hsm_turnstile turnstile = { -1, -1 };
+    hsm_turnstile turnstile = { .gate_fd = -1, .main_fd = -1 };
 
     if (hsm_turnstile_open(&turnstile, scratch_path("g3"), scratch_path("m3")) != HSM_OK ||
         hsm_turnstile_enter(&turnstile, 0) != HSM_OK)
@@ -149,7 +194,7 @@ static int hold_for_ever(arena *shared)
 static void a_killed_holder_releases(void)
 {
     arena *shared = shared_arena();
-    hsm_turnstile turnstile = { -1, -1 };
+    hsm_turnstile turnstile = { .gate_fd = -1, .main_fd = -1 };
 
     REQUIRE_THAT(shared != NULL);
     (void)scratch();
@@ -170,8 +215,8 @@ static void a_killed_holder_releases(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(excludes_another_open),    CHECK_TEST(bad_files_are_refused),
-    CHECK_TEST(processes_take_turns),     CHECK_TEST(a_timeout_leaves_the_gate_open),
-    CHECK_TEST(a_killed_holder_releases),
+    CHECK_TEST(excludes_another_open),          CHECK_TEST(bad_files_are_refused),
+    CHECK_TEST(processes_take_turns),           CHECK_TEST(the_gate_is_left_out_while_nobody_waits),
+    CHECK_TEST(a_timeout_leaves_the_gate_open), CHECK_TEST(a_killed_holder_releases),
 };
 CHECK_MAIN(tests)
