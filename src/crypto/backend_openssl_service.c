@@ -320,3 +320,58 @@ hsm_err hsm_aead_open(hsm_aead *aead, const uint8_t nonce[HSM_AEAD_NONCE_BYTES],
         explicit_bzero(plain, len);
     return err;
 }
+
+struct hsm_aes_cbc {
+    EVP_CIPHER_CTX *ctx;
+};
+
+hsm_err hsm_aes_cbc_create(hsm_crypto *crypto, hsm_bytes key, hsm_aes_cbc **out_cbc)
+{
+    HSM_AUTO(hsm_aes_cbc_drop) hsm_aes_cbc *cbc = NULL;
+
+    HSM_CHECK(key.len == 32, HSM_E_KEY_SIZE);
+    HSM_TRY(hsm_selftest_need(crypto, hsm_selftest_bit(HSM_SELFTEST_AES_CBC)));
+    cbc = calloc(1, sizeof *cbc);
+    HSM_CHECK(cbc != NULL, HSM_E_NO_MEMORY);
+    cbc->ctx = EVP_CIPHER_CTX_new();
+    HSM_CHECK(cbc->ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_TRY(hsm_ossl_done(
+        EVP_CipherInit_ex2(cbc->ctx, hsm_ossl_of(crypto)->aes[HSM_ALG_AES_CBC_PAD][HSM_AES_256],
+                           key.data, NULL, 0, NULL),
+        HSM_E_CRYPTO));
+    *out_cbc = HSM_MOVE(cbc);
+    return HSM_OK;
+}
+
+void hsm_aes_cbc_destroy(hsm_aes_cbc *cbc)
+{
+    if (cbc == NULL)
+        return;
+    EVP_CIPHER_CTX_free(cbc->ctx);
+    free(cbc);
+}
+
+hsm_err hsm_aes_cbc_open(hsm_aes_cbc *cbc, hsm_bytes sealed, uint8_t *plain, size_t *out_len)
+{
+    int written = 0;
+    int rest = 0;
+
+    HSM_CHECK(sealed.len >= 2 * (size_t)HSM_AES_CBC_BLOCK_BYTES &&
+                  sealed.len % HSM_AES_CBC_BLOCK_BYTES == 0 && sealed.len <= LEN_MAX_BYTES,
+              HSM_E_ENCRYPTED_DATA);
+    const size_t len = sealed.len - HSM_AES_CBC_BLOCK_BYTES;
+
+    HSM_TRY(hsm_ossl_done(EVP_CipherInit_ex2(cbc->ctx, NULL, NULL, sealed.data, 0, NULL),
+                          HSM_E_CRYPTO));
+    HSM_TRY(hsm_ossl_done(EVP_CipherUpdate(cbc->ctx, plain, &written,
+                                           sealed.data + HSM_AES_CBC_BLOCK_BYTES, (int)len),
+                          HSM_E_CRYPTO));
+    const hsm_err err =
+        hsm_ossl_done(EVP_CipherFinal_ex(cbc->ctx, plain + written, &rest), HSM_E_ENCRYPTED_DATA);
+    if (err != HSM_OK) {
+        explicit_bzero(plain, len);
+        return err;
+    }
+    *out_len = (size_t)written + (size_t)rest;
+    return HSM_OK;
+}

@@ -102,4 +102,17 @@ HSM_MUST_USE hsm_err hsm_aead_seal(hsm_aead *aead, const uint8_t nonce[HSM_AEAD_
 HSM_MUST_USE hsm_err hsm_aead_open(hsm_aead *aead, const uint8_t nonce[HSM_AEAD_NONCE_BYTES],
                                    hsm_bytes aad, hsm_bytes sealed, uint8_t *plain);
 
+/* AES-256-CBC with PKCS #7 padding, as another system's store has it: for reading only.
+ * thread  one at a time */
+typedef struct hsm_aes_cbc hsm_aes_cbc;
+HSM_MUST_USE hsm_err hsm_aes_cbc_create(hsm_crypto *crypto, hsm_bytes key, hsm_aes_cbc **out_cbc);
+void hsm_aes_cbc_destroy(hsm_aes_cbc *cbc);
+HSM_DEFINE_DROP(hsm_aes_cbc)
+#define HSM_AES_CBC_BLOCK_BYTES 16
+/* in      sealed  the initialisation vector and the ciphertext
+ * inout   plain   room for sealed.len - HSM_AES_CBC_BLOCK_BYTES; wiped on error
+ * errors  HSM_E_ENCRYPTED_DATA (not so many blocks; the padding is wrong) */
+HSM_MUST_USE hsm_err hsm_aes_cbc_open(hsm_aes_cbc *cbc, hsm_bytes sealed, uint8_t *plain,
+                                      size_t *out_len);
+
 #endif

@@ -219,8 +219,38 @@ static void two_at_once(void)
     CHECK_STR(hsm_crypto_rules(one)->backend, "openssl");
 }
 
+/* What `openssl enc -aes-256-cbc` makes of "six blocks". */
+static void aes_cbc(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    const blob key = unhex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+    blob sealed = unhex("101112131415161718191a1b1c1d1e1f4c3c6b0c367724abd3d72daeab8c5764");
+    HSM_AUTO(hsm_aes_cbc_drop) hsm_aes_cbc *cbc = NULL;
+    hsm_aes_cbc *none = NULL;
+    uint8_t plain[32] = { 0 };
+    size_t len = 77;
+
+    REQUIRE_OK(hsm_aes_cbc_create(crypto, view(&key), &cbc));
+    for (int i = 0; i < 2; i++) {
+        REQUIRE_OK(hsm_aes_cbc_open(cbc, view(&sealed), plain, &len));
+        CHECK_BYTES(plain, len, "six blocks", 10);
+    }
+    CHECK_ERR(hsm_aes_cbc_open(cbc, hsm_bytes_of(sealed.data, 16), plain, &len),
+              HSM_E_ENCRYPTED_DATA);
+    CHECK_ERR(hsm_aes_cbc_open(cbc, hsm_bytes_of(sealed.data, 31), plain, &len),
+              HSM_E_ENCRYPTED_DATA);
+    sealed.data[15] ^= 1; /* turns the padding's last byte into 7 */
+    memset(plain, 'x', sizeof plain);
+    CHECK_ERR(hsm_aes_cbc_open(cbc, view(&sealed), plain, &len), HSM_E_ENCRYPTED_DATA);
+    CHECK_EQ(plain[0], 0); /* wiped */
+    CHECK_EQ(len, 10);
+    CHECK_ERR(hsm_aes_cbc_create(crypto, hsm_bytes_of(key.data, 31), &none), HSM_E_KEY_SIZE);
+    CHECK_THAT(none == NULL);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(digests),
+    CHECK_TEST(aes_cbc),
     CHECK_TEST(hmac),
     CHECK_TEST(pbkdf2),
     CHECK_TEST(hkdf),
