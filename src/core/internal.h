@@ -89,6 +89,11 @@ HSM_MUST_USE hsm_err hsm_core_handle_of(hsm_core *core, hsm_object *object,
 HSM_MUST_USE hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *drafts,
                                   size_t count, CK_OBJECT_HANDLE *out_handles);
 
+/* Takes the key in a draft that a caller made apart, checks and completes it, and marks it as made
+ * elsewhere; domain parameters get their lengths. Other objects: nothing.
+ * errors  those of hsm_key_create() and hsm_key_check() */
+HSM_MUST_USE hsm_err hsm_core_complete_foreign(hsm_core *core, hsm_draft *draft);
+
 /* Puts the token's built-in objects in view, profiles and validation (profiles.c). */
 HSM_MUST_USE hsm_err hsm_core_add_profiles(hsm_core *core, uint32_t slot);
 

@@ -18,7 +18,7 @@ static const struct {
     { CKO_PROFILE, "profile" },     { CKO_MECHANISM, "mechanism" },
 };
 
-static const char *class_name(CK_OBJECT_CLASS object_class)
+const char *hsm_class_name(CK_OBJECT_CLASS object_class)
 {
     for (size_t i = 0; i < HSM_ARRAY_LEN(classes); i++) {
         if (classes[i].object_class == object_class)
@@ -68,7 +68,7 @@ hsm_err hsm_core_describe(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE
 
     HSM_TRY(hsm_core_object(core, session, handle, &object));
     facts.object_class = object->object_class;
-    facts.class_name = class_name(object->object_class);
+    facts.class_name = hsm_class_name(object->object_class);
     hsm_key_name(object, facts.type, sizeof facts.type);
     copy_unique_id(object, facts.unique_id);
     HSM_TRY(copy(object, CKA_LABEL, &facts.label));

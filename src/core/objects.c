@@ -127,13 +127,23 @@ static hsm_err complete_key(hsm_core *core, hsm_draft *draft)
     return hsm_core_put_provenance(draft, &provenance);
 }
 
-hsm_err hsm_core_do_create_object(hsm_core *core, hsm_session *session, const hsm_template *tmpl,
-                                  CK_OBJECT_HANDLE *out_handle)
+hsm_err hsm_core_complete_foreign(hsm_core *core, hsm_draft *draft)
 {
     const hsm_kind_set keys = HSM_KIND_RSA_PUBLIC | HSM_KIND_RSA_PRIVATE | HSM_KIND_EC_PUBLIC |
                               HSM_KIND_EC_PRIVATE | HSM_KIND_SECRET | HSM_KIND_PQC_PUBLIC |
                               HSM_KIND_LATTICE_PRIVATE | HSM_KIND_SLH_PRIVATE | HSM_KIND_DH_PUBLIC |
                               HSM_KIND_DH_PRIVATE;
+
+    if ((hsm_draft_kind(draft) & keys) != 0)
+        HSM_TRY(complete_key(core, draft));
+    if (hsm_draft_kind(draft) == HSM_KIND_DOMAIN)
+        HSM_TRY(hsm_core_put_domain(draft));
+    return HSM_OK;
+}
+
+hsm_err hsm_core_do_create_object(hsm_core *core, hsm_session *session, const hsm_template *tmpl,
+                                  CK_OBJECT_HANDLE *out_handle)
+{
     const hsm_template implied = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
 
@@ -141,10 +151,7 @@ hsm_err hsm_core_do_create_object(hsm_core *core, hsm_session *session, const hs
                                     hsm_core_is_so(core, session), &draft));
     HSM_TRY(hsm_core_may_write(core, session, is_token(draft),
                                hsm_draft_bool(draft, CKA_PRIVATE, true)));
-    if ((hsm_draft_kind(draft) & keys) != 0)
-        HSM_TRY(complete_key(core, draft));
-    if (hsm_draft_kind(draft) == HSM_KIND_DOMAIN)
-        HSM_TRY(hsm_core_put_domain(draft));
+    HSM_TRY(hsm_core_complete_foreign(core, draft));
     return hsm_core_add(core, session, &draft, 1, out_handle);
 }
 
