@@ -65,6 +65,7 @@ extern const hsm_admin_group hsm_admin_key_group;
 extern const hsm_admin_group hsm_admin_csr_group;
 extern const hsm_admin_group hsm_admin_backup_group;
 extern const hsm_admin_group hsm_admin_restore_group;
+extern const hsm_admin_group hsm_admin_migrate_group;
 extern const hsm_admin_group hsm_admin_audit_group;
 extern const hsm_admin_group hsm_admin_doctor_group;
 extern const hsm_admin_group hsm_admin_integrity_group;
