@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make bench: ours, raw OpenSSL of the same version, SoftHSM2 and NSS in one run, then sizes.
+# make bench: ours, raw OpenSSL of the same version, SoftHSM2 and NSS in one run, then sizes, then the daemon.
 # BENCH_OBJECTS (100000) keys for the search figures; BENCH_ARGS go to the first run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,3 +47,8 @@ fresh
 fresh
 "$build/bench/bench" --fill "$objects" "ours=$build/libcraton_hsm.so"
 "$build/bench/bench" --search "$objects" "ours=$build/libcraton_hsm.so"
+
+# The daemon, over the network.
+if [ -x "$build/tests/load/load" ]; then
+    CRATON_HSM_CRATOND=$build/cratond /usr/bin/python3 bench/daemon.py
+fi

@@ -21,6 +21,8 @@ import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("CRATON_HSM_CRATOND", str(ROOT / "build/cratond"))
+LOAD = os.environ.get("CRATON_HSM_LOAD", str(pathlib.Path(BINARY).resolve().parent / "tests/load/load"))
+ADMIN = os.environ.get("CRATON_HSM_ADMIN", str(pathlib.Path(BINARY).resolve().parent / "craton-hsm-admin"))
 PATIENCE_S = 60  # the machine may be busy: only a test that has failed waits that long
 
 
@@ -306,6 +308,24 @@ class Daemon:
 
     def stub(self, name="client", **how):
         return pb_grpc.HsmServiceStub(self.channel(name, **how))
+
+    def load(self, name, *more, path=None, requests=()):
+        """The command line of the load client (tests/load), which is NAME; each request goes to a file."""
+        cert, key = self.credentials(name)
+        line = [LOAD, "--port", str(self.port), "--ca", str(self.ca.path), "--cert", str(cert), "--key", str(key),
+                "--pid", str(self.process.pid)]
+        if path:
+            line += ["--path", path]
+        for i, request in enumerate(requests):
+            file = work / f"{self.name}-{name}-{path.rsplit('/', 1)[1]}.{i}"
+            file.write_bytes(request.SerializeToString())
+            line += ["--message", str(file)]
+        return line + [str(each) for each in more]
+
+    def resident(self):
+        """Bytes of memory in use."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
 
     def prepare(self, stub, slot=0):
         """Initialises the slot's token and sets both PINs."""
