@@ -58,8 +58,9 @@ typedef struct loop {
     tls_context *reloaded;
     hsm_err reload_result;
     bool is_reloading;
-    bool has_gone_away; /* the second step of stopping */
-    bool has_failed;    /* a self-test of the core */
+    bool is_reload_wanted; /* once more: files may have changed after they were read */
+    bool has_gone_away;    /* the second step of stopping */
+    bool has_failed;       /* a self-test of the core */
 } loop;
 
 static loop *loop_of(server *on)
@@ -144,17 +145,10 @@ static void read_files(void *owner)
 }
 
 /* Connections whose certificate is no longer good end; the others never notice. */
-static void use_files(void *owner)
+static void use_context(loop *on)
 {
-    loop *on = owner;
     server *of = &on->server;
 
-    on->is_reloading = false;
-    notify_send("READY=1");
-    if (on->reload_result != HSM_OK) {
-        hsm_log(HSM_LOG_ERROR, "the TLS files can't be used; those read before stay in force");
-        return;
-    }
     tls_context_destroy(of->tls);
     of->tls = HSM_MOVE(on->reloaded);
     for (conn *at = of->conns; at != NULL; at = at->next) {
@@ -166,8 +160,28 @@ static void use_files(void *owner)
     hsm_log(HSM_LOG_INFO, "the TLS files were read again");
 }
 
+static void reload(loop *on);
+
+static void use_files(void *owner)
+{
+    loop *on = owner;
+
+    on->is_reloading = false;
+    if (on->is_reload_wanted) {
+        tls_context_destroy(HSM_MOVE(on->reloaded));
+        reload(on);
+        return;
+    }
+    notify_send("READY=1");
+    if (on->reload_result == HSM_OK)
+        use_context(on);
+    else
+        hsm_log(HSM_LOG_ERROR, "the TLS files can't be used; those read before stay in force");
+}
+
 static void reload(loop *on)
 {
+    on->is_reload_wanted = on->is_reloading;
     if (on->server.tls == NULL || on->is_reloading)
         return;
     on->is_reloading = true;
