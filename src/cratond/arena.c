@@ -10,12 +10,34 @@ struct arena_block {
     size_t len;
 };
 
+/* From the room at hand, or NULL. It is given back with everything else, not piece by piece. */
+static void *take_room(arena *memory, size_t len)
+{
+    const size_t align = _Alignof(max_align_t);
+    const size_t left = ARENA_ROOM_BYTES - memory->room_used;
+
+    if (len > left || (len + align - 1) / align * align > left)
+        return NULL;
+    void *body = memory->room + memory->room_used;
+    memory->room_used += (len + align - 1) / align * align;
+    memory->used += len;
+    return body;
+}
+
+static bool is_in_room(const arena *memory, const void *body)
+{
+    return (uintptr_t)body - (uintptr_t)memory->room < ARENA_ROOM_BYTES;
+}
+
 static void *take(void *data, size_t len)
 {
     arena *memory = data;
 
     if (len > memory->budget - memory->used)
         return NULL;
+    void *at_hand = take_room(memory, len);
+    if (at_hand != NULL)
+        return at_hand;
     arena_block *block = malloc(sizeof *block + len);
     if (block == NULL)
         return NULL;
@@ -31,7 +53,7 @@ static void give(void *data, void *body)
 {
     arena *memory = data;
 
-    if (body == NULL)
+    if (body == NULL || is_in_room(memory, body))
         return;
     arena_block *block = (arena_block *)body - 1;
     if (block->next != NULL)
@@ -47,16 +69,22 @@ static void give(void *data, void *body)
 
 void arena_init(arena *memory, size_t budget)
 {
-    *memory = (arena){
-        .allocator = { .alloc = take, .free = give, .allocator_data = memory },
-        .budget = budget,
-    };
+    memory->allocator =
+        (ProtobufCAllocator){ .alloc = take, .free = give, .allocator_data = memory };
+    memory->blocks = NULL;
+    memory->used = 0;
+    memory->budget = budget;
+    memory->room_used = 0;
 }
 
 void arena_clear(arena *memory)
 {
     while (memory->blocks != NULL)
         give(memory, memory->blocks + 1);
+    if (memory->room_used > 0)
+        explicit_bzero(memory->room, memory->room_used);
+    memory->room_used = 0;
+    memory->used = 0;
 }
 
 void *arena_alloc(arena *memory, size_t len)

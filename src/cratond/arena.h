@@ -6,6 +6,7 @@
 #define HSM_CRATOND_ARENA_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
 
 #include "base/bytes.h"
 #include "base/scope.h"
@@ -13,6 +14,13 @@
 /* What decoding may allocate: this, and so many bytes for each byte received. */
 #define ARENA_BASE_BYTES ((size_t)256 * 1024)
 #define ARENA_FACTOR 2u
+/* The first of it is at hand: requests and answers of the usual sizes need no more. Where a sanitizer
+ * looks at each block, each is one of its own. */
+#ifdef __SANITIZE_ADDRESS__
+#define ARENA_ROOM_BYTES ((size_t)16)
+#else
+#define ARENA_ROOM_BYTES ((size_t)2048)
+#endif
 
 typedef struct arena_block arena_block;
 
@@ -21,6 +29,8 @@ typedef struct arena {
     arena_block *blocks;
     size_t used;
     size_t budget;
+    size_t room_used;
+    _Alignas(max_align_t) uint8_t room[ARENA_ROOM_BYTES];
 } arena;
 
 /* Not to be moved afterwards. thread: one at a time */

@@ -26,9 +26,43 @@ static void on_timer(void *owner)
     conn_touch(on->conn);
 }
 
+/* A zeroed one; the room of its messages is zero from its last use on. */
+static call *take_spare(server *on)
+{
+    call *spare = on->spare_calls;
+
+    if (spare == NULL)
+        return calloc(1, sizeof *spare);
+    on->spare_calls = spare->next;
+    on->spare_count--;
+    memset(spare, 0, offsetof(call, memory));
+    return spare;
+}
+
+static void keep_spare(server *on, call *old)
+{
+    if (on->spare_count == CALL_SPARES_MAX) {
+        free(old);
+        return;
+    }
+    old->next = on->spare_calls;
+    on->spare_calls = old;
+    on->spare_count++;
+}
+
+void call_free_spares(server *on)
+{
+    while (on->spare_calls != NULL) {
+        call *next = on->spare_calls->next;
+
+        free(on->spare_calls);
+        on->spare_calls = next;
+    }
+}
+
 hsm_err call_create(conn *on, int32_t stream_id, call **out_call)
 {
-    call *made = calloc(1, sizeof *made);
+    call *made = take_spare(on->server);
 
     HSM_CHECK(made != NULL, HSM_E_NO_MEMORY);
     made->conn = on;
@@ -66,7 +100,7 @@ static void call_free(call *on)
     wipe_buf_clear(&on->result);
     arena_clear(&on->memory);
     call_uncharge(on, on->charged);
-    free(on);
+    keep_spare(of->server, on);
     conn_settle(of);
 }
 

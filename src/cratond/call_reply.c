@@ -8,17 +8,35 @@
 #define MESSAGE_MAX_BYTES 256u
 #define FIELDS_MAX 5u
 
-static nghttp2_nv field(const char *name, const char *value)
+static nghttp2_nv field_of(const char *name, size_t name_len, const char *value, size_t value_len)
 {
-    /* nghttp2 copies both unless told not to; its type is not const. */
+    /* nghttp2 does not change them; its type is not const. */
     return (nghttp2_nv){
         .name = (uint8_t *)(uintptr_t)name,
-        .namelen = strlen(name),
+        .namelen = name_len,
         .value = (uint8_t *)(uintptr_t)value,
-        .valuelen = strlen(value),
-        .flags = NGHTTP2_NV_FLAG_NONE,
+        .valuelen = value_len,
+        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME,
     };
 }
+
+/* The name is a literal, the value is copied. */
+#define FIELD(name, text) field_of(name, sizeof(name) - 1, text, strlen(text))
+
+/* Both are literals: nothing of them is copied. */
+#define FIXED_FIELD(text, literal)                                                 \
+    {                                                                              \
+        .name = (uint8_t *)(uintptr_t)(text), .namelen = sizeof(text) - 1,         \
+        .value = (uint8_t *)(uintptr_t)(literal), .valuelen = sizeof(literal) - 1, \
+        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,     \
+    }
+
+/* What every answer begins with, and every good one ends with. */
+static const nghttp2_nv head_fields[] = {
+    FIXED_FIELD(":status", "200"),
+    FIXED_FIELD("content-type", "application/grpc"),
+};
+static const nghttp2_nv ok_fields[] = { FIXED_FIELD("grpc-status", "0") };
 
 /* Percent-encoding of grpc-message: what is not printable ASCII, and the percent sign. */
 static void encode_message(const char *text, char out[MESSAGE_MAX_BYTES])
@@ -51,16 +69,18 @@ static size_t put_status(const call *on, status_texts *texts, nghttp2_nv *fields
 {
     size_t count = 0;
 
+    if (on->outcome.status == 0) {
+        memcpy(fields, ok_fields, sizeof ok_fields);
+        return HSM_ARRAY_LEN(ok_fields);
+    }
     (void)snprintf(texts->status, sizeof texts->status, "%d", on->outcome.status);
-    fields[count++] = field("grpc-status", texts->status);
-    if (on->outcome.status == 0)
-        return count;
+    fields[count++] = FIELD("grpc-status", texts->status);
     encode_message(on->outcome.text, texts->message);
     (void)snprintf(texts->rv, sizeof texts->rv, "%lu", (unsigned long)on->outcome.rv);
-    fields[count++] = field("grpc-message", texts->message);
-    fields[count++] = field("craton-rv", texts->rv);
+    fields[count++] = FIELD("grpc-message", texts->message);
+    fields[count++] = FIELD("craton-rv", texts->rv);
     if (on->is_compressed)
-        fields[count++] = field("grpc-accept-encoding", "identity");
+        fields[count++] = FIELD("grpc-accept-encoding", "identity");
     return count;
 }
 
@@ -105,26 +125,21 @@ static ssize_t read_body(nghttp2_session *h2, int32_t stream_id, uint8_t *room, 
 static void reply_status_only(call *on)
 {
     status_texts texts;
-    nghttp2_nv fields[FIELDS_MAX + 2] = {
-        field(":status", "200"),
-        field("content-type", "application/grpc"),
-    };
-    const size_t count = put_status(on, &texts, fields + 2) + 2;
+    nghttp2_nv fields[FIELDS_MAX + HSM_ARRAY_LEN(head_fields)];
 
+    memcpy(fields, head_fields, sizeof head_fields);
+    const size_t count =
+        put_status(on, &texts, fields + HSM_ARRAY_LEN(head_fields)) + HSM_ARRAY_LEN(head_fields);
     if (nghttp2_submit_response(on->conn->h2, on->stream_id, fields, count, NULL) != 0)
         conn_close(on->conn);
 }
 
 static void reply_head(call *on)
 {
-    const nghttp2_nv fields[] = {
-        field(":status", "200"),
-        field("content-type", "application/grpc"),
-    };
     const nghttp2_data_provider body = { .source = { .ptr = on }, .read_callback = read_body };
 
-    if (nghttp2_submit_response(on->conn->h2, on->stream_id, fields, HSM_ARRAY_LEN(fields),
-                                &body) != 0)
+    if (nghttp2_submit_response(on->conn->h2, on->stream_id, head_fields,
+                                HSM_ARRAY_LEN(head_fields), &body) != 0)
         conn_close(on->conn);
 }
 
@@ -150,7 +165,7 @@ void call_reply_status(call *on, int http_status)
     char status[8];
 
     (void)snprintf(status, sizeof status, "%d", http_status);
-    const nghttp2_nv fields[] = { field(":status", status) };
+    const nghttp2_nv fields[] = { FIELD(":status", status) };
     on->is_answered = true;
     on->has_response_head = true;
     if (nghttp2_submit_response(on->conn->h2, on->stream_id, fields, HSM_ARRAY_LEN(fields), NULL) !=

@@ -5,6 +5,9 @@
 #include "cratond/internal.h"
 #include "os/clock.h"
 
+/* Answers of this size need no allocation in the worker. */
+#define RESULT_USUAL_BYTES ((size_t)256)
+
 static int64_t clock_ms(void)
 {
     return (int64_t)(hsm_clock_monotonic_ns() / HSM_NS_PER_MS);
@@ -182,7 +185,9 @@ static void submit(call *on)
         pool_add_end(on->conn->server->workers, lane, &on->job);
         return;
     }
-    if (pool_add(on->conn->server->workers, lane, &on->job) == HSM_OK)
+    /* Memory of the loop's, because the loop frees it: what another thread allocated costs more. */
+    if (wipe_buf_reserve(&on->result, RESULT_USUAL_BYTES) == HSM_OK &&
+        pool_add(on->conn->server->workers, lane, &on->job) == HSM_OK)
         return;
     on->outcome_run = call_outcome_fault(CALL_BUSY);
     finished(on);

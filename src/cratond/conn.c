@@ -19,6 +19,7 @@
 /* A frame has at most this: nghttp2 hands out whole ones. */
 #define FRAME_ROOM_BYTES ((size_t)16 * 1024 + 256)
 #define REASON_MAX_BYTES 256
+#define TLS_RECORD_BYTES ((size_t)16 * 1024)
 
 /* --- reading and writing what the socket takes -------------------------------------------------- */
 
@@ -86,11 +87,23 @@ void conn_close(conn *on)
     on->server->graves = on;
 }
 
+static void forget_unread(conn *on)
+{
+    conn **at = &on->server->unread;
+
+    while (*at != NULL && *at != on)
+        at = &(*at)->next_unread;
+    if (*at != NULL)
+        *at = on->next_unread;
+}
+
 void conn_reap(conn *on)
 {
     call *next = NULL;
 
     timers_stop(&on->server->timers, &on->timer);
+    if (on->has_unread)
+        forget_unread(on);
     if (on->tls != NULL)
         tls_say_goodbye(on->tls);
     tls_stream_destroy(on->tls);
@@ -206,7 +219,14 @@ static void shake_hands(conn *on)
 
 /* --- events ------------------------------------------------------------------------------------- */
 
-/* True: there may be more. */
+/* Bytes may wait where epoll does not see them: then there is a next turn at once. */
+static bool has_unread(const conn *on, size_t read_len)
+{
+    return on->tls != NULL ? tls_has_unread(on->tls) || read_len == TLS_RECORD_BYTES
+                           : read_len == CONN_OUT_BYTES;
+}
+
+/* True: there is more. */
 static bool read_some(conn *on)
 {
     uint8_t *room = on->server->scratch;
@@ -226,7 +246,20 @@ static bool read_some(conn *on)
         (void)nghttp2_session_terminate_session(on->h2, NGHTTP2_PROTOCOL_ERROR);
         return false;
     }
-    return on->state == CONN_OPEN;
+    return on->state == CONN_OPEN && has_unread(on, len);
+}
+
+static void read_turn(conn *on)
+{
+    int reads = 0;
+
+    while (reads < READS_MAX && read_some(on))
+        reads++;
+    if (reads < READS_MAX || on->has_unread)
+        return;
+    on->has_unread = true;
+    on->next_unread = on->server->unread;
+    on->server->unread = on;
 }
 
 static void on_event(void *owner, uint32_t events)
@@ -239,9 +272,21 @@ static void on_event(void *owner, uint32_t events)
         return;
     if ((events & EPOLLOUT) != 0)
         conn_touch(on);
-    for (int i = 0; i < READS_MAX && (events & ~(uint32_t)EPOLLOUT) != 0; i++) {
-        if (!read_some(on))
-            break;
+    if ((events & ~(uint32_t)EPOLLOUT) != 0)
+        read_turn(on);
+}
+
+void conn_read_on(server *on)
+{
+    conn *at = HSM_MOVE(on->unread);
+
+    while (at != NULL) {
+        conn *next = at->next_unread;
+
+        at->has_unread = false;
+        if (at->state == CONN_OPEN)
+            read_turn(at);
+        at = next;
     }
 }
 

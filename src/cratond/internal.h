@@ -34,6 +34,9 @@
 /* Bytes of answers of a stream that wait to be sent, before its next part is looked at. */
 #define STREAM_OUT_MAX_BYTES ((size_t)512 * 1024)
 
+/* Calls that have ended, kept for the next ones. */
+#define CALL_SPARES_MAX 256u
+
 #define CALL_PATH_MAX_BYTES 128u
 
 typedef struct server server;
@@ -81,7 +84,6 @@ struct call {
     atomic_bool is_cancelled;
     pool_job job;
     session_entry *session;
-    arena memory;
     void *request; /* decoded; NULL for the last step of a stream */
     rpc_context context;
     call_outcome outcome_run; /* of the last step */
@@ -90,9 +92,12 @@ struct call {
     size_t out_at;
     size_t charged;  /* bytes counted against the connection */
     wipe_buf result; /* what the worker made, framed */
+    arena memory;    /* last: a spare call is zeroed up to here */
 };
 
 HSM_MUST_USE hsm_err call_create(conn *on, int32_t stream_id, call **out_call);
+/* At the daemon's end. */
+void call_free_spares(server *on);
 void call_on_header(call *on, hsm_bytes name, hsm_bytes value);
 void call_on_headers_end(call *on, bool is_end);
 /* Body bytes; how many of them may be granted to the client again at once. */
@@ -140,8 +145,10 @@ struct conn {
     conn *prev;
     conn *next_dirty;
     conn *next_grave;
-    bool is_reaped; /* closed, and its calls know */
-    bool is_dirty;  /* to be flushed at the end of the turn */
+    conn *next_unread;
+    bool has_unread; /* read up to the turn's limit: goes on in the next */
+    bool is_reaped;  /* closed, and its calls know */
+    bool is_dirty;   /* to be flushed at the end of the turn */
     int fd;
     conn_state state;
     tls_stream *tls; /* NULL: a Unix socket */
@@ -172,6 +179,8 @@ void conn_flush(conn *on);
 /* At the end of the turn: nothing is freed while events or callbacks may still name it. */
 void conn_close(conn *on);
 void conn_reap(conn *on);
+/* Goes on reading where the last turn's limit was reached. */
+void conn_read_on(server *on);
 /* After a call has gone: frees a closed connection that has none left. */
 void conn_settle(conn *on);
 /* First step: no new streams please. Second: those that came are finished, then it is closed. */
@@ -243,6 +252,9 @@ struct server {
     uint32_t conn_count;
     conn *dirty;
     conn *graves; /* to be freed at the end of the turn */
+    conn *unread;
+    call *spare_calls; /* by next */
+    uint32_t spare_count;
     uint64_t conn_number;
     uint64_t call_number;
     bool

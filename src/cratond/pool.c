@@ -2,6 +2,7 @@
 #include "cratond/pool.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -12,14 +13,20 @@
 
 #define THREADS_MAX 320u
 #define SLOW_NICE 10
+/* While more work waits, the loop hears of so many jobs at once: it then writes their answers at once. */
+#define TELL_JOBS 8u
+/* And looks by itself that often. */
+#define LOOK_MS 1
 
 typedef struct lane_queue {
     pthread_cond_t wake;
     pool_job *first;
     pool_job **last;
-    size_t waiting;
+    atomic_size_t waiting; /* written under the lock */
     size_t waiting_max;
     uint32_t threads;
+    uint32_t asleep;
+    bool is_waking; /* a thread was woken and is not there yet: it wakes the next */
 } lane_queue;
 
 /* One thread. */
@@ -37,6 +44,7 @@ struct pool {
     int event_fd;
     pool_job *done_first;
     pool_job **done_last;
+    size_t untold; /* done, and the loop was not woken for them */
     uint32_t started;
     worker workers[THREADS_MAX];
 };
@@ -75,16 +83,39 @@ static pool_job *take(pool *workers, pool_lane number)
     return NULL;
 }
 
-static void tell_loop(pool *workers, pool_job *job)
+/* Each time the loop wakes it writes to a socket, which costs more than the answer: while quick jobs wait
+ * for this thread, it hears of several at once. */
+static void hand_back(pool *workers, pool_lane number, pool_job *job)
 {
     const uint64_t one = 1;
-    const bool was_empty = workers->done_first == NULL;
+    const bool has_more = number == POOL_FAST && workers->lanes[number].first != NULL;
 
     job->next = NULL;
     *workers->done_last = job;
     workers->done_last = &job->next;
-    if (was_empty && write(workers->event_fd, &one, sizeof one) < 0)
+    workers->untold++;
+    if (has_more && workers->untold < TELL_JOBS)
+        return;
+    workers->untold = 0;
+    if (write(workers->event_fd, &one, sizeof one) < 0)
         return; /* full only if it is readable already */
+}
+
+/* One thread after the other, as long as there is work for it: those that run may be quicker. */
+static void wake_one(lane_queue *own)
+{
+    if (own->first == NULL || own->asleep == 0 || own->is_waking)
+        return;
+    own->is_waking = true;
+    (void)pthread_cond_signal(&own->wake);
+}
+
+static void sleep_until_woken(pool *workers, lane_queue *own)
+{
+    own->asleep++;
+    (void)pthread_cond_wait(&own->wake, &workers->lock);
+    own->asleep--;
+    own->is_waking = false;
 }
 
 static void *work(void *arg)
@@ -102,15 +133,16 @@ static void *work(void *arg)
         if (job == NULL && workers->is_closing)
             break;
         if (job == NULL) {
-            (void)pthread_cond_wait(&own->wake, &workers->lock);
+            sleep_until_woken(workers, own);
             continue;
         }
+        wake_one(own);
         self->client = job->client;
         (void)pthread_mutex_unlock(&workers->lock);
         job->run(job->owner);
         (void)pthread_mutex_lock(&workers->lock);
         self->client = NULL;
-        tell_loop(workers, job);
+        hand_back(workers, self->lane, job);
         if (self->lane == POOL_SLOW) /* a job that this client had to hold back may go on now */
             (void)pthread_cond_broadcast(&own->wake);
     }
@@ -183,6 +215,11 @@ int pool_event_fd(const pool *workers)
     return workers->event_fd;
 }
 
+int pool_wait_ms(const pool *workers)
+{
+    return atomic_load(&workers->lanes[POOL_FAST].waiting) > 0 ? LOOK_MS : -1;
+}
+
 static bool add(pool *workers, pool_lane number, pool_job *job, bool is_end)
 {
     lane_queue *own = &workers->lanes[number];
@@ -194,7 +231,7 @@ static bool add(pool *workers, pool_lane number, pool_job *job, bool is_end)
         *own->last = job;
         own->last = &job->next;
         own->waiting++;
-        (void)pthread_cond_signal(&own->wake);
+        wake_one(own);
     }
     (void)pthread_mutex_unlock(&workers->lock);
     return has_room;
@@ -215,12 +252,13 @@ size_t pool_collect(pool *workers)
     uint64_t ignored = 0;
     size_t count = 0;
 
-    if (read(workers->event_fd, &ignored, sizeof ignored) < 0 && !workers->is_closing)
-        return 0;
+    if (read(workers->event_fd, &ignored, sizeof ignored) < 0)
+        ignored = 0; /* nobody has told yet */
     (void)pthread_mutex_lock(&workers->lock);
     pool_job *job = workers->done_first;
     workers->done_first = NULL;
     workers->done_last = &workers->done_first;
+    workers->untold = 0;
     (void)pthread_mutex_unlock(&workers->lock);
     while (job != NULL) {
         pool_job *next = job->next;

@@ -35,8 +35,11 @@ typedef struct pool_options {
 HSM_MUST_USE hsm_err pool_create(const pool_options *options, pool **out_pool);
 /* Waits for running jobs; those that still wait are run as well. NULL is allowed. */
 void pool_destroy(pool *workers);
-/* Readable when jobs are done. */
+/* Readable when jobs are done; while others wait, not for each of them. */
 int pool_event_fd(const pool *workers);
+/* In the loop: after so many milliseconds pool_collect() is to be called although nothing was readable;
+ * -1: that is not necessary. */
+int pool_wait_ms(const pool *workers);
 /* errors  HSM_E_LIMIT (the lane is full) */
 HSM_MUST_USE hsm_err pool_add(pool *workers, pool_lane lane, pool_job *job);
 /* The same without a limit: for what puts an end to something. */

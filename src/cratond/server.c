@@ -283,6 +283,19 @@ static void on_watchdog(void *owner)
     timers_set(&on->server.timers, &on->watchdog_timer, on->server.now_ms + on->watchdog_ms / 2);
 }
 
+/* Until something has to be done whatever happens meanwhile. */
+static int wait_ms(const server *on)
+{
+    const int for_timers = timers_wait_ms(&on->timers, clock_ms());
+    const int for_pool = pool_wait_ms(on->workers);
+
+    if (on->unread != NULL)
+        return 0;
+    if (for_timers < 0 || for_pool < 0)
+        return for_timers < 0 ? for_pool : for_timers;
+    return for_timers < for_pool ? for_timers : for_pool;
+}
+
 /* Flushing may finish calls, which may close connections, and the other way round. */
 static void end_turn(server *on)
 {
@@ -311,8 +324,7 @@ hsm_err server_run(server *of)
 
     notify_send("READY=1");
     while (!(of->is_stopping && of->conn_count == 0)) {
-        const int wait_ms = timers_wait_ms(&of->timers, clock_ms());
-        const int count = epoll_wait(of->epoll_fd, events, EVENTS_MAX, wait_ms);
+        const int count = epoll_wait(of->epoll_fd, events, EVENTS_MAX, wait_ms(of));
 
         HSM_CHECK(count >= 0 || errno == EINTR, HSM_E_INTERNAL);
         of->now_ms = clock_ms();
@@ -321,6 +333,9 @@ hsm_err server_run(server *of)
 
             source->on_event(source->owner, events[i].events);
         }
+        conn_read_on(of);
+        if (count == 0)
+            (void)pool_collect(of->workers);
         timers_run(&of->timers, of->now_ms);
         stop_if_failed(loop_of(of));
         end_turn(of);
@@ -484,6 +499,7 @@ void server_close(server *of)
     each_conn(of, conn_close);
     end_turn(of);
     pool_destroy(of->workers); /* runs what still waits, and frees the last connections */
+    call_free_spares(of);
     client_table_destroy(of->clients);
     hsm_handle_table_destroy(of->sessions);
     free(of->slot_sessions);

@@ -91,6 +91,7 @@ static bool set_rules(SSL_CTX *ctx, bool is_1_2_allowed)
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(ctx, 1); /* not a read for each record's head and one for its body */
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     return SSL_CTX_set_min_proto_version(ctx, version) == 1 &&
            SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
@@ -205,6 +206,11 @@ tls_step tls_read(tls_stream *stream, uint8_t *data, size_t cap, size_t *out_len
 {
     ERR_clear_error();
     return step_of(stream, SSL_read_ex(stream->ssl, data, cap, out_len));
+}
+
+bool tls_has_unread(const tls_stream *stream)
+{
+    return SSL_has_pending(stream->ssl) == 1;
 }
 
 tls_step tls_write(tls_stream *stream, hsm_bytes data, size_t *out_len)

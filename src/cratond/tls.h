@@ -38,6 +38,8 @@ typedef enum tls_step {
 } tls_step;
 tls_step tls_handshake(tls_stream *stream);
 tls_step tls_read(tls_stream *stream, uint8_t *data, size_t cap, size_t *out_len);
+/* Whether bytes have come that tls_read() has not handed out: the socket does not tell of those. */
+bool tls_has_unread(const tls_stream *stream);
 tls_step tls_write(tls_stream *stream, hsm_bytes data, size_t *out_len);
 /* Sends the closing alert if that is possible at once. */
 void tls_say_goodbye(tls_stream *stream);

@@ -90,21 +90,45 @@ static void a_budget_is_kept(void)
 {
     arena memory;
 
-    arena_init(&memory, 100);
-    void *first = arena_alloc(&memory, 60);
+    const size_t big = ARENA_ROOM_BYTES + 1; /* a block of its own */
+
+    arena_init(&memory, 2 * big + 40);
+    void *first = arena_alloc(&memory, big);
     CHECK_THAT(first != NULL);
-    CHECK_THAT(arena_alloc(&memory, 41) == NULL);
-    void *second = arena_alloc(&memory, 40);
+    CHECK_THAT(arena_alloc(&memory, big + 41) == NULL);
+    void *second = arena_alloc(&memory, big + 40);
     CHECK_THAT(second != NULL);
     CHECK_THAT(arena_alloc(&memory, 1) == NULL);
     CASE("what protobuf-c gives back can be used again");
     memory.allocator.free(memory.allocator.allocator_data, first);
-    CHECK_EQ(memory.used, 40);
-    CHECK_THAT(memory.allocator.alloc(memory.allocator.allocator_data, 60) != NULL);
+    CHECK_EQ(memory.used, big + 40);
+    CHECK_THAT(memory.allocator.alloc(memory.allocator.allocator_data, big) != NULL);
     arena_clear(&memory);
     CHECK_EQ(memory.used, 0);
     CHECK_THAT(arena_alloc(&memory, (size_t)-1) == NULL);
     memory.allocator.free(memory.allocator.allocator_data, NULL);
+}
+
+static void small_blocks_share_a_room(void)
+{
+    arena memory;
+
+    arena_init(&memory, 4 * ARENA_ROOM_BYTES);
+    uint8_t *first = arena_alloc(&memory, 3);
+    uint8_t *second = arena_alloc(&memory, 5);
+    CHECK_THAT(first == memory.room && (uintptr_t)second % _Alignof(max_align_t) == 0);
+    CHECK_EQ(memory.used, 8);
+    memset(first, 0x5a, 3);
+    memory.allocator.free(memory.allocator.allocator_data, first);
+    CASE("one that does not fit beside them is a block of its own");
+    CHECK_THAT(arena_alloc(&memory, ARENA_ROOM_BYTES) != NULL);
+    CHECK_EQ(memory.used, 8 + ARENA_ROOM_BYTES);
+    arena_clear(&memory);
+    CHECK_EQ(memory.used, 0);
+    CHECK_EQ(memory.room[0], 0);
+    CASE("and the whole room is there again");
+    CHECK_THAT(arena_alloc(&memory, ARENA_ROOM_BYTES) == memory.room);
+    arena_clear(&memory);
 }
 
 static void buffers_grow_within_their_limit(void)
@@ -281,6 +305,7 @@ static const check_test tests[] = {
     CHECK_TEST(announced_lengths_take_no_memory),
     CHECK_TEST(prefixes_are_big_endian),
     CHECK_TEST(a_budget_is_kept),
+    CHECK_TEST(small_blocks_share_a_room),
     CHECK_TEST(buffers_grow_within_their_limit),
     CHECK_TEST(timers_fire_when_due),
     CHECK_TEST(the_wait_ends_at_the_next_timer),

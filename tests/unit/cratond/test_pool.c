@@ -135,9 +135,66 @@ static void a_lane_has_a_limit(void)
     CHECK_EQ(tasks[3].done, 0);
 }
 
+static bool is_told(const pool *workers)
+{
+    struct pollfd event = { .fd = pool_event_fd(workers), .events = POLLIN };
+
+    return poll(&event, 1, 0) == 1;
+}
+
+static void answers_are_told_together_while_more_waits(void)
+{
+    enum { TASKS = 10 };
+    pool *workers = open_pool(1, 1, TASKS);
+    task tasks[TASKS];
+
+    CHECK_EQ(pool_wait_ms(workers), -1);
+    for (int i = 0; i < TASKS; i++) {
+        set_up(&tasks[i], NULL);
+        CHECK_OK(pool_add(workers, POOL_FAST, &tasks[i].job));
+    }
+    (void)sem_wait(&tasks[0].runs);
+    CHECK_THAT(pool_wait_ms(workers) > 0);
+    (void)sem_post(&tasks[0].may_end);
+    (void)sem_wait(&tasks[1].runs); /* the first was handed back before */
+    CHECK_THAT(!is_told(workers));
+    CASE("who looks finds it");
+    CHECK_EQ(pool_collect(workers), 1);
+    CASE("so many are told");
+    for (int i = 1; i <= 8; i++) {
+        CHECK_THAT(!is_told(workers));
+        (void)sem_post(&tasks[i].may_end);
+        (void)sem_wait(&tasks[i + 1].runs);
+    }
+    CHECK_THAT(is_told(workers));
+    CHECK_EQ(pool_collect(workers), 8);
+    CASE("and the last");
+    CHECK_EQ(pool_wait_ms(workers), -1);
+    (void)sem_post(&tasks[9].may_end);
+    collect(workers, &tasks[9]);
+    pool_destroy(workers);
+}
+
+static void slow_work_is_told_at_once(void)
+{
+    pool *workers = open_pool(1, 1, 2);
+    task tasks[2];
+
+    for (int i = 0; i < 2; i++) {
+        set_up(&tasks[i], NULL);
+        CHECK_OK(pool_add(workers, POOL_SLOW, &tasks[i].job));
+    }
+    CHECK_EQ(pool_wait_ms(workers), -1);
+    (void)sem_post(&tasks[0].may_end);
+    collect(workers, &tasks[0]); /* or this test never ends */
+    (void)sem_post(&tasks[1].may_end);
+    collect(workers, &tasks[1]);
+    pool_destroy(workers);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(slow_work_is_not_in_the_way),
-    CHECK_TEST(one_client_leaves_a_slow_thread_to_others),
-    CHECK_TEST(a_lane_has_a_limit),
+    CHECK_TEST(slow_work_is_not_in_the_way), CHECK_TEST(one_client_leaves_a_slow_thread_to_others),
+    CHECK_TEST(a_lane_has_a_limit),          CHECK_TEST(answers_are_told_together_while_more_waits),
+    CHECK_TEST(slow_work_is_told_at_once),
 };
 CHECK_MAIN(tests)
