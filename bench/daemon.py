@@ -14,7 +14,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/cratond"))
 import daemon as test  # pylint: disable=wrong-import-position
-from daemon import ck, ec_pair, mech, pb  # pylint: disable=wrong-import-position
+from daemon import ck, pb  # pylint: disable=wrong-import-position
 
 SHAPES = [(1, 1), (1, 8), (1, 64), (8, 1), (64, 1)]
 # What the figures were set for: a machine that makes so many raw P-256 signatures a second and core.
@@ -34,12 +34,7 @@ class Bench:
                                   token="max_sessions = 5000\nmax_rw_sessions = 5000\n",
                                   more="[audit]\nenabled = false\n", start=False)
         self.daemon.start(CRATON_HSM_LOG="stderr:info")
-        self.stub = self.daemon.stub("load")
-        self.daemon.prepare(self.stub)
-        session = self.daemon.login(self.stub)
-        self.sessions = [session] + [self.stub.OpenSession(pb.OpenSessionRequest(slot_id=0)).session_handle
-                                     for _ in range(63)]
-        self.public, self.private = ec_pair(self.stub, session)
+        self.stub, self.signs = self.daemon.signers("load")
 
     def load(self, *more, **what):
         made = subprocess.run(self.daemon.load("load", *more, **what), stdout=subprocess.PIPE, check=True, text=True,
@@ -62,13 +57,11 @@ def main():
     sign_us = raw_sign_us()
     print(json.dumps({"raw_p256_sign_us": sign_us, "raw_p256_signs_per_second": round(1e6 / sign_us)}), flush=True)
     service = "/craton_hsm.HsmService/"
-    sign = [pb.SignRequest(session_handle=s, mechanism=mech("ECDSA"), key_handle=bench.private, data=bytes(32))
-            for s in bench.sessions]
-    random = [pb.GenerateRandomRequest(session_handle=s, length=32) for s in bench.sessions]
+    random = [pb.GenerateRandomRequest(session_handle=each.session_handle, length=32) for each in bench.signs]
     calls = [("/grpc.health.v1.Health/Check", [pb.HealthCheckRequest()], 7),
              (service + "GetMechanismInfo", [pb.GetMechanismInfoRequest(mechanism_type=ck["CKM_ECDSA"])], 7),
              (service + "GenerateRandom", random, 39),
-             (service + "Sign", sign, 69)]
+             (service + "Sign", bench.signs, 69)]
     for path, requests, reply_min in calls:
         for connections, streams in SHAPES:
             if args.only not in path or (args.shape and args.shape != f"{connections}x{streams}"):

@@ -340,6 +340,17 @@ class Daemon:
         stub.Login(pb.LoginRequest(session_handle=session, user_type=1, pin=self.pin.encode()))
         return session
 
+    def signers(self, name, count=64):
+        """A new token with a P-256 key, and what signs with it in as many sessions: (stub, requests)."""
+        stub = self.stub(name)
+        self.prepare(stub)
+        session = self.login(stub)
+        private = ec_pair(stub, session)[1]
+        sessions = [session] + [stub.OpenSession(pb.OpenSessionRequest(slot_id=0)).session_handle
+                                for _ in range(count - 1)]
+        return stub, [pb.SignRequest(session_handle=each, mechanism=mech("ECDSA"), key_handle=private, data=bytes(32))
+                      for each in sessions]
+
 
 P256 = bytes.fromhex("06082a8648ce3d030107")
 
