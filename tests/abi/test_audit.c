@@ -186,7 +186,7 @@ static void objects_in_memory_have_a_log(void)
                            "rm -r store && sed -i 's/^\\[token\\]$/&\\npersist_objects = false/' "
                            "craton_hsm.toml && grep -q persist craton_hsm.toml"));
     CHECK_OK(p11->C_Initialize(NULL));
-    CHECK_EQ(lines_with(&fix, "\"initialize\"", "success"), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"initialize\"", "success"), 1);
 }
 
 static const check_test tests[] = {
