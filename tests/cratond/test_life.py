@@ -42,13 +42,18 @@ def refused(**rules):
         return True
 
 
+def served_certificate():
+    with tls(alpn=["h2"]) as secure:
+        return secure.getpeercert()["serialNumber"]
+
+
 # --- TLS ---------------------------------------------------------------------------------------------
 
 d = Daemon("life", daemon="crl_refresh_secs = 1\nmax_connections = 40\n")
 with tls(alpn=["h2"]) as secure:
     check("TLS 1.3", secure.version() == "TLSv1.3")
     check("HTTP/2 is agreed on", secure.selected_alpn_protocol() == "h2")
-    certificate = secure.getpeercert()["serialNumber"]
+    old_certificate = secure.getpeercert()["serialNumber"]
 check("TLS 1.2 is refused", refused(alpn=["h2"], maximum_version=ssl.TLSVersion.TLSv1_2))
 check("a client that speaks no HTTP/2", refused(alpn=["http/1.1"]))
 check("one that does not say", refused())
@@ -69,8 +74,7 @@ d.cert.write_bytes(new_cert.read_bytes())
 d.key.write_bytes(new_key.read_bytes())
 d.reload()
 check("the new files are used", lambda: d.said("were read again"))
-with tls(alpn=["h2"]) as secure:
-    check("for new connections", secure.getpeercert()["serialNumber"] != certificate)
+check("for new connections", wait_for(lambda: served_certificate() != old_certificate))
 check("calls go on meanwhile", lambda: running.result(PATIENCE_S).public_key_handle)
 check("and connections", lambda: stub.FindObjects(pb.FindObjectsRequest(session_handle=session)))
 late = d.stub("late")
