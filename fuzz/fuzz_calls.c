@@ -200,6 +200,15 @@ static uintptr_t make_message_param(run *r)
     return (uintptr_t)param;
 }
 
+static uintptr_t make_function_name(run *r)
+{
+    static const char *const names[] = { "C_Sign",    "C_SignFinal",       "C_SignRecover",
+                                         "C_Decrypt", "C_GenerateKeyPair", "C_DeriveKey" };
+    const size_t which = fuzz_below(r->input, sizeof names / sizeof names[0] + 1);
+
+    return (uintptr_t)(which < sizeof names / sizeof names[0] ? names[which] : "C_Digest");
+}
+
 static uintptr_t make_argument(run *r, const function_row *row, char kind)
 {
     switch (kind) {
@@ -225,6 +234,10 @@ static uintptr_t make_argument(run *r, const function_row *row, char kind)
         return make_result(r);
     case 'g':
         return make_message_param(r);
+    case 'f':
+        return make_function_name(r);
+    case 'j':
+        return fuzz_u8(r->input) == 255 ? 0 : make_result(r);
     case 'n':
     case 'l':
     case 'z':
@@ -240,7 +253,7 @@ static uintptr_t make_argument(run *r, const function_row *row, char kind)
         return CKF_SERIAL_SESSION | (fuzz_u8(r->input) % 2 == 0 ? CKF_RW_SESSION : 0);
     case 'W':
         return CKF_DONT_BLOCK;
-    default: /* reserved, or not offered */
+    default: /* reserved */
         return 0;
     }
 }
@@ -292,8 +305,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run r = { .input = &input, .world = fuzz_world_get() };
 
     for (size_t i = 0; i < SESSIONS; i++)
-        (void)C_OpenSession(0, CKF_SERIAL_SESSION | (i == 0 ? CKF_RW_SESSION : 0), NULL, NULL,
-                            &r.sessions[i]);
+        (void)C_OpenSession(0, CKF_SERIAL_SESSION | (i == 0 ? CKF_RW_SESSION : CKF_ASYNC_SESSION),
+                            NULL, NULL, &r.sessions[i]);
     for (int i = 0; i < CALLS_MAX && input.len > 0 && input.block_count < FUZZ_BLOCKS_MAX; i++)
         call_one(&r);
     for (size_t i = 0; i < r.object_count; i++) /* those of the token stay else */

@@ -211,7 +211,11 @@ hsm_err hsm_core_async_complete(hsm_core *core, hsm_session *session, const char
     result->has_ended = true;
     result->room = session->pending.room;
     if (job != NULL) {
-        err = finish(core, session, job, result);
+        hsm_async_result made = *result;
+
+        err = finish(core, session, job, &made);
+        if (err == HSM_OK) /* else it was taken back, perhaps for want of its event */
+            *result = made;
         hsm_workers_drop(core->workers, &job->work);
     }
     session->pending = (hsm_pending){ 0 };

@@ -3,9 +3,10 @@
  *
  * What the session may not do, and what templates and parameters lack, is told by the call itself. What
  * is left is a job: it owns copies of what the caller gave, a reference to the key and whatever it
- * makes, and is computed by a thread of workers.h without any lock of the core. Only C_AsyncComplete, in the caller's thread and with the
- * session held, asks again whether the session may, stores what was made, writes the event and gives
- * the result out. A job that its caller never completes leaves nothing behind.
+ * makes, and is computed by a thread of workers.h without any lock of the core. Only C_AsyncComplete,
+ * in the caller's thread and with the session held, asks again whether the session may, stores what
+ * was made, writes the event and gives the result out. A job that its caller never completes leaves
+ * nothing behind.
  *
  * A session has one job at most. Closing or cancelling drops it; so does a logout, if it was begun
  * while somebody was logged in.
@@ -79,7 +80,8 @@ bool hsm_core_is_op_job(hsm_session *session, const hsm_op_end *end, const hsm_o
 /* Whether the session has a job of this op. */
 bool hsm_core_has_job(const hsm_session *session, hsm_op op);
 
-/* Begin a job; the last argument is emptied, even on an error.
+/* Begin a job. What it takes over (the session's operation, pair, shared) is empty afterwards, or
+ * released.
  * errors  HSM_E_PENDING (it is on its way), HSM_E_OPERATION_ACTIVE (the session has one), HSM_E_LIMIT,
  *         HSM_E_NO_MEMORY
  * thread  the session is held */

@@ -75,8 +75,8 @@ HSM_MUST_USE hsm_err hsm_core_init_token(hsm_core *core, CK_SLOT_ID slot, hsm_by
 
 /* --- Sessions and login (sessions.c, login.c) ------------------------------------------------- */
 
-/* flags: CKF_SERIAL_SESSION and, optionally, CKF_RW_SESSION and CKF_ASYNC_SESSION. This token never calls back, so there
- * is no notification to keep.
+/* flags: CKF_SERIAL_SESSION and, optionally, CKF_RW_SESSION and CKF_ASYNC_SESSION. This token never
+ * calls back, so there is no notification to keep.
  * errors  HSM_E_SLOT, HSM_E_SESSION_PARALLEL, HSM_E_SESSION_ASYNC, HSM_E_TOKEN_NOT_INITIALIZED,
  *         HSM_E_SESSION_COUNT, HSM_E_SESSION_SO_EXISTS */
 HSM_MUST_USE hsm_err hsm_core_open_session(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags,

@@ -6,7 +6,8 @@
  *   a number of elements there is room for    e reserved, NULL
  *   u any value will do     F session flags   W wait flags  V type of validation flags
  *   v nothing, (NULL, 0)    g a message's parameter   z its length
- *   x C_Initialize's        f a function's name */
+ *   x C_Initialize's        f a function's name
+ *   j CK_ASYNC_DATA, may be NULL */
 #ifndef ABI_FUNCTIONS_H
 #define ABI_FUNCTIONS_H
 
@@ -110,7 +111,7 @@
     X(C_VerifySignatureUpdate, 3_2, "hil")     \
     X(C_VerifySignatureFinal, 3_2, "h")        \
     X(C_GetSessionValidationFlags, 3_2, "hVq") \
-    X(C_AsyncComplete, 3_2, "hfu")             \
+    X(C_AsyncComplete, 3_2, "hfj")             \
     X(C_AsyncGetID, 3_2, "hfq")                \
     X(C_AsyncJoin, 3_2, "hfuuu")               \
     X(C_WrapKeyAuthenticated, 3_2, "hmooilrq") \

@@ -141,7 +141,7 @@ static uintptr_t valid(world *w, const function_row *row, size_t i)
         return CKS_LAST_VALIDATION_OK;
     case 'f':
         return (uintptr_t) "C_Sign";
-    default: /* 'u', 'e', 'v', 'x' */
+    default: /* 'u', 'e', 'v', 'x', 'j' */
         return 0;
     }
 }

@@ -7,7 +7,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "async.h"
 
 #define STEP(cond)                     \
     do {                               \
@@ -150,6 +150,33 @@ static int role_dlclose_with_threads(const fixture *fix)
     exit(0);
 }
 
+/* Leaves calls with threads of the module: some computed, some waiting. */
+static int start_calls(const fixture *fix)
+{
+    const pair_order order = { 3072, true, true, "never" };
+    fixture here = *fix;
+    CK_SESSION_HANDLE session;
+
+    STEP(start(fix, &session) == 0);
+    here.slot = first_slot();
+    for (int i = 0; i < 20 && p11_3 != NULL && has_async_sessions(&here); i++)
+        STEP(start_rsa(open_async(&here), &order) == CKR_PENDING);
+    return 0;
+}
+
+static int role_exit_with_calls(const fixture *fix)
+{
+    STEP(start_calls(fix) == 0);
+    exit(0);
+}
+
+static int role_dlclose_with_calls(const fixture *fix)
+{
+    STEP(start_calls(fix) == 0);
+    STEP(dlclose(module_handle()) == 0);
+    exit(0);
+}
+
 /* The host's own OpenSSL, if it is there: initialised before or after, cleaned up by its handler. */
 static int with_host_openssl(const fixture *fix, bool is_first)
 {
@@ -242,6 +269,8 @@ static const process_role roles[] = {
     { "dlclose after finalize", role_dlclose_finalized },
     { "exit while threads are inside", role_exit_under_load },
     { "dlclose while threads live", role_dlclose_with_threads },
+    { "exit with calls on their way", role_exit_with_calls },
+    { "dlclose with calls on their way", role_dlclose_with_calls },
     { "host's OpenSSL first", role_openssl_first },
     { "host's OpenSSL last", role_openssl_last },
     { "signals", role_signals },
