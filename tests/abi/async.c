@@ -115,3 +115,15 @@ size_t count_threads(void)
         (void)closedir(tasks);
     return count - 2; /* . and .. */
 }
+
+bool threads_fall_to(size_t count)
+{
+    enum { TRIES = 20000 };
+
+    for (int i = 0; i < TRIES; i++) {
+        if (count_threads() <= count)
+            return true;
+        (void)poll(NULL, 0, 1);
+    }
+    return false;
+}
