@@ -141,6 +141,7 @@ hsm_err hsm_ossl_cause_of(int lib, int reason, hsm_err meaning, hsm_err otherwis
         else if (cause != otherwise)
             continue;
         else if (ERR_GET_LIB(e) == ERR_LIB_RAND ||
+                 (ERR_GET_LIB(e) == ERR_LIB_EVP && ERR_GET_REASON(e) == EVP_R_GENERATE_ERROR) ||
                  (ERR_GET_LIB(e) == ERR_LIB_EC &&
                   ERR_GET_REASON(e) == EC_R_RANDOM_NUMBER_GENERATION_FAILED))
             cause = HSM_E_RANDOM;

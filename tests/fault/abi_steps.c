@@ -505,6 +505,15 @@ const step steps[] = {
     { "set attribute", nothing, set_attribute, nothing, nothing, STORES, false, false },
     { "get attribute", nothing, get_attribute, nothing, nothing, 0, false, false },
     { "destroy", make_data, destroy_made, nothing, destroy_made, FAULT_WRITES, false, false },
+    { "generate ml-dsa", nothing, scene_store_ml_dsa, destroy_made, nothing, STORES, false, false },
+    { "sign ml-dsa", scene_make_ml_dsa, scene_sign_ml_dsa, destroy_made, nothing, FAULT_MEMORY,
+      false, false },
+    { "ml-kem", scene_make_ml_kem, scene_agree_ml_kem, destroy_made, nothing, FAULT_MEMORY, false,
+      false },
+    { "encrypt message", nothing, scene_encrypt_message, nothing, nothing, 0, false, false },
+    { "save state", nothing, scene_save_state, nothing, nothing, FAULT_MEMORY, false, false },
+    { "deactivate", scene_make_ml_dsa, scene_deactivate, destroy_made, nothing, FAULT_MEMORY, false,
+      false },
     { "finalize", nothing, close_down, scene_start, nothing, 0, false, false },
 };
 const size_t step_count = ARRAY_LEN(steps);

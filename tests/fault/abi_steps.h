@@ -40,6 +40,16 @@ CK_RV scene_verify_ec(scene *s);
 CK_RV scene_encrypt(scene *s);
 CK_RV scene_decrypt(scene *s);
 
+/* Those of abi_steps_more.c. */
+CK_RV scene_store_ml_dsa(scene *s);
+CK_RV scene_make_ml_dsa(scene *s);
+CK_RV scene_make_ml_kem(scene *s);
+CK_RV scene_sign_ml_dsa(scene *s);
+CK_RV scene_agree_ml_kem(scene *s);
+CK_RV scene_encrypt_message(scene *s);
+CK_RV scene_save_state(scene *s);
+CK_RV scene_deactivate(scene *s);
+
 /* A row: all but run happen without faults. */
 typedef struct step {
     const char *name;
