@@ -12,8 +12,8 @@
  * next caller, never returned to the system, but for blocks above 256 KiB.
  * thread  any; most calls take no lock */
 void *hsm_secret_heap_alloc(size_t len);
-void *hsm_secret_heap_resize(void *block, size_t len);
-void hsm_secret_heap_free(void *block);
+void *hsm_secret_heap_resize(void *data, size_t len);
+void hsm_secret_heap_free(void *data);
 
 /* What the heap holds now, for tests and status. At most half of the limit on locked memory is used
  * here: the other half is for base/secret.h. */
