@@ -476,8 +476,8 @@ hsm_err server_open(const hsm_config *config, server **out_server)
     timers_init(&of->timers, of->now_ms);
     hsm_log_use_json(config->daemon.log_format == HSM_LOG_JSON);
     HSM_TRY(check_rules(config));
+    HSM_TRY(open_core(of)); /* before TLS: it gives OpenSSL the memory that is not dumped */
     HSM_TRY(open_tls(of));
-    HSM_TRY(open_core(of));
     HSM_TRY(metrics_create(&of->metrics));
     HSM_TRY(listen_open(config, &on->open));
     HSM_TRY(open_loop(on));
