@@ -97,6 +97,12 @@ static const hsm_admin_option verify_options[] = {
     HSM_ADMIN_OPTION_LOG,
     { .name = NULL },
 };
+static const hsm_admin_option report_options[] = {
+    { .name = "html", .value = "FILE", .help = "the page to write", .kind = HSM_ADMIN_FILE },
+    HSM_ADMIN_OPTION_PUBLIC_KEY,
+    HSM_ADMIN_OPTION_LOG,
+    { .name = NULL },
+};
 static const hsm_admin_option no_options[] = { { .name = NULL } };
 
 static const hsm_admin_command audit_commands[] = {
@@ -139,6 +145,15 @@ static const hsm_admin_command audit_commands[] = {
         .summary = "count entries by operation and result",
         .options = log_options,
         .run = hsm_admin_run_audit_stats,
+    },
+    {
+        .name = "report",
+        .summary = "write a page about the audit log",
+        .text =
+            "Operations over time, busiest keys, failures, logins, and whether the log is whole: "
+            "one\nHTML file that loads nothing. Exit status 6 if the log is not whole.",
+        .options = report_options,
+        .run = hsm_admin_run_audit_report,
     },
     {
         .name = "public-keys",

@@ -26,6 +26,13 @@ HSM_MUST_USE hsm_err hsm_admin_open_audit(hsm_admin *admin, hsm_bytes public_key
 /* The path that is opened by it; borrowed. */
 const char *hsm_admin_audit_path(const hsm_admin *admin);
 
+/* The file of --public-key; nothing when it is not given. */
+HSM_MUST_USE hsm_err hsm_admin_read_audit_keys(hsm_admin *admin, hsm_buf *out_pem);
+/* As hsm_core_audit_verify(), with a progress bar. */
+HSM_MUST_USE hsm_err hsm_admin_verify_audit(hsm_core_audit *audit, hsm_audit_verdict *out_verdict);
+/* Reports a verdict; gives the error to end with: HSM_E_DATA (a fault) or HSM_OK. */
+HSM_MUST_USE hsm_err hsm_admin_end_verdict(hsm_admin *admin, const hsm_audit_verdict *verdict);
+
 /* What a log holds, counted in one pass; the log may grow behind it. */
 typedef struct hsm_admin_audit_count {
     uint64_t lines;
@@ -46,6 +53,8 @@ hsm_err hsm_admin_run_dump(hsm_admin *admin);
 hsm_err hsm_admin_run_export_json(hsm_admin *admin);
 hsm_err hsm_admin_run_export_ndjson(hsm_admin *admin);
 hsm_err hsm_admin_run_export_syslog(hsm_admin *admin);
+/* cmd_audit_report.c */
+hsm_err hsm_admin_run_audit_report(hsm_admin *admin);
 /* cmd_audit_stats.c */
 hsm_err hsm_admin_run_audit_stats(hsm_admin *admin);
 /* cmd_audit_verify.c */

@@ -14,8 +14,7 @@
 #define KEYS_FILE_MAX_BYTES (64u * 1024u)
 #define PROOF_FILE_MAX_BYTES (64u * 1024u)
 
-/* The file of --public-key; nothing when it is not given. */
-static hsm_err read_keys(hsm_admin *admin, hsm_buf *out_pem)
+hsm_err hsm_admin_read_audit_keys(hsm_admin *admin, hsm_buf *out_pem)
 {
     const char *path = hsm_admin_text(admin, "public-key");
 
@@ -94,24 +93,35 @@ static void put_verdict(hsm_admin *admin, const hsm_audit_verdict *verdict)
     put_limits(report, verdict);
 }
 
+hsm_err hsm_admin_verify_audit(hsm_core_audit *audit, hsm_audit_verdict *out_verdict)
+{
+    hsm_progress bar;
+
+    hsm_progress_begin(&bar, "verifying");
+    const hsm_err err = hsm_core_audit_verify(audit, show_progress, &bar, out_verdict);
+    hsm_progress_end(&bar);
+    return err;
+}
+
+hsm_err hsm_admin_end_verdict(hsm_admin *admin, const hsm_audit_verdict *verdict)
+{
+    put_verdict(admin, verdict);
+    if (verdict->fault == HSM_AUDIT_FAULT_NONE)
+        return HSM_OK;
+    admin->is_quiet_failure = true;
+    return HSM_E_DATA;
+}
+
 hsm_err hsm_admin_run_verify_chain(hsm_admin *admin)
 {
     HSM_AUTO(hsm_core_audit_drop) hsm_core_audit *audit = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf pem = { 0 };
     hsm_audit_verdict verdict;
-    hsm_progress bar;
 
-    HSM_TRY(read_keys(admin, &pem));
+    HSM_TRY(hsm_admin_read_audit_keys(admin, &pem));
     HSM_TRY(hsm_admin_open_audit(admin, hsm_buf_view(&pem), &audit));
-    hsm_progress_begin(&bar, "verifying");
-    const hsm_err err = hsm_core_audit_verify(audit, show_progress, &bar, &verdict);
-    hsm_progress_end(&bar);
-    HSM_TRY(err);
-    put_verdict(admin, &verdict);
-    if (verdict.fault == HSM_AUDIT_FAULT_NONE)
-        return HSM_OK;
-    admin->is_quiet_failure = true;
-    return HSM_E_DATA;
+    HSM_TRY(hsm_admin_verify_audit(audit, &verdict));
+    return hsm_admin_end_verdict(admin, &verdict);
 }
 
 /* --- keys and proofs --------------------------------------------------------------------------- */
@@ -206,7 +216,7 @@ hsm_err hsm_admin_run_check(hsm_admin *admin)
     HSM_AUTO(hsm_buf_clear) hsm_buf proof = { 0 };
     HSM_AUTO(hsm_buf_clear) hsm_buf line = { 0 };
 
-    HSM_TRY(read_keys(admin, &pem));
+    HSM_TRY(hsm_admin_read_audit_keys(admin, &pem));
     if (pem.len == 0)
         HSM_TRY(own_keys(admin, &pem));
     hsm_err err = hsm_file_read(admin->operand, HSM_FILE_ANY, PROOF_FILE_MAX_BYTES, &proof);

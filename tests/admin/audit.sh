@@ -114,12 +114,46 @@ PYTHON
     cp good "$log"
 }
 
-# A copy alone, with what anybody may have.
+# Written from docs/audit-format.md alone: it shares no code with the product.
+independent() { python3 "$tests/audit_verify.py" "$@"; }
+
+# A copy alone, with what anybody may have; the independent verifier names the same entry.
 copied() { # copied LABEL FAULT INDEX
     check_json "$1, by the public keys" \
         "d['fault'] == '$2' and d['bad_index'] == $3 and d['signed'] and not d['keyed']" \
         audit verify-chain --log copy --public-key keys.pem
+    check_status "$1, by another verifier" 1 "^entry $3: " independent keys.pem copy
 }
+
+test_independent() {
+    cp "$log" copy
+    check_says 'another verifier: the log' '^[0-9]+ entries, [1-9][0-9]* checkpoints, [0-9]+ proven$' \
+        independent keys.pem copy
+    independent keys.pem copy >counted
+    check_json 'which counts as we do' \
+        "'%d entries, %d checkpoints, %d proven' % (d['entries'], d['checkpoints'], d['proven']) == open('counted').readline().strip()" \
+        audit verify-chain --log copy --public-key keys.pem
+    check_says 'and the proof' 'entry 3 is proven' independent --proof keys.pem proof
+    check_status 'of that entry only' 1 'the place' independent --proof keys.pem forged
+    grep -E '^(ed25519|ml_dsa_65): ' counted | sed 's/^/# /'
+    if grep -q '^ed25519: [1-9]' counted; then
+        tap ok 'a signature was checked by other software'
+    else
+        skip 'a signature was checked by other software' 'neither python3-cryptography nor openssl does it here'
+    fi
+}
+
+# Another key in entry 4, and every line after it chained to that; who does this has no key for the codes.
+# shellcheck disable=SC2016
+rebuild='
+import hashlib, re
+lines[4] = re.sub(rb"\"pid\":\d+", b"\"pid\":1", lines[4])
+for i in range(5, len(lines)):
+    link = hashlib.sha256(lines[i - 1].rstrip(b"\n")).hexdigest().encode()
+    lines[i] = re.sub(rb"\"previous_hash\":\"[0-9a-f]{64}\"", b"\"previous_hash\":\"" + link + b"\"", lines[i])
+'
+
+first_checkpoint() { grep -m 1 '"operation":"checkpoint"' "$log" | grep -Eo '"index":[0-9]+' | cut -d : -f 2; }
 
 test_tampering() {
     check_json 'a good log' 'd["verdict"] == "ok" and d["fault"] == "none" and d["keyed"] and d["signed"] and d["end_checked"] and d["proven"] > 5' audit verify-chain
@@ -131,6 +165,8 @@ test_tampering() {
     copied 'a flipped byte' link 5
     tampered 'a dropped line' missing 4 'del lines[4]'
     copied 'a dropped line' missing 4
+    tampered 'all lines anew, without the key' mac 4 "$rebuild"
+    copied 'all lines anew' checkpoint "$(first_checkpoint)"
     tampered 'swapped lines' missing 4 'lines[4], lines[5] = lines[5], lines[4]'
     tampered 'a line twice' order 4 'lines.insert(4, lines[4])'
     tampered 'a torn end' torn "$(last_index)" 'lines[-1] = lines[-1][:40]'
@@ -142,6 +178,87 @@ test_tampering() {
     check_json 'put back, it is good again' 'd["verdict"] == "ok"' audit verify-chain
 }
 
+# What a page must be: well formed, complete in itself, with hostile labels as text.
+page_is_sound() { python3 - "$1" <<'PYTHON'
+import html.parser, re, sys
+
+text = open(sys.argv[1], encoding="utf-8").read()
+empty = {"meta", "rect", "line"}
+
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.words, self.ids, self.rects = [], [], set(), 0
+    def handle_starttag(self, tag, attrs):
+        assert tag not in {"script", "link", "img", "iframe", "object", "embed", "b", "base", "form", "a"}, tag
+        for name, value in attrs:
+            assert not name.startswith("on") and name not in {"src", "href", "xlink:href"}, (tag, name)
+            self.ids |= {value} if name == "id" else set()
+        self.rects += tag == "rect"
+        if tag not in empty:
+            self.open.append(tag)
+    def handle_startendtag(self, tag, attrs):
+        assert tag in empty, tag
+        self.rects += tag == "rect"
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+    def handle_data(self, data):
+        self.words.append(data)
+
+page = Page()
+page.feed(text)
+page.close()
+words = "".join(page.words)
+assert page.open == [] and page.ids == {"verdict", "keys", "failures", "logins"}, page.ids
+assert page.rects >= 8, page.rects
+assert "<b>bold</b><script>alert('1')</script> & \"x\"" in words
+assert "default-src 'none'" in text and not re.search(r"url\(|@import|https?:", text)
+assert "prefers-color-scheme:dark" in text and "CKR_PIN_INCORRECT" in words
+PYTHON
+}
+
+# The background of the first pixel of a screenshot: light, or dark.
+screenshot_is() { # screenshot_is light|dark
+    local flags=(--headless --no-sandbox --disable-gpu "--window-size=200,200")
+    [ "$1" = light ] || flags+=(--force-dark-mode --blink-settings=preferredColorScheme=0)
+    HOME=$work timeout 100 chromium "${flags[@]}" --screenshot="$work/$1.png" "file://$work/report.html" &&
+        python3 - "$work/$1.png" "$1" <<'PYTHON'
+import struct, sys, zlib
+png = open(sys.argv[1], "rb").read()
+data, at = b"", 8
+while at < len(png):
+    size, kind = struct.unpack(">I4s", png[at:at + 8])
+    data += png[at + 8:at + 8 + size] if kind == b"IDAT" else b""
+    at += 12 + size
+red, green, blue = zlib.decompress(data)[1:4]
+assert (min(red, green, blue) > 240) if sys.argv[2] == "light" else (max(red, green, blue) < 48), (red, green, blue)
+PYTHON
+}
+
+test_report() {
+    check 'a label full of HTML' admin key generate --type AES --pin-file pin \
+        --label "<b>bold</b><script>alert('1')</script> & \"x\""
+    check_says 'report' 'Verdict +ok' audit report --html report.html
+    check 'the page' page_is_sound report.html
+    check 'says that all is well' grep -q 'class="verdict good".*The log is whole' report.html
+    check_json 'report, as JSON' 'd["verdict"] == "ok" and d["report"] == "report.html"' audit report --html report.html
+    check_status 'no file named' 2 'html' audit report
+    check_status 'a file that can not be' '[1-9]' 'nowhere/x' audit report --html nowhere/x
+    cp "$log" copy
+    check_says 'a copy without keys' 'give --public-key' audit report --html copy.html --log copy
+    check 'is no proof' grep -q 'class="verdict unproven"' copy.html
+    sed -i '5s/"pid":/"pid":9/' copy
+    check_status 'a log that was changed' 6 'First bad entry +4' audit report --html bad.html --log copy --public-key keys.pem
+    check 'the page says so' grep -q 'class="verdict wrong".*Entry 4: ' bad.html
+    if command -v chromium >/dev/null; then
+        check 'in a browser, light' screenshot_is light
+        check 'in a browser, dark' screenshot_is dark
+    else
+        skip 'in a browser, light and dark' 'chromium is not installed (it is 400 MB, so it is no requirement)'
+    fi
+}
+
+tests=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 # shellcheck disable=SC2119
 begin_admin
 make_admin_token
@@ -150,4 +267,6 @@ log=$(find "$work" -name craton_hsm_audit.jsonl)
 test_reading
 test_operator
 test_proof
+test_independent
+test_report
 test_tampering
