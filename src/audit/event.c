@@ -40,6 +40,7 @@ static const hsm_audited_info operations[HSM_AUDITED_COUNT] = {
     [HSM_AUDITED_BACKUP] = { "backup", ADMIN },
     [HSM_AUDITED_RESTORE] = { "restore", ADMIN },
     [HSM_AUDITED_MIGRATE] = { "migrate", ADMIN },
+    [HSM_AUDITED_REFUSE] = { "refuse", AUTH },
     [HSM_AUDITED_CHECKPOINT] = { "checkpoint", HSM_AUDIT_CLASS_LOG },
     [HSM_AUDITED_RECOVER] = { "recover", HSM_AUDIT_CLASS_LOG },
     [HSM_AUDITED_EVENTS_LOST] = { "events_lost", HSM_AUDIT_CLASS_LOG },

@@ -43,6 +43,7 @@ typedef enum hsm_audited {
     HSM_AUDITED_BACKUP,
     HSM_AUDITED_RESTORE,
     HSM_AUDITED_MIGRATE,
+    HSM_AUDITED_REFUSE,      /* by a front door's own rules */
     HSM_AUDITED_CHECKPOINT,  /* the log's own from here */
     HSM_AUDITED_RECOVER,     /* what was found wrong with the log when it was opened */
     HSM_AUDITED_EVENTS_LOST, /* on_error = "count": so many could not be written */

@@ -1,6 +1,7 @@
 /* Sessions, logins and PINs under audit (audited.h).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/audited.h"
+#include "core/remote.h"
 
 hsm_err hsm_core_open_session_for(hsm_core *core, CK_SLOT_ID slot, CK_FLAGS flags,
                                   const char *client, CK_SESSION_HANDLE *out_handle)
@@ -138,4 +139,16 @@ hsm_err hsm_core_init_token(hsm_core *core, CK_SLOT_ID slot, hsm_bytes so_pin,
     if (err == HSM_OK)
         err = hsm_core_do_init_token(core, slot, so_pin, label);
     return hsm_audited_end(&call, err);
+}
+
+hsm_err hsm_core_refused(hsm_core *core, const char *client, const char *what)
+{
+    const hsm_audit_event event = {
+        .operation = HSM_AUDITED_REFUSE,
+        .result = HSM_E_ACTION_PROHIBITED,
+        .client = client,
+        .detail = what,
+    };
+
+    return core->audit == NULL ? HSM_OK : hsm_audit_append(core->audit, &event);
 }

@@ -48,4 +48,10 @@ bool hsm_core_template_label(const hsm_template *tmpl, hsm_bytes *out_label);
 HSM_MUST_USE hsm_err hsm_core_find_signer(hsm_core *core, hsm_session *session, hsm_bytes label,
                                           hsm_bytes id, CK_OBJECT_HANDLE *out_key);
 
+/* Writes that a front door refused something by rules of its own, which no call of the core tells of.
+ * client: who asked; what: a few words.
+ * errors  HSM_E_AUDIT
+ * thread  any; waits for the disk */
+HSM_MUST_USE hsm_err hsm_core_refused(hsm_core *core, const char *client, const char *what);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cratond/internal.h"
+#include "cratond/refusal.h"
 
 #define MS_PER_SEC 1000
 /* RFC 7541, 4.1: what a header costs beside its bytes. */
@@ -240,10 +241,10 @@ static bool find_fault(const call *on, call_fault *out_fault)
         { on->method == NULL, CALL_UNKNOWN_METHOD },
         { on->has_bad_timeout, CALL_TIMEOUT_HEADER },
         { on->is_compressed, CALL_ENCODING },
+        { !client_may_request(on->conn->client, on->conn->server->now_ms), CALL_RATE },
         { on->method != NULL &&
               !client_may(on->conn->client, on->method->roles, on->method->operation),
           CALL_REFUSED },
-        { !client_may_request(on->conn->client, on->conn->server->now_ms), CALL_RATE },
     };
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(faults); i++) {
@@ -253,6 +254,17 @@ static bool find_fault(const call *on, call_fault *out_fault)
         }
     }
     return false;
+}
+
+/* What the client may not do it is told when it is sure to be told of. */
+static call_fault refuse(const call *on)
+{
+    const server *of = on->conn->server;
+    const char *slash = strrchr(on->method->path, '/');
+    const hsm_err err =
+        refusal_tell(of->workers, of->root, on->conn->client->name, slash != NULL ? slash + 1 : "");
+
+    return err == HSM_OK ? CALL_REFUSED : err == HSM_E_LIMIT ? CALL_BUSY : CALL_MEMORY;
 }
 
 /* The caller's deadline, but no later than ours. A stream's starts anew with each message. */
@@ -289,7 +301,7 @@ void call_on_headers_end(call *on, bool is_end)
     }
     on->method = rpc_find(hsm_bytes_of(on->path, on->path_len));
     if (find_fault(on, &fault)) {
-        call_finish(on, call_outcome_fault(fault));
+        call_finish(on, call_outcome_fault(fault == CALL_REFUSED ? refuse(on) : fault));
         return;
     }
     on->reader.max_len = rpc_request_max(on->method);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "cratond/internal.h"
+#include "cratond/refusal.h"
 #include "os/file.h"
 
 #define MS_PER_SEC 1000
@@ -165,6 +166,14 @@ static hsm_err find_names(conn *on, peer_names *out_names)
     return peer_names_add(out_names, "uid:", hsm_bytes_of_text(uid));
 }
 
+static void refuse(const conn *on, const char *name, hsm_err err)
+{
+    hsm_log(HSM_LOG_WARNING, "%s: refused: %s", name, hsm_err_text(err));
+    if (err == HSM_E_ACTION_PROHIBITED &&
+        refusal_tell(on->server->workers, on->server->root, name, "a connection") != HSM_OK)
+        hsm_log(HSM_LOG_WARNING, "%s: no entry of that in the audit log", name);
+}
+
 /* Who it is, and whether anybody with these names may come. */
 static hsm_err establish(conn *on)
 {
@@ -175,7 +184,7 @@ static hsm_err establish(conn *on)
     HSM_TRY(find_names(on, &names));
     const hsm_err err = client_enter(on->server->clients, &names, &on->client);
     if (err != HSM_OK)
-        hsm_log(HSM_LOG_WARNING, "%s: refused: %s", names.names[0], hsm_err_text(err));
+        refuse(on, names.names[0], err);
     HSM_TRY(err);
     HSM_TRY(conn_h2_open(on));
     on->state = CONN_OPEN;

@@ -355,18 +355,27 @@ hsm_err wire_may_use(rpc_context *context, hsm_session *session, CK_OBJECT_HANDL
     return client_may_label(context->client, hsm_buf_view(&label)) ? HSM_OK : HSM_E_OBJECT_HANDLE;
 }
 
+hsm_err wire_refuse(const rpc_context *context, const char *what)
+{
+    HSM_TRY(hsm_core_refused(context->core, context->client->name, what));
+    return HSM_E_ACTION_PROHIBITED;
+}
+
 hsm_err wire_may_make(const rpc_context *context, const hsm_template *tmpl)
 {
     hsm_bytes label = hsm_bytes_none();
 
     (void)hsm_core_template_label(tmpl, &label);
-    return client_may_label(context->client, label) ? HSM_OK : HSM_E_ACTION_PROHIBITED;
+    return client_may_label(context->client, label)
+               ? HSM_OK
+               : wire_refuse(context, "an object with a label not its own");
 }
 
 hsm_err wire_may_slot(const rpc_context *context, uint64_t slot)
 {
     HSM_CHECK(slot <= UINT32_MAX, HSM_E_SLOT);
-    return client_may_slot(context->client, slot) ? HSM_OK : HSM_E_ACTION_PROHIBITED;
+    return client_may_slot(context->client, slot) ? HSM_OK
+                                                  : wire_refuse(context, "a slot not its own");
 }
 
 hsm_err wire_may_use_parameter(rpc_context *context, hsm_session *session,

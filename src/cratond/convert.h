@@ -61,7 +61,9 @@ HSM_MUST_USE hsm_err wire_may_make(const rpc_context *context, const hsm_templat
  * errors HSM_E_OBJECT_HANDLE */
 HSM_MUST_USE hsm_err wire_may_use_parameter(rpc_context *context, hsm_session *session,
                                             const wire_mechanism *mechanism);
-/* errors HSM_E_ACTION_PROHIBITED */
+/* Refuses by the client's rules: writes so in the audit log. errors HSM_E_ACTION_PROHIBITED, HSM_E_AUDIT */
+HSM_MUST_USE hsm_err wire_refuse(const rpc_context *context, const char *what);
+/* errors those of wire_refuse() */
 HSM_MUST_USE hsm_err wire_may_slot(const rpc_context *context, uint64_t slot);
 /* A handle as the core counts. */
 static inline CK_OBJECT_HANDLE wire_handle(uint64_t handle)

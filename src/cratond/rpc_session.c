@@ -53,9 +53,9 @@ hsm_err rpc_login(rpc_context *context, const void *request, void *response)
     (void)response;
     HSM_CHECK(in->user_type <= CKU_CONTEXT_SPECIFIC, HSM_E_USER_TYPE);
     /* Whoever administers tokens does not use keys, and the other way round. */
-    if (in->user_type != CKU_CONTEXT_SPECIFIC && context->client->rule != NULL)
-        HSM_CHECK(client_is_operator(context->client) == (in->user_type == CKU_SO),
-                  HSM_E_ACTION_PROHIBITED);
+    if (in->user_type != CKU_CONTEXT_SPECIFIC && context->client->rule != NULL &&
+        client_is_operator(context->client) != (in->user_type == CKU_SO))
+        return wire_refuse(context, "Login as a user not of its role");
     HSM_TRY(may_try(context, context->slot));
     return tried(context, context->slot,
                  hsm_core_login(context->core, context->session, (CK_USER_TYPE)in->user_type,

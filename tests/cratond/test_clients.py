@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Who may come, what who may, and that no client can use what is another's."""
+import json
+
 from daemon import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
 RULES = """
@@ -144,6 +146,14 @@ check_fails("nor by name", "NOT_FOUND", signer.SignWith, pb.SignWithRequest(
 check("by name, its own", lambda: signer.SignWith(pb.SignWithRequest(
     slot_id=0, mechanism=mech("ECDSA_SHA256"), key_label="pay-1", data=b"x")).signature)
 d.stop()
+refused = [(entry["client"].rpartition("/")[2].rpartition("=")[2], entry["detail"], entry["result"])
+           for entry in map(json.loads, open(f"{work}/rules-store/craton_hsm_audit.jsonl"))
+           if entry["operation"] == "refuse"]
+for who, what in (("user1", "InitToken"), ("user1", "Login as a user not of its role"), ("dns:admin.test", "Sign"),
+                  ("dns:admin.test", "Login as a user not of its role"), ("unknown", "a connection"),
+                  ("signer", "a slot not its own"), ("signer", "Encrypt"),
+                  ("signer", "an object with a label not its own")):
+    check(f"the audit log tells: {who}, {what}", (who, what, "CKR_ACTION_PROHIBITED") in refused)
 
 # --- what does not start ---------------------------------------------------------------------------
 

@@ -1,9 +1,15 @@
 /* Two applications in one process: what they share and what they must not.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <stdio.h>
+
 #include "config/config.h"
+#include "core/audit_log.h"
 #include "core/core.h"
 #include "core/process.h"
+#include "core/remote.h"
 #include "support/check.h"
+#include "unit/os/scratch.h"
 
 static const char so_pin[] = "so-pin-1";
 static const char user_pin[] = "user-pin-1";
@@ -48,12 +54,14 @@ static hsm_err init_token(hsm_core *core)
     return hsm_core_close_session(core, session);
 }
 
-static hsm_err open_pair(pair *of)
+static hsm_err open_pair_with(pair *of, const char *audit)
 {
-    static const char toml[] = "token.persist_objects = false\ntoken.storage_path = '/nowhere'\n"
-                               "security.pbkdf2_iterations = 100000\n"
-                               "audit.enabled = false\n";
+    char toml[5000];
 
+    (void)snprintf(toml, sizeof toml,
+                   "token.persist_objects = false\ntoken.storage_path = '/nowhere'\n"
+                   "security.pbkdf2_iterations = 100000\n%s\n",
+                   audit);
     HSM_TRY(hsm_core_process_watch());
     HSM_TRY(hsm_config_parse(text(toml), "test", &of->config, NULL));
     HSM_TRY(hsm_core_open(of->config, &of->root));
@@ -62,6 +70,11 @@ static hsm_err open_pair(pair *of)
     HSM_TRY(hsm_core_share(of->root, &of->b.core));
     HSM_TRY(hsm_core_open_session(of->a.core, 0, RW, &of->a.session));
     return hsm_core_open_session(of->b.core, 0, RW, &of->b.session);
+}
+
+static hsm_err open_pair(pair *of)
+{
+    return open_pair_with(of, "audit.enabled = false");
 }
 
 /* A secret key of the token with this label. */
@@ -155,10 +168,61 @@ static void a_second_application_has_no_third(void)
     CHECK_THAT(third == NULL);
 }
 
+/* --- one log for all ------------------------------------------------------------------------------ */
+
+#define KEYS_EACH 20u
+
+static void *make_keys(void *arg)
+{
+    for (unsigned i = 0; i < KEYS_EACH; i++)
+        CHECK_OK(make_key(arg, false, "made"));
+    return NULL;
+}
+
+/* Entries that tell of a key that was made. */
+static uint64_t count_made(hsm_core_audit *audit)
+{
+    hsm_core_audit_entry entry;
+    uint64_t count = 0;
+
+    while (hsm_core_audit_next(audit, &entry) == HSM_OK)
+        count += entry.operation == HSM_AUDITED_GENERATE_KEY && entry.is_success;
+    return count;
+}
+
+static void they_write_one_chain(void)
+{
+    HSM_AUTO(close_pair) pair of = { 0 };
+    HSM_AUTO(hsm_core_audit_drop) hsm_core_audit *audit = NULL;
+    char settings[4500];
+    hsm_audit_verdict verdict;
+    pthread_t other;
+
+    (void)snprintf(settings, sizeof settings, "audit.log_path = '%s'", scratch_path("audit.jsonl"));
+    REQUIRE_OK(open_pair_with(&of, settings));
+    REQUIRE_OK(hsm_core_login(of.a.core, of.a.session, CKU_USER, text(user_pin)));
+    REQUIRE_OK(hsm_core_login(of.b.core, of.b.session, CKU_USER, text(user_pin)));
+    REQUIRE_THAT(pthread_create(&other, NULL, make_keys, &of.b) == 0);
+    (void)make_keys(&of.a);
+    CHECK_EQ(pthread_join(other, NULL), 0);
+    CHECK_OK(hsm_core_refused(of.b.core, "somebody", "something"));
+    CASE("one goes, the other goes on writing");
+    hsm_core_close(HSM_MOVE(of.a.core));
+    CHECK_OK(make_key(&of.b, false, "made"));
+    hsm_core_close(HSM_MOVE(of.b.core));
+    hsm_core_close(HSM_MOVE(of.root));
+
+    const hsm_core_audit_source source = { .config = of.config };
+    REQUIRE_OK(hsm_core_audit_open(&source, &audit));
+    CHECK_EQ(count_made(audit), 2 * KEYS_EACH + 1);
+    CHECK_OK(hsm_core_audit_verify(audit, NULL, NULL, &verdict));
+    CHECK_STR(hsm_audit_fault_name(verdict.fault), "none");
+    CHECK_THAT(verdict.is_keyed && verdict.has_head && verdict.entries > 2 * KEYS_EACH);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(a_login_is_for_one_application),
-    CHECK_TEST(session_objects_are_of_one_application),
-    CHECK_TEST(closing_one_leaves_the_others),
-    CHECK_TEST(a_second_application_has_no_third),
+    CHECK_TEST(a_login_is_for_one_application), CHECK_TEST(session_objects_are_of_one_application),
+    CHECK_TEST(closing_one_leaves_the_others),  CHECK_TEST(a_second_application_has_no_third),
+    CHECK_TEST(they_write_one_chain),
 };
 CHECK_MAIN(tests)
