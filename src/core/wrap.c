@@ -175,7 +175,7 @@ static hsm_err payload_of(hsm_core *core, hsm_object *object, const hsm_mech *me
                           hsm_secret **out_payload)
 {
     enum { BLOCK = 16 };
-    HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
+    const bool is_padded = mech->alg == HSM_ALG_AES_ECB || mech->alg == HSM_ALG_AES_CBC;
     HSM_AUTO(hsm_secret_drop) hsm_secret *payload = NULL;
     hsm_key *key = NULL;
 
@@ -185,21 +185,14 @@ static hsm_err payload_of(hsm_core *core, hsm_object *object, const hsm_mech *me
     if (object->object_class == CKO_PRIVATE_KEY)
         return hsm_key_pkcs8_encode(key, out_payload);
 
-    HSM_TRY(hsm_object_open_secrets(object, hsm_core_serial(core, object->slot), &secrets));
-    for (size_t i = 0; i < secrets.attr_count; i++) {
-        const hsm_bytes value = secrets.attrs[i].value;
-        const bool is_padded = mech->alg == HSM_ALG_AES_ECB || mech->alg == HSM_ALG_AES_CBC;
-
-        if (secrets.attrs[i].type != CKA_VALUE)
-            continue;
-        HSM_CHECK(value.len > 0 && value.len <= HSM_SECRET_MAX_BYTES - BLOCK, HSM_E_KEY_SIZE);
-        HSM_TRY(hsm_secret_create(is_padded ? (value.len + BLOCK - 1) / BLOCK * BLOCK : value.len,
-                                  &payload));
-        memcpy(hsm_secret_data(payload), value.data, value.len);
-        *out_payload = HSM_MOVE(payload);
-        return HSM_OK;
-    }
-    return HSM_E_KEY_NOT_WRAPPABLE;
+    const hsm_bytes value = hsm_key_value(key);
+    HSM_CHECK(value.len > 0, HSM_E_KEY_NOT_WRAPPABLE);
+    HSM_CHECK(value.len <= HSM_SECRET_MAX_BYTES - BLOCK, HSM_E_KEY_SIZE);
+    HSM_TRY(hsm_secret_create(is_padded ? (value.len + BLOCK - 1) / BLOCK * BLOCK : value.len,
+                              &payload));
+    memcpy(hsm_secret_data(payload), value.data, value.len);
+    *out_payload = HSM_MOVE(payload);
+    return HSM_OK;
 }
 
 /* Whether an IV would be made for nothing: only the length is asked for, or there is no room. */
@@ -258,10 +251,13 @@ hsm_err hsm_core_do_wrap_key(hsm_core *core, hsm_session *session, const hsm_wra
  * oracle for the padding. */
 static hsm_err open_wrapped(wrapper *w, hsm_bytes wrapped, hsm_secret **out_plain)
 {
+    enum { UNWRAP_SPARE_BYTES = 32 };
     HSM_AUTO(hsm_secret_drop) hsm_secret *plain = NULL;
 
     HSM_CHECK(wrapped.len > 0 && wrapped.len <= HSM_SECRET_MAX_BYTES / 2, HSM_E_WRAPPED_KEY_LEN);
-    HSM_TRY(hsm_secret_create(wrapped.len + HSM_SECRET_MAX_BYTES / 8, &plain));
+    /* What a mode asks for at most: with less, the key would pass through memory of the heap. Much
+     * more would be a mapping of its own, made, locked and taken away again each time. */
+    HSM_TRY(hsm_secret_create(wrapped.len + UNWRAP_SPARE_BYTES, &plain));
     hsm_out out = hsm_out_of(hsm_secret_data(plain), hsm_secret_len(plain));
     const hsm_err err = hsm_crypt_single(w->crypt, wrapped, &out);
     HSM_CHECK(err == HSM_OK && out.len > 0, HSM_E_WRAPPED_KEY);
