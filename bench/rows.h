@@ -13,6 +13,13 @@ typedef enum bench_kind {
     BENCH_SIGN,
     BENCH_VERIFY,
     BENCH_ENCRYPT,
+    BENCH_DECRYPT,
+    BENCH_MESSAGE, /* C_EncryptMessage, the key set up once */
+    BENCH_ENCAPSULATE,
+    BENCH_DECAPSULATE,
+    BENCH_DERIVE,
+    BENCH_WRAP,
+    BENCH_UNWRAP,
     BENCH_DIGEST,
     BENCH_GENERATE_PAIR,
     BENCH_SESSION, /* open and close */
@@ -25,11 +32,54 @@ typedef enum bench_key {
     BENCH_KEY_RSA_4096,
     BENCH_KEY_P256,
     BENCH_KEY_P384,
+    BENCH_KEY_P521,
+    BENCH_KEY_BRAINPOOL_256,
     BENCH_KEY_ED25519,
-    BENCH_KEY_AES_256,
+    BENCH_KEY_ED448,
+    BENCH_KEY_X25519,
+    BENCH_KEY_X448,
+    BENCH_KEY_ML_DSA_44,
+    BENCH_KEY_ML_DSA_65,
+    BENCH_KEY_ML_DSA_87,
+    BENCH_KEY_SLH_DSA_128S,
+    BENCH_KEY_SLH_DSA_128F,
+    BENCH_KEY_ML_KEM_512,
+    BENCH_KEY_ML_KEM_768,
+    BENCH_KEY_ML_KEM_1024,
+    BENCH_KEY_AES_256, /* the secret ones from here on */
+    BENCH_KEY_CHACHA20,
     BENCH_KEY_HMAC,
     BENCH_KEY_COUNT,
 } bench_key;
+
+/* What a key use is for; each key has one. */
+typedef enum bench_use {
+    BENCH_USE_SIGN,
+    BENCH_USE_SIGN_MESSAGE, /* OpenSSL signs the message itself, not a digest of it */
+    BENCH_USE_DERIVE,
+    BENCH_USE_KEM,
+    BENCH_USE_SECRET,
+} bench_use;
+
+/* How a pair is made, for every contestant. */
+typedef struct bench_key_kind {
+    bench_use use;
+    const char *algorithm; /* OpenSSL's name; NULL for a secret key */
+    const char *group;     /* of a curve that is a parameter */
+    unsigned bits;         /* of an RSA modulus */
+    CK_MECHANISM_TYPE gen;
+    const uint8_t *params; /* CKA_EC_PARAMS */
+    size_t params_len;
+    CK_ULONG set; /* CKA_PARAMETER_SET */
+} bench_key_kind;
+
+extern const bench_key_kind bench_key_kinds[BENCH_KEY_COUNT];
+
+enum {
+    BENCH_SECRET_BYTES = 32,         /* of each secret key, and of what is derived or wrapped */
+    BENCH_PBKDF2_ITERATIONS = 10000, /* enough that nothing else counts */
+    BENCH_SIGNATURE_ROOM = 20000,
+};
 
 typedef struct bench_row {
     const char *name;
