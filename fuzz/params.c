@@ -46,7 +46,6 @@ enum {
     LAYOUT_RSA_PKCS_PSS,
     LAYOUT_ECDH1_DERIVE,
     LAYOUT_X9_42_DH1_DERIVE,
-    LAYOUT_DES_CBC_ENCRYPT_DATA,
     LAYOUT_AES_CBC_ENCRYPT_DATA,
     LAYOUT_KEY_DERIVATION_STRING_DATA,
     LAYOUT_PKCS5_PBKD2,
@@ -119,8 +118,6 @@ static const layout_row layouts[] = {
                                   { SPAN(CK_X9_42_DH1_DERIVE_PARAMS, pOtherInfo, ulOtherInfoLen),
                                     SPAN(CK_X9_42_DH1_DERIVE_PARAMS, pPublicData,
                                          ulPublicDataLen) } },
-    [LAYOUT_DES_CBC_ENCRYPT_DATA] = { sizeof(CK_DES_CBC_ENCRYPT_DATA_PARAMS),
-                                      { SPAN(CK_DES_CBC_ENCRYPT_DATA_PARAMS, pData, length) } },
     [LAYOUT_AES_CBC_ENCRYPT_DATA] = { sizeof(CK_AES_CBC_ENCRYPT_DATA_PARAMS),
                                       { SPAN(CK_AES_CBC_ENCRYPT_DATA_PARAMS, pData, length) } },
     [LAYOUT_KEY_DERIVATION_STRING_DATA] = { sizeof(CK_KEY_DERIVATION_STRING_DATA),
@@ -323,6 +320,10 @@ static const struct {
     { HSM_PARAM_KDF, HSM_ALG_TLS12_KEYS, LAYOUT_TLS12_KEY_MAT },
     { HSM_PARAM_KDF, HSM_ALG_TLS12_SAFE_KEYS, LAYOUT_TLS12_KEY_MAT },
     { HSM_PARAM_KDF, HSM_ALG_TLS12_EXPORTER, LAYOUT_TLS_KDF },
+    { HSM_PARAM_KDF, HSM_ALG_IKE_PRF, LAYOUT_IKE_PRF_DERIVE },
+    { HSM_PARAM_KDF, HSM_ALG_IKE1_PRF, LAYOUT_IKE1_PRF_DERIVE },
+    { HSM_PARAM_KDF, HSM_ALG_IKE1_EXTENDED, LAYOUT_IKE1_EXTENDED_DERIVE },
+    { HSM_PARAM_KDF, HSM_ALG_IKE2_PRF_PLUS, LAYOUT_IKE2_PRF_PLUS_DERIVE },
 };
 
 /* One of the structures that fit; LAYOUT_COUNT: the mechanism has none. */
@@ -366,10 +367,10 @@ static void make_bytes(fuzz_input *input, bool is_odd, CK_VOID_PTR *out_param, C
 /* Shapes that are read as bytes or numbers; not of a shape that is not known here. */
 static bool is_plain(const hsm_mech *mech)
 {
-    return mech == NULL || mech->params == HSM_PARAM_NONE || mech->params == HSM_PARAM_IV16 ||
-           mech->params == HSM_PARAM_KW_IV || mech->params == HSM_PARAM_MAC_LEN ||
-           mech->params == HSM_PARAM_DH || mech->alg == HSM_ALG_EXTRACT ||
-           mech->alg == HSM_ALG_CONCAT_BASE_KEY;
+    return mech == NULL || mech->params == HSM_PARAM_NONE || mech->params == HSM_PARAM_IV8 ||
+           mech->params == HSM_PARAM_IV16 || mech->params == HSM_PARAM_KW_IV ||
+           mech->params == HSM_PARAM_MAC_LEN || mech->params == HSM_PARAM_DH ||
+           mech->alg == HSM_ALG_EXTRACT || mech->alg == HSM_ALG_CONCAT_BASE_KEY;
 }
 
 void fuzz_param(fuzz_input *input, CK_MECHANISM_TYPE mechanism, CK_VOID_PTR *out_param,

@@ -28,14 +28,37 @@ static bool is_saveable(const hsm_mech *mech)
     return mech->alg == HSM_ALG_DIGEST || mech->alg == HSM_ALG_HMAC || mech->alg == HSM_ALG_CMAC;
 }
 
+/* Grows with what comes: locked memory is little, and few operations are ever saved. */
+static hsm_err make_room(hsm_operation *operation, size_t len)
+{
+    enum { FED_FIRST_BYTES = 256 };
+    HSM_AUTO(hsm_secret_drop) hsm_secret *larger = NULL;
+    size_t room = operation->fed == NULL ? 0 : hsm_secret_len(operation->fed);
+
+    if (len <= room)
+        return HSM_OK;
+    for (room = FED_FIRST_BYTES; room < len;)
+        room *= 2;
+    HSM_TRY(hsm_secret_create(room, &larger));
+    if (operation->fed_len > 0)
+        memcpy(hsm_secret_data(larger), hsm_secret_data(operation->fed), operation->fed_len);
+    hsm_secret_destroy(operation->fed);
+    operation->fed = HSM_MOVE(larger);
+    return HSM_OK;
+}
+
 void hsm_core_state_feed(hsm_operation *operation, hsm_bytes in)
 {
     if (operation->is_unsaveable || !is_saveable(operation->mech))
         return;
-    if (in.len > HSM_STATE_FED_MAX_BYTES - operation->fed.len ||
-        hsm_buf_reserve(&operation->fed, HSM_STATE_FED_MAX_BYTES - operation->fed.len) != HSM_OK ||
-        hsm_buf_append(&operation->fed, in) != HSM_OK)
+    if (in.len > HSM_STATE_FED_MAX_BYTES - operation->fed_len ||
+        make_room(operation, operation->fed_len + in.len) != HSM_OK) {
         operation->is_unsaveable = true;
+        return;
+    }
+    if (in.len > 0)
+        memcpy(hsm_secret_data(operation->fed) + operation->fed_len, in.data, in.len);
+    operation->fed_len += in.len;
 }
 
 /* The key under which states are sealed, and the associated data. */
@@ -103,6 +126,13 @@ static hsm_err find_operation(hsm_session *session, hsm_op *out_op)
     return HSM_OK;
 }
 
+static hsm_bytes fed_of(const hsm_operation *operation)
+{
+    const hsm_bytes room = hsm_secret_view(operation->fed);
+
+    return hsm_bytes_of(room.data, operation->fed_len);
+}
+
 static hsm_err write_state(const hsm_operation *operation, hsm_op op, const uint8_t *key_print,
                            hsm_secret *plain)
 {
@@ -113,7 +143,7 @@ static hsm_err write_state(const hsm_operation *operation, hsm_op op, const uint
     hsm_write_u64(&writer, operation->mech->id);
     hsm_write_u32(&writer, operation->mac_len);
     hsm_write_raw(&writer, hsm_bytes_of(key_print, HSM_SHA256_BYTES));
-    hsm_write_bytes(&writer, hsm_buf_view(&operation->fed));
+    hsm_write_bytes(&writer, fed_of(operation));
     return hsm_writer_end(&writer);
 }
 
@@ -126,7 +156,7 @@ hsm_err hsm_core_get_state(hsm_core *core, hsm_session *session, hsm_out *out)
 
     HSM_TRY(find_operation(session, &op));
     const hsm_operation *operation = &session->operation[hsm_op_slot_of(op)];
-    const size_t plain_len = HEAD_BYTES + operation->fed.len;
+    const size_t plain_len = HEAD_BYTES + operation->fed_len;
     out->len = HSM_AEAD_NONCE_BYTES + plain_len + HSM_AEAD_TAG_BYTES;
     if (out->data == NULL)
         return HSM_OK;

@@ -32,10 +32,9 @@ void hsm_operation_end(hsm_operation *operation)
         operation->has_signature = false;
     }
     operation->needs_login = false;
-    if (operation->fed.len > 0) {
-        explicit_bzero(operation->fed.data, operation->fed.len);
-        hsm_buf_reset(&operation->fed);
-    }
+    hsm_secret_destroy(operation->fed);
+    operation->fed = NULL;
+    operation->fed_len = 0;
     operation->is_unsaveable = false;
     if (operation->message != NULL) {
         hsm_buf_clear(&operation->message->spans);
@@ -51,7 +50,6 @@ void hsm_operation_clear(hsm_operation *operation)
     operation->must_forget = true;
     hsm_operation_end(operation);
     hsm_crypt_destroy(operation->crypt);
-    hsm_buf_clear(&operation->fed);
     *operation = (hsm_operation){ 0 };
 }
 

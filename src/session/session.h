@@ -50,7 +50,8 @@ typedef struct hsm_operation {
     bool has_signature; /* VERIFY: it was given at the start, in `signature` */
     hsm_buf signature;
     /* DIGEST, SIGN, VERIFY in parts: what went in, while it is little enough to be saved. */
-    hsm_buf fed;
+    hsm_secret *fed; /* NULL while nothing did; longer than what is in it */
+    size_t fed_len;
     bool is_unsaveable;
     uint32_t mac_len;        /* as the mechanism's parameter said; 0: it has none */
     hsm_message *message;    /* while an operation on messages is open; else NULL */
