@@ -58,6 +58,8 @@ int main(void)
                  "`algorithms.fips_approved_only`; *old data only* means to verify, decrypt\nand "
                  "unwrap. The conditions are in [approved-mode.md](approved-mode.md). "
                  "`CKM_CRATON_...` are vendor numbers (`include/pkcs11/pkcs11_craton.h`).\n\n"
+                 "Limits that OpenSSL sets: AES-GCM takes initialization vectors of 1 to 128 bytes "
+                 "(SP 800-38D allows more).\n\n"
                  "| mechanism | for | key size | in parts | approved | defined by |\n"
                  "| --- | --- | --- | --- | --- | --- |\n",
                  count);
