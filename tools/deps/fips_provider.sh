@@ -26,18 +26,4 @@ from_debian() {
     printf '%s\n' "$prefix/ossl-modules/fips.so"
 }
 
-main() {
-    local found
-    if from_machine; then
-        return
-    fi
-    lock_cache openssl-fips
-    if found=$(newest_of openssl-fips- ""); then
-        printf '%s\n' "$found/ossl-modules/fips.so"
-        return
-    fi
-    say "openssl: fetching the FIPS provider of Debian 13 (about 2 MB)"
-    from_debian || { say "note: the FIPS provider can't be had from here"; return 1; }
-}
-
-main
+from_machine || fetched openssl-fips ossl-modules/fips.so 'the FIPS provider (about 2 MB)'

@@ -217,3 +217,15 @@ debian_unpack() {
     done
     dpkg-deb -f "$dir/download/${1}_"*.deb Version
 }
+
+# fetched NAME FILE WHAT: the path of FILE in the newest cached NAME-..., else in what from_debian makes
+fetched() {
+    local found
+    lock_cache "$1"
+    if found=$(newest_of "$1-" ""); then
+        printf '%s\n' "$found/$2"
+        return
+    fi
+    say "openssl: fetching $3 of Debian 13"
+    from_debian || { say "note: $3 can't be had from here"; return 1; }
+}

@@ -39,18 +39,4 @@ from_debian() {
     printf '%s\n' "$prefix/openssl"
 }
 
-main() {
-    local found
-    if from_machine; then
-        return
-    fi
-    lock_cache openssl-command
-    if found=$(newest_of openssl-command- ""); then
-        printf '%s\n' "$found/openssl"
-        return
-    fi
-    say "openssl: fetching the command of Debian 13 (about 7 MB)"
-    from_debian || { say "note: an openssl command of 3.5 can't be had from here"; return 1; }
-}
-
-main
+from_machine || fetched openssl-command openssl 'the command (about 7 MB)'
