@@ -1,0 +1,266 @@
+/* Rules of PKCS#11 v3.2 on copying and changing objects (5.7.2, 5.7.5, the footnotes of 4.3), on
+ * C_SessionCancel (5.6.9) and on two operations in one call (5.16). */
+#include "support.h"
+
+static const CK_BYTE value[16] = { 7 };
+
+static CK_RV set_bool(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
+                      bool to)
+{
+    attrs tmpl = { .count = 0 };
+
+    put_bool(&tmpl, type, to);
+    return p11->C_SetAttributeValue(session, object, tmpl.at, tmpl.count);
+}
+
+static CK_RV copy_with(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
+                       bool to, CK_OBJECT_HANDLE *out_copy)
+{
+    attrs tmpl = { .count = 0 };
+
+    put_bool(&tmpl, type, to);
+    return p11->C_CopyObject(session, object, tmpl.at, tmpl.count, out_copy);
+}
+
+/* One way only: less can be revealed, never more; and the copy's history is the original's. */
+static void copies_reveal_no_more(void)
+{
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+    const CK_OBJECT_HANDLE open = import_secret(h, CKK_AES, value, sizeof value);
+    CK_OBJECT_HANDLE sensitive = CK_INVALID_HANDLE, kept = CK_INVALID_HANDLE, none = 4711;
+    CK_BYTE id[2][64];
+
+    CHECK_OK(copy_with(h, open, CKA_SENSITIVE, true, &sensitive));
+    CHECK_THAT(get_bool(h, sensitive, CKA_SENSITIVE));
+    CHECK_THAT(!get_bool(h, sensitive, CKA_ALWAYS_SENSITIVE));
+    CHECK_EQ(ask_attr(h, sensitive, CKA_VALUE), CKR_ATTRIBUTE_SENSITIVE);
+    CHECK_OK(copy_with(h, open, CKA_EXTRACTABLE, false, &kept));
+    CHECK_THAT(!get_bool(h, kept, CKA_EXTRACTABLE));
+    CHECK_THAT(!get_bool(h, kept, CKA_NEVER_EXTRACTABLE));
+    CHECK_THAT(!get_bool(h, kept, CKA_LOCAL));
+
+    CHECK_EQ(copy_with(h, sensitive, CKA_SENSITIVE, false, &none), CKR_ATTRIBUTE_READ_ONLY);
+    CHECK_EQ(copy_with(h, kept, CKA_EXTRACTABLE, true, &none), CKR_ATTRIBUTE_READ_ONLY);
+    CHECK_EQ(copy_with(h, kept, CKA_NEVER_EXTRACTABLE, true, &none), CKR_ATTRIBUTE_READ_ONLY);
+    CHECK_EQ(copy_with(h, open, CKA_LOCAL, true, &none), CKR_ATTRIBUTE_READ_ONLY);
+    CHECK_EQ(none, 4711); /* written on success only */
+
+    const size_t id_len = get_attr(h, open, CKA_UNIQUE_ID, id[0], sizeof id[0]);
+    REQUIRE_THAT(id_len >= 16 && id_len <= sizeof id[0]);
+    CHECK_EQ(get_attr(h, kept, CKA_UNIQUE_ID, id[1], sizeof id[1]), id_len);
+    CHECK_THAT(memcmp(id[0], id[1], id_len) != 0);
+    attrs unique = { .count = 0 };
+    put_bytes(&unique, CKA_UNIQUE_ID, id[0], id_len);
+    CHECK_EQ(p11->C_CopyObject(h, open, unique.at, unique.count, &none), CKR_ATTRIBUTE_READ_ONLY);
+    CHECK_EQ(p11->C_SetAttributeValue(h, open, unique.at, unique.count), CKR_ATTRIBUTE_READ_ONLY);
+}
+
+/* A generated key that was always sensitive and never extractable stays so in its copies. */
+static void copies_keep_their_history(void)
+{
+    FIXTURE(fix);
+    CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
+    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE, copy = CK_INVALID_HANDLE;
+    attrs tmpl = { .count = 0 };
+
+    put_ulong(&tmpl, CKA_VALUE_LEN, 16);
+    put_bool(&tmpl, CKA_SENSITIVE, true);
+    put_bool(&tmpl, CKA_EXTRACTABLE, false);
+    REQUIRE_OK(p11->C_GenerateKey(fix.session, &mechanism, tmpl.at, tmpl.count, &key));
+    REQUIRE_OK(copy_with(fix.session, key, CKA_TOKEN, true, &copy));
+    CHECK_THAT(get_bool(fix.session, copy, CKA_TOKEN));
+    CHECK_THAT(get_bool(fix.session, copy, CKA_ALWAYS_SENSITIVE));
+    CHECK_THAT(get_bool(fix.session, copy, CKA_NEVER_EXTRACTABLE));
+    CHECK_OK(copy_with(fix.session, copy, CKA_TOKEN, false, &copy));
+    CHECK_THAT(!get_bool(fix.session, copy, CKA_TOKEN));
+}
+
+/* Where a copy may live: token objects need a read-write session, private ones the user. */
+static void copies_obey_the_session(void)
+{
+    FIXTURE(fix);
+    const CK_OBJECT_HANDLE data = create_data(fix.session, false, false, "public");
+    const CK_SESSION_HANDLE read_only = open_session(&fix, false);
+    CK_OBJECT_HANDLE copy = CK_INVALID_HANDLE;
+
+    CHECK_EQ(copy_with(read_only, data, CKA_TOKEN, true, &copy), CKR_SESSION_READ_ONLY);
+    CHECK_OK(copy_with(read_only, data, CKA_TOKEN, false, &copy));
+    CHECK_OK(copy_with(fix.session, data, CKA_PRIVATE, true, &copy));
+    CHECK_THAT(get_bool(fix.session, copy, CKA_PRIVATE));
+    CHECK_OK(p11->C_Logout(fix.session));
+    CHECK_EQ(ask_attr(fix.session, copy, CKA_LABEL), CKR_OBJECT_HANDLE_INVALID);
+    CHECK_EQ(copy_with(fix.session, data, CKA_PRIVATE, true, &copy), CKR_USER_NOT_LOGGED_IN);
+    CHECK_OK(copy_with(fix.session, data, CKA_PRIVATE, false, &copy));
+    CHECK_EQ(p11->C_CopyObject(fix.session, data, NULL, 0, NULL), CKR_ARGUMENTS_BAD);
+    CHECK_EQ(p11->C_CopyObject(fix.session, data, NULL, 1, &copy), CKR_ARGUMENTS_BAD);
+    CHECK_EQ(p11->C_CopyObject(fix.session, ~0UL, NULL, 0, &copy), CKR_OBJECT_HANDLE_INVALID);
+}
+
+/* Footnotes 11 and 12: once true, or once false, for good. */
+static void attributes_that_go_one_way(void)
+{
+    static const struct {
+        const char *label;
+        CK_ATTRIBUTE_TYPE type;
+        bool final;
+    } cases[] = {
+        { "sensitive", CKA_SENSITIVE, true },
+        { "extractable", CKA_EXTRACTABLE, false },
+        { "wrapped with trusted keys only", CKA_WRAP_WITH_TRUSTED, true },
+    };
+    FIXTURE(fix);
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const CK_OBJECT_HANDLE key = import_secret(fix.session, CKK_AES, value, sizeof value);
+
+        CASE(cases[i].label);
+        CHECK_OK(set_bool(fix.session, key, cases[i].type, !cases[i].final)); /* as it is */
+        CHECK_OK(set_bool(fix.session, key, cases[i].type, cases[i].final));
+        CHECK_EQ(set_bool(fix.session, key, cases[i].type, !cases[i].final),
+                 CKR_ATTRIBUTE_READ_ONLY);
+        CHECK_EQ(get_bool(fix.session, key, cases[i].type), cases[i].final);
+    }
+}
+
+/* --- C_SessionCancel --------------------------------------------------------------------------- */
+
+typedef struct open_op {
+    CK_FLAGS flag;
+    CK_RV (*init)(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+} open_op;
+
+static CK_RV digest_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    CK_MECHANISM sha = { CKM_SHA256, NULL, 0 };
+
+    (void)mechanism;
+    (void)key;
+    return p11->C_DigestInit(session, &sha);
+}
+
+static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    CK_MECHANISM mac = { CKM_AES_CMAC, NULL, 0 };
+
+    (void)mechanism;
+    return p11->C_SignInit(session, &mac, key);
+}
+
+static CK_RV verify_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    CK_MECHANISM mac = { CKM_AES_CMAC, NULL, 0 };
+
+    (void)mechanism;
+    return p11->C_VerifyInit(session, &mac, key);
+}
+
+static CK_RV encrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    return p11->C_EncryptInit(session, mechanism, key);
+}
+
+static CK_RV decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    return p11->C_DecryptInit(session, mechanism, key);
+}
+
+static CK_RV find_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    (void)mechanism;
+    (void)key;
+    return p11->C_FindObjectsInit(session, NULL, 0);
+}
+
+static const open_op ops[] = {
+    { CKF_ENCRYPT, encrypt_init }, { CKF_DECRYPT, decrypt_init }, { CKF_DIGEST, digest_init },
+    { CKF_SIGN, sign_init },       { CKF_VERIFY, verify_init },   { CKF_FIND_OBJECTS, find_init },
+};
+
+/* Every set of the six: those are gone, and only those. */
+static void each_set_of_operations_is_cancelled(void)
+{
+    FIXTURE(fix);
+    CK_BYTE iv[16] = { 0 };
+    CK_MECHANISM cbc = { CKM_AES_CBC_PAD, iv, sizeof iv };
+    const CK_OBJECT_HANDLE key = generate_aes(fix.session, 16, false, "key");
+
+    REQUIRE_THAT(p11_3 != NULL);
+    for (unsigned set = 0; set < 1u << ARRAY_LEN(ops); set++) {
+        CK_FLAGS flags = 0;
+
+        for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+            const CK_RV rv = ops[i].init(fix.session, &cbc, key);
+
+            CHECK_THAT(rv == CKR_OK || rv == CKR_OPERATION_ACTIVE);
+            flags |= (set >> i & 1u) != 0 ? ops[i].flag : 0;
+        }
+        CHECK_OK(p11_3->C_SessionCancel(fix.session, flags));
+        for (size_t i = 0; i < ARRAY_LEN(ops); i++)
+            CHECK_EQ(ops[i].init(fix.session, &cbc, key),
+                     (set >> i & 1u) != 0 ? CKR_OK : CKR_OPERATION_ACTIVE);
+    }
+}
+
+/* --- two operations in one call ---------------------------------------------------------------- */
+
+/* Text is signed and encrypted, then decrypted and verified, part by part; one half cancelled leaves
+ * the other. */
+static void signing_and_encrypting(void)
+{
+    enum { LEN = 48, PART = 16 };
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+    CK_BYTE iv[16] = { 0 };
+    CK_MECHANISM cbc = { CKM_AES_CBC, iv, sizeof iv };
+    CK_MECHANISM mac = { CKM_AES_CMAC, NULL, 0 };
+    const CK_OBJECT_HANDLE key = generate_aes(h, 16, false, "key");
+    CK_BYTE text[LEN], sealed[LEN], opened[LEN], tag[2][16];
+    CK_ULONG len = 0, tag_len = 16;
+
+    for (size_t i = 0; i < LEN; i++)
+        text[i] = (CK_BYTE)i;
+    CHECK_EQ(p11->C_SignEncryptUpdate(h, text, PART, sealed, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_OK(p11->C_EncryptInit(h, &cbc, key));
+    CHECK_OK(p11->C_SignInit(h, &mac, key));
+    for (size_t at = 0; at < LEN; at += PART) {
+        len = 0;
+        CHECK_EQ(p11->C_SignEncryptUpdate(h, text + at, PART, sealed + at, &len),
+                 CKR_BUFFER_TOO_SMALL); /* neither half has moved */
+        CHECK_OK(p11->C_SignEncryptUpdate(h, text + at, PART, sealed + at, &len));
+        CHECK_EQ(len, PART);
+    }
+    len = 0;
+    CHECK_OK(p11->C_EncryptFinal(h, NULL, &len));
+    CHECK_OK(p11->C_EncryptFinal(h, opened, &len));
+    CHECK_OK(p11->C_SignFinal(h, tag[0], &tag_len));
+
+    /* The same apart. */
+    len = LEN;
+    CHECK_OK(p11->C_SignInit(h, &mac, key));
+    CHECK_OK(p11->C_Sign(h, text, LEN, tag[1], &tag_len));
+    CHECK_BYTES(tag[0], 16, tag[1], 16);
+    CHECK_OK(p11->C_EncryptInit(h, &cbc, key));
+    CHECK_OK(p11->C_Encrypt(h, text, LEN, opened, &len));
+    CHECK_BYTES(sealed, LEN, opened, LEN);
+
+    CHECK_OK(p11->C_DecryptInit(h, &cbc, key));
+    CHECK_OK(p11->C_VerifyInit(h, &mac, key));
+    for (size_t at = 0; at < LEN; at += PART) {
+        len = PART;
+        CHECK_OK(p11->C_DecryptVerifyUpdate(h, sealed + at, PART, opened + at, &len));
+        CHECK_EQ(len, PART);
+    }
+    CHECK_BYTES(opened, LEN, text, LEN);
+    CHECK_OK(p11_3->C_SessionCancel(h, CKF_DECRYPT));
+    CHECK_OK(p11->C_VerifyFinal(h, tag[0], 16));
+    CHECK_EQ(p11->C_DecryptVerifyUpdate(h, sealed, PART, opened, &len),
+             CKR_OPERATION_NOT_INITIALIZED);
+}
+
+static const check_test tests[] = {
+    CHECK_TEST(copies_reveal_no_more),   CHECK_TEST(copies_keep_their_history),
+    CHECK_TEST(copies_obey_the_session), CHECK_TEST(attributes_that_go_one_way),
+    CHECK_TEST(signing_and_encrypting),  CHECK_TEST(each_set_of_operations_is_cancelled),
+};
+CHECK_MAIN(tests)
