@@ -258,9 +258,120 @@ static void signing_and_encrypting(void)
              CKR_OPERATION_NOT_INITIALIZED);
 }
 
+/* --- C_SignRecover, C_VerifyRecover (5.13.5, 5.15.5) --------------------------------------------- */
+
+static void recovery_keeps_the_length_rules(void)
+{
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+    CK_MECHANISM pkcs = { CKM_RSA_PKCS, NULL, 0 };
+    const pair keys = generate_pair(h, &rsa_2048, false, "recover");
+    CK_BYTE signature[256], back[256], large[246] = { 1 };
+    CK_ULONG len = 0;
+
+    CHECK_OK(p11->C_SignRecoverInit(h, &pkcs, keys.private_key));
+    CHECK_OK(p11->C_SignRecover(h, large, 20, NULL, &len));
+    CHECK_EQ(len, 256);
+    len = 255;
+    CHECK_EQ(p11->C_SignRecover(h, large, 20, signature, &len), CKR_BUFFER_TOO_SMALL);
+    CHECK_EQ(len, 256);
+    CHECK_OK(p11->C_SignRecover(h, large, 20, signature, &len));
+    CHECK_EQ(p11->C_SignRecover(h, large, 20, signature, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_OK(p11->C_SignRecoverInit(h, &pkcs, keys.private_key));
+    CHECK_EQ(p11->C_SignRecover(h, large, sizeof large, back, &len), CKR_DATA_LEN_RANGE);
+
+    CHECK_OK(p11->C_VerifyRecoverInit(h, &pkcs, keys.public_key));
+    len = 19;
+    CHECK_EQ(p11->C_VerifyRecover(h, signature, 256, back, &len), CKR_BUFFER_TOO_SMALL);
+    len = sizeof back;
+    CHECK_OK(p11->C_VerifyRecover(h, signature, 256, back, &len));
+    CHECK_BYTES(back, len, large, 20);
+    CHECK_EQ(p11->C_VerifyRecover(h, signature, 256, back, &len), CKR_OPERATION_NOT_INITIALIZED);
+    CHECK_OK(p11->C_VerifyRecoverInit(h, &pkcs, keys.public_key));
+    CHECK_EQ(p11->C_VerifyRecover(h, signature, 255, back, &len), CKR_SIGNATURE_LEN_RANGE);
+    CHECK_OK(p11->C_VerifyRecoverInit(h, &pkcs, keys.public_key));
+    CHECK_OK(p11->C_VerifyRecoverInit(h, NULL, 0));
+    CHECK_EQ(p11->C_VerifyRecover(h, signature, 256, back, &len), CKR_OPERATION_NOT_INITIALIZED);
+}
+
+/* --- C_FindObjects ------------------------------------------------------------------------------- */
+
+static bool is_found(CK_SESSION_HANDLE session, const CK_ATTRIBUTE *by, CK_OBJECT_HANDLE object)
+{
+    CK_OBJECT_HANDLE found[16];
+    attrs tmpl = { .count = 0 };
+
+    put_bytes(&tmpl, by->type, by->pValue, by->ulValueLen);
+    const size_t count = find_all(session, &tmpl, found, ARRAY_LEN(found));
+    for (size_t i = 0; i < count && i < ARRAY_LEN(found); i++) {
+        if (found[i] == object)
+            return true;
+    }
+    return false;
+}
+
+/* Whatever can be read of an object finds it; returns how many attributes that were. */
+static size_t found_by_all_it_has(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+    static CK_BYTE room[4096];
+    size_t count = 0;
+
+    for (CK_ATTRIBUTE_TYPE type = 0; type < 0x700; type++) {
+        CK_ATTRIBUTE by = { type, room, sizeof room };
+
+        if (p11->C_GetAttributeValue(session, object, &by, 1) != CKR_OK)
+            continue;
+        count++;
+        if (!CHECK_THAT(is_found(session, &by, object)))
+            CHECK_EQ(type, 0); /* says which */
+    }
+    return count;
+}
+
+static void objects_are_found_by_each_attribute(void)
+{
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+
+    for (int is_token = 0; is_token < 2; is_token++) {
+        const pair rsa = generate_pair(h, &rsa_2048, is_token != 0, "rsa");
+        const pair ec = generate_pair(h, &p_256, is_token != 0, "ec");
+        const CK_OBJECT_HANDLE aes = generate_aes(h, 32, is_token != 0, "aes");
+
+        CASE(is_token != 0 ? "token objects" : "session objects");
+        CHECK_THAT(found_by_all_it_has(h, rsa.public_key) > 15);
+        CHECK_THAT(found_by_all_it_has(h, rsa.private_key) > 20);
+        CHECK_THAT(found_by_all_it_has(h, ec.public_key) > 15);
+        CHECK_THAT(found_by_all_it_has(h, ec.private_key) > 20);
+        CHECK_THAT(found_by_all_it_has(h, aes) > 20);
+        CHECK_THAT(found_by_all_it_has(h, create_data(h, is_token != 0, true, "data")) > 5);
+    }
+}
+
+/* A guess at a value that can't be read is not confirmed. */
+static void secrets_are_not_searched(void)
+{
+    FIXTURE(fix);
+    const CK_OBJECT_HANDLE open = import_secret(fix.session, CKK_AES, value, sizeof value);
+    CK_OBJECT_HANDLE hidden = CK_INVALID_HANDLE;
+    CK_BYTE guess[sizeof value];
+    CK_ATTRIBUTE by = { CKA_VALUE, guess, sizeof guess };
+
+    memcpy(guess, value, sizeof value);
+    CHECK_OK(copy_with(fix.session, open, CKA_SENSITIVE, true, &hidden));
+    CHECK_THAT(is_found(fix.session, &by, open));
+    CHECK_THAT(!is_found(fix.session, &by, hidden));
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(copies_reveal_no_more),   CHECK_TEST(copies_keep_their_history),
-    CHECK_TEST(copies_obey_the_session), CHECK_TEST(attributes_that_go_one_way),
-    CHECK_TEST(signing_and_encrypting),  CHECK_TEST(each_set_of_operations_is_cancelled),
+    CHECK_TEST(recovery_keeps_the_length_rules),
+    CHECK_TEST(objects_are_found_by_each_attribute),
+    CHECK_TEST(secrets_are_not_searched),
+    CHECK_TEST(copies_reveal_no_more),
+    CHECK_TEST(copies_keep_their_history),
+    CHECK_TEST(copies_obey_the_session),
+    CHECK_TEST(attributes_that_go_one_way),
+    CHECK_TEST(signing_and_encrypting),
+    CHECK_TEST(each_set_of_operations_is_cancelled),
 };
 CHECK_MAIN(tests)
