@@ -123,6 +123,42 @@ static void attributes_that_go_one_way(void)
     }
 }
 
+/* Footnote 10: the SO says what is trusted, and the user can't take it for himself by a copy. */
+static void only_the_so_trusts(void)
+{
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+    CK_MECHANISM kw = { CKM_AES_KEY_WRAP, NULL, 0 };
+    const CK_OBJECT_HANDLE key = import_secret(h, CKK_AES, value, sizeof value);
+    CK_OBJECT_HANDLE wrapping = CK_INVALID_HANDLE, copy = CK_INVALID_HANDLE;
+    CK_ULONG len = 0;
+    attrs tmpl = { .count = 0 };
+
+    put_ulong(&tmpl, CKA_CLASS, CKO_SECRET_KEY);
+    put_ulong(&tmpl, CKA_KEY_TYPE, CKK_AES);
+    put_bytes(&tmpl, CKA_VALUE, value, sizeof value);
+    put_bool(&tmpl, CKA_TOKEN, true);
+    put_bool(&tmpl, CKA_PRIVATE, false);
+    put_bool(&tmpl, CKA_WRAP, true);
+    put_text(&tmpl, CKA_LABEL, "wrapping");
+    REQUIRE_OK(p11->C_CreateObject(h, tmpl.at, tmpl.count, &wrapping));
+    CHECK_OK(set_bool(h, key, CKA_WRAP_WITH_TRUSTED, true));
+    CHECK_EQ(p11->C_WrapKey(h, &kw, wrapping, key, NULL, &len), CKR_KEY_NOT_WRAPPABLE);
+    CHECK_EQ(copy_with(h, wrapping, CKA_TRUSTED, true, &copy), CKR_ATTRIBUTE_READ_ONLY);
+    put_bool(&tmpl, CKA_TRUSTED, true);
+    CHECK_EQ(p11->C_CreateObject(h, tmpl.at, tmpl.count, &copy), CKR_ATTRIBUTE_READ_ONLY);
+
+    CHECK_OK(p11->C_Logout(h));
+    CHECK_OK(login(h, CKU_SO, SO_PIN));
+    CHECK_OK(set_bool(h, wrapping, CKA_TRUSTED, true));
+    CHECK_OK(p11->C_Logout(h));
+    CHECK_OK(login(h, CKU_USER, USER_PIN));
+    CHECK_THAT(get_bool(h, wrapping, CKA_TRUSTED));
+    const CK_OBJECT_HANDLE again = import_secret(h, CKK_AES, value, sizeof value);
+    CHECK_OK(set_bool(h, again, CKA_WRAP_WITH_TRUSTED, true));
+    CHECK_OK(p11->C_WrapKey(h, &kw, wrapping, again, NULL, &len));
+}
+
 /* --- C_SessionCancel --------------------------------------------------------------------------- */
 
 typedef struct open_op {
@@ -364,14 +400,10 @@ static void secrets_are_not_searched(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(recovery_keeps_the_length_rules),
-    CHECK_TEST(objects_are_found_by_each_attribute),
-    CHECK_TEST(secrets_are_not_searched),
-    CHECK_TEST(copies_reveal_no_more),
-    CHECK_TEST(copies_keep_their_history),
-    CHECK_TEST(copies_obey_the_session),
-    CHECK_TEST(attributes_that_go_one_way),
-    CHECK_TEST(signing_and_encrypting),
-    CHECK_TEST(each_set_of_operations_is_cancelled),
+    CHECK_TEST(recovery_keeps_the_length_rules), CHECK_TEST(objects_are_found_by_each_attribute),
+    CHECK_TEST(secrets_are_not_searched),        CHECK_TEST(only_the_so_trusts),
+    CHECK_TEST(copies_reveal_no_more),           CHECK_TEST(copies_keep_their_history),
+    CHECK_TEST(copies_obey_the_session),         CHECK_TEST(attributes_that_go_one_way),
+    CHECK_TEST(signing_and_encrypting),          CHECK_TEST(each_set_of_operations_is_cancelled),
 };
 CHECK_MAIN(tests)
