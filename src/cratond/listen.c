@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,6 +19,8 @@
 
 #define BACKLOG 1024
 #define HOST_MAX_BYTES 256
+/* Open files that are no connection: the store of each client, the log, epoll and the like. */
+#define DESCRIPTORS_BESIDE 512u
 /* sd_listen_fds(3). */
 #define SYSTEMD_FIRST_FD 3
 
@@ -229,11 +232,28 @@ static hsm_err open_secure(const hsm_config *config, listeners *open)
     return HSM_OK;
 }
 
+/* The usual limit, 1024, is for programs that use select(). */
+static void raise_descriptors(const hsm_config *config)
+{
+    const rlim_t wanted = (rlim_t)config->daemon.max_connections + DESCRIPTORS_BESIDE;
+    struct rlimit limit = { 0, 0 };
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        hsm_log(
+            HSM_LOG_WARNING,
+            "daemon.max_connections is %u: that many need a limit of open files (ulimit -n) of %lu",
+            config->daemon.max_connections, (unsigned long)wanted);
+}
+
 hsm_err listen_open(const hsm_config *config, listeners *out_listeners)
 {
     HSM_AUTO(listen_close) listeners open = { .count = 0 };
     const size_t inherited = systemd_count();
 
+    raise_descriptors(config);
     if (inherited > 0)
         HSM_TRY(adopt(config, &open, inherited));
     else if (config->daemon.allow_insecure)

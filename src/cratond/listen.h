@@ -20,7 +20,8 @@ typedef struct listeners {
 
 /* Opens what the configuration says, or takes over what systemd has opened. Without TLS only a Unix
  * socket is served, which its owner alone can use. An address that other machines can reach needs
- * daemon.tls_client_ca, whatever else is set.
+ * daemon.tls_client_ca, whatever else is set. Raises the limit of open files as far as allowed to what
+ * daemon.max_connections needs; a warning says when that is not enough.
  * errors  HSM_E_CONFIG (the reason is logged) */
 HSM_MUST_USE hsm_err listen_open(const hsm_config *config, listeners *out_listeners);
 void listen_close(listeners *open);

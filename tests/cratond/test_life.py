@@ -97,7 +97,11 @@ for each in silent:
 check("and room again afterwards", wait_for(lambda: status_of(health_of, d.stub())[0] == "OK"))
 d.stop()
 
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
 d = Daemon("few", daemon="max_connections = 1000\n")
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+check("a small limit of open files is raised", resource.prlimit(d.process.pid, resource.RLIMIT_NOFILE)[0] > 1000)
 stub = d.stub()
 check("before descriptors run out", lambda: health_of(stub))
 open_now = len(os.listdir(f"/proc/{d.process.pid}/fd"))
