@@ -53,7 +53,7 @@ def check(label, what=True):
     global count, failed
     count += 1
     try:
-        good = what() if callable(what) else what
+        good = what() if callable(what) else bool(what)
         reason = "" if good is None or good else "is not so"
     except Exception:  # pylint: disable=broad-except
         reason = traceback.format_exc()

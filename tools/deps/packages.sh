@@ -53,6 +53,16 @@ interop  12,13  softhsm2
 interop  12,13  protobuf-compiler
 interop  12,13  protobuf-compiler-grpc
 interop  12,13  python3-grpcio
+interop  12,13  golang-go
+interop  12,13  golang-google-grpc-dev
+interop  12,13  protoc-gen-go-1-3
+interop  12,13  protobuf-compiler-grpc-java-plugin
+interop  12,13  libgrpc-java
+interop  12,13  libnetty-java
+interop  12,13  libnetty-tcnative-java
+interop  12,13  libnetty-tcnative-jni
+interop  12,13  libperfmark-java
+interop  12,13  libprotobuf-java
 interop  12,13  python3-h2
 interop  12,13  python3-protobuf
 lint     12,13  binutils
