@@ -65,6 +65,7 @@ interop  12,13  libperfmark-java
 interop  12,13  libprotobuf-java
 interop  12,13  python3-h2
 interop  12,13  python3-protobuf
+interop  12,13  python3-yaml
 lint     12,13  binutils
 lint     12,13  clang
 lint     12,13  clang-format
