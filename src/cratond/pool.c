@@ -191,6 +191,23 @@ hsm_err pool_create(const pool_options *options, pool **out_pool)
     return HSM_OK;
 }
 
+/* In the thread that closes the pool, when the others have ended: what done() has added since. */
+static size_t run_left(pool *workers)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < POOL_LANES; i++) {
+        pool_job *job = NULL;
+
+        while ((job = take(workers, (pool_lane)i)) != NULL) {
+            job->run(job->owner);
+            hand_back(workers, (pool_lane)i, job);
+            count++;
+        }
+    }
+    return count;
+}
+
 void pool_destroy(pool *workers)
 {
     if (workers == NULL)
@@ -202,7 +219,8 @@ void pool_destroy(pool *workers)
     (void)pthread_mutex_unlock(&workers->lock);
     for (uint32_t i = 0; i < workers->started; i++)
         (void)pthread_join(workers->workers[i].thread, NULL);
-    (void)pool_collect(workers);
+    while (pool_collect(workers) + run_left(workers) > 0)
+        continue;
     hsm_fd_drop(&workers->event_fd);
     for (int i = 0; i < POOL_LANES; i++)
         (void)pthread_cond_destroy(&workers->lanes[i].wake);

@@ -33,7 +33,8 @@ typedef struct pool_options {
 
 /* Starts the threads, with all signals blocked. errors HSM_E_NO_MEMORY, HSM_E_INTERNAL */
 HSM_MUST_USE hsm_err pool_create(const pool_options *options, pool **out_pool);
-/* Waits for running jobs; those that still wait are run as well. NULL is allowed. */
+/* Waits for running jobs; those that still wait, and those that done() adds, are run as well. NULL is
+ * allowed. */
 void pool_destroy(pool *workers);
 /* Readable when jobs are done; while others wait, not for each of them. */
 int pool_event_fd(const pool *workers);

@@ -192,9 +192,46 @@ static void slow_work_is_told_at_once(void)
     pool_destroy(workers);
 }
 
+/* A job after whose end there is another. */
+typedef struct chain {
+    task first;
+    task second;
+    pool *workers;
+} chain;
+
+static void go_on(void *owner)
+{
+    chain *of = owner;
+
+    of->first.done++;
+    pool_add_end(of->workers, POOL_SLOW, &of->second.job);
+}
+
+static void run_chain(void *owner)
+{
+    chain *of = owner;
+
+    (void)sem_post(&of->first.runs);
+}
+
+static void closing_runs_what_comes_of_the_last_jobs(void)
+{
+    chain of = { .workers = open_pool(1, 1, 2) };
+
+    set_up(&of.first, NULL);
+    set_up(&of.second, NULL);
+    (void)sem_post(&of.second.may_end);
+    of.first.job = (pool_job){ .run = run_chain, .done = go_on, .owner = &of };
+    CHECK_OK(pool_add(of.workers, POOL_FAST, &of.first.job));
+    (void)sem_wait(&of.first.runs);
+    pool_destroy(of.workers);
+    CHECK_EQ(of.first.done, 1);
+    CHECK_EQ(of.second.done, 1);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(slow_work_is_not_in_the_way), CHECK_TEST(one_client_leaves_a_slow_thread_to_others),
     CHECK_TEST(a_lane_has_a_limit),          CHECK_TEST(answers_are_told_together_while_more_waits),
-    CHECK_TEST(slow_work_is_told_at_once),
+    CHECK_TEST(slow_work_is_told_at_once),   CHECK_TEST(closing_runs_what_comes_of_the_last_jobs),
 };
 CHECK_MAIN(tests)
