@@ -20,6 +20,9 @@ RPC_HANDLER(rpc_mechanism_list);
 RPC_HANDLER(rpc_mechanism_info);
 RPC_HANDLER(rpc_token_info);
 RPC_HANDLER(rpc_random);
+/* rpc_audit.c */
+RPC_HANDLER(rpc_read_audit);
+RPC_HANDLER(rpc_verify_audit);
 /* rpc_session.c */
 RPC_HANDLER(rpc_open_session);
 RPC_HANDLER(rpc_close_session);

@@ -24,6 +24,10 @@ role = "operator"
 [[daemon.client]]
 match = "subject:CN=monitor"
 role = "monitor"
+
+[[daemon.client]]
+match = "uri:spiffe://test/auditor"
+role = "auditor"
 """
 
 
@@ -123,6 +127,32 @@ check("a monitor sees that all is well", lambda: monitor.HealthCheck(pb.HealthCh
 check_fails("and opens no session", "PERMISSION_DENIED", monitor.OpenSession, pb.OpenSessionRequest(slot_id=0))
 check_fails("whom no rule matches", "UNAVAILABLE", health_of, d.channel("unknown"))
 check("which the log tells", lambda: d.said("uri:spiffe://test/unknown: refused"))
+
+# --- auditors ----------------------------------------------------------------------------------------
+
+auditor = d.stub("auditor")
+read = auditor.ReadAudit(pb.ReadAuditRequest())
+entries = [json.loads(entry.line) for entry in read.entries]
+check("an auditor reads the audit log", read.is_end and [entry["index"] for entry in entries] == list(range(len(entries))))
+check("in which a client's session stands", any("spiffe://test/user1" in entry.line.decode() for entry in read.entries))
+some = auditor.ReadAudit(pb.ReadAuditRequest(from_index=2, max_count=3))
+check("a part of it", [entry.index for entry in some.entries] == [2, 3, 4] and some.next_index == 5 and not some.is_end)
+none = auditor.ReadAudit(pb.ReadAuditRequest(from_index=1 << 40))
+check("behind its end there is nothing", not none.entries and none.is_end and none.next_index == 1 << 40)
+verdict = auditor.VerifyAudit(pb.VerifyAuditRequest())
+check("it is whole", verdict.intact and verdict.fault == "none" and verdict.entries >= len(entries))
+log = work / "rules-store/craton_hsm_audit.jsonl"
+kept = log.read_bytes()
+lines = kept.split(b"\n")
+lines[3] = lines[3].replace(b"Login", b"Logon") if b"Login" in lines[3] else lines[3].replace(b"0", b"1", 1)
+log.write_bytes(b"\n".join(lines))
+verdict = auditor.VerifyAudit(pb.VerifyAuditRequest())
+check(f"a changed entry is found: {verdict.fault}", not verdict.intact and verdict.bad_index == 3)
+log.write_bytes(kept)
+check("it opens no session", status_of(auditor.OpenSession, pb.OpenSessionRequest(slot_id=0))[0] == "PERMISSION_DENIED")
+for name, other in (("user", user), ("operator", admin), ("monitor", monitor)):
+    check_fails(f"a {name} does not read it", "PERMISSION_DENIED", other.ReadAudit, pb.ReadAuditRequest())
+    check_fails(f"nor has a {name} it verified", "PERMISSION_DENIED", other.VerifyAudit, pb.VerifyAuditRequest())
 
 restricted = d.login(signer)
 check_fails("a slot that is not its own", "PERMISSION_DENIED", signer.OpenSession, pb.OpenSessionRequest(slot_id=1))
