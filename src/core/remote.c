@@ -62,6 +62,7 @@ hsm_err hsm_core_mechanism_facts(CK_MECHANISM_TYPE id, hsm_mechanism_facts *out_
 
     HSM_CHECK(mech != NULL, HSM_E_MECHANISM);
     *out_facts = (hsm_mechanism_facts){
+        .name = mech->name,
         .form = form_of(mech),
         .is_slow = mech->alg == HSM_ALG_SLH_DSA || mech->alg == HSM_ALG_PBKDF2,
     };

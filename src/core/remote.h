@@ -29,6 +29,7 @@ typedef enum hsm_param_form {
 } hsm_param_form;
 
 typedef struct hsm_mechanism_facts {
+    const char *name; /* static */
     hsm_param_form form;
     bool is_slow; /* tens of milliseconds or more, whatever the key */
 } hsm_mechanism_facts;

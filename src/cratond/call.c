@@ -146,6 +146,9 @@ void call_finish(call *on, call_outcome outcome)
     atomic_store(&on->is_cancelled, true);
     metrics_call(of->metrics, on->method != NULL ? (int)(on->method - rpc_table(&row_count)) : -1,
                  outcome.status, (of->now_ms - on->started_ms) * 1000);
+    if (on->has_mechanism)
+        metrics_mechanism(of->metrics, on->mechanism, outcome.status == 0,
+                          (of->now_ms - on->started_ms) * 1000);
     server_log_call(of, on);
     wipe_buf_clear(&on->backlog);
     frame_next(&on->reader);

@@ -273,6 +273,8 @@ void call_dispatch(call *on)
         return;
     }
     on->memory.budget += ARENA_FACTOR * RPC_RESPONSE_MAX_BYTES; /* for the answer */
+    if (first && on->request != NULL)
+        on->has_mechanism = rpc_mechanism_of(on->request, &on->mechanism);
     if (on->method->kind == RPC_WATCH) {
         health_watch(on->conn->server, on);
         free_messages(on);

@@ -65,6 +65,8 @@ struct call {
     bool has_started; /* the headers are complete */
 
     const rpc_method *method;
+    uint64_t mechanism; /* that the request named */
+    bool has_mechanism;
     frame_reader reader;
     wipe_buf backlog; /* of a stream: body bytes that came while a part was worked on */
     bool has_ended;   /* the client's half */

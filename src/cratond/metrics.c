@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/remote.h"
 #include "cratond/grpc_status.h"
 #include "cratond/rpc.h"
 
 #define LINE_MAX_BYTES 1024
 #define US_PER_SEC 1e6
+/* More than there are. */
+#define MECHANISMS_MAX 512u
 
 /* Upper ends of the buckets of call times, in microseconds. */
 static const int64_t bucket_us[METRICS_BUCKETS] = {
@@ -23,7 +26,17 @@ typedef struct method_counts {
     uint64_t sum_us;
 } method_counts;
 
+typedef struct mechanism_counts {
+    uint64_t id;
+    const char *name;
+    uint64_t good;
+    uint64_t failed;
+    uint64_t sum_us;
+} mechanism_counts;
+
 struct metrics {
+    mechanism_counts mechanisms[MECHANISMS_MAX]; /* those that were used, in their order */
+    size_t mechanism_count;
     uint64_t handshakes_failed;
     uint64_t connections_refused;
     size_t method_count;
@@ -67,6 +80,33 @@ void metrics_call(metrics *counts, int method, int status, int64_t took_us)
     row->buckets[bucket]++;
     row->sum_us += (uint64_t)took_us;
     row->by_status[status >= 0 && status < HSM_GRPC_STATUSES ? status : 2]++;
+}
+
+static mechanism_counts *find_mechanism(metrics *counts, uint64_t id)
+{
+    hsm_mechanism_facts facts;
+
+    for (size_t i = 0; i < counts->mechanism_count; i++) {
+        if (counts->mechanisms[i].id == id)
+            return &counts->mechanisms[i];
+    }
+    if (counts->mechanism_count == MECHANISMS_MAX ||
+        hsm_core_mechanism_facts((CK_MECHANISM_TYPE)id, &facts) != HSM_OK)
+        return NULL;
+    mechanism_counts *made = &counts->mechanisms[counts->mechanism_count++];
+    *made = (mechanism_counts){ .id = id, .name = facts.name };
+    return made;
+}
+
+void metrics_mechanism(metrics *counts, uint64_t mechanism, bool is_ok, int64_t took_us)
+{
+    mechanism_counts *row = find_mechanism(counts, mechanism);
+
+    if (row == NULL)
+        return;
+    row->good += is_ok;
+    row->failed += !is_ok;
+    row->sum_us += (uint64_t)took_us;
 }
 
 /* --- as text ---------------------------------------------------------------------------------------- */
@@ -141,6 +181,27 @@ static hsm_err put_times(const metrics *counts, hsm_buf *out)
     return HSM_OK;
 }
 
+static hsm_err put_mechanisms(const metrics *counts, hsm_buf *out)
+{
+    HSM_TRY(put(out, "# HELP cratond_mechanism_calls_total Calls whose request named a mechanism.\n"
+                     "# TYPE cratond_mechanism_calls_total counter\n"));
+    for (size_t i = 0; i < counts->mechanism_count; i++) {
+        const mechanism_counts *of = &counts->mechanisms[i];
+
+        HSM_TRY(put(out,
+                    "cratond_mechanism_calls_total{mechanism=\"%s\",result=\"ok\"} %llu\n"
+                    "cratond_mechanism_calls_total{mechanism=\"%s\",result=\"error\"} %llu\n",
+                    of->name, (unsigned long long)of->good, of->name,
+                    (unsigned long long)of->failed));
+    }
+    HSM_TRY(put(out, "# HELP cratond_mechanism_seconds_total How long those took, all together.\n"
+                     "# TYPE cratond_mechanism_seconds_total counter\n"));
+    for (size_t i = 0; i < counts->mechanism_count; i++)
+        HSM_TRY(put(out, "cratond_mechanism_seconds_total{mechanism=\"%s\"} %g\n",
+                    counts->mechanisms[i].name, (double)counts->mechanisms[i].sum_us / US_PER_SEC));
+    return HSM_OK;
+}
+
 hsm_err metrics_write(const metrics *counts, const metrics_gauges *now, hsm_buf *out)
 {
     const struct {
@@ -164,5 +225,6 @@ hsm_err metrics_write(const metrics *counts, const metrics_gauges *now, hsm_buf 
                     singles[i].name, singles[i].help, singles[i].name, singles[i].type,
                     singles[i].name, (unsigned long long)singles[i].value));
     HSM_TRY(put_calls(counts, out));
+    HSM_TRY(put_mechanisms(counts, out));
     return put_times(counts, out);
 }

@@ -27,5 +27,7 @@ void metrics_handshake_failed(metrics *counts);
 void metrics_connection_refused(metrics *counts);
 /* A call has ended. method: a row's index in rpc_table(), or -1. */
 void metrics_call(metrics *counts, int method, int status, int64_t took_us);
+/* The same, by the mechanism that its request named; one that there is not is not counted. */
+void metrics_mechanism(metrics *counts, uint64_t mechanism, bool is_ok, int64_t took_us);
 
 #endif

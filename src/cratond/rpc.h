@@ -76,6 +76,8 @@ bool rpc_is_operation(const char *name);
 uint64_t rpc_session_of(const rpc_method *method, const void *request);
 /* The lane for this request: slow mechanisms are not for the fast one. */
 pool_lane rpc_lane_of(const rpc_method *method, const void *request);
+/* The mechanism that a request names; false: it has no such field, or nothing in it. */
+bool rpc_mechanism_of(const void *request, uint64_t *out_mechanism);
 /* Bytes of the longest message that the method takes. */
 size_t rpc_request_max(const rpc_method *method);
 

@@ -366,6 +366,16 @@ pool_lane rpc_lane_of(const rpc_method *method, const void *request)
     return method->lane;
 }
 
+bool rpc_mechanism_of(const void *request, uint64_t *out_mechanism)
+{
+    CratonHsm__Mechanism *const *mechanism = field_of(request, "mechanism");
+
+    if (mechanism == NULL || *mechanism == NULL)
+        return false;
+    *out_mechanism = (*mechanism)->mechanism_type;
+    return true;
+}
+
 size_t rpc_request_max(const rpc_method *method)
 {
     return method->kind == RPC_STREAM ? RPC_PART_MAX_BYTES : RPC_REQUEST_MAX_BYTES;

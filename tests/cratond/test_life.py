@@ -169,6 +169,10 @@ d = Daemon("said", daemon=f'log_format = "json"\nmetrics_bind = "unix:{work}/met
 stub = d.stub()
 check("before it is counted", lambda: health_of(stub) and health_of(stub))
 check_fails("a call that fails", "NOT_FOUND", stub.Logout, pb.LogoutRequest(session_handle=99))
+digest = pb.DigestRequest(session_handle=99, mechanism=mech("SHA256"), data=b"x")
+check_fails("one with a mechanism", "NOT_FOUND", stub.Digest, digest)
+digest.mechanism.mechanism_type = 0x7fffffff
+check_fails("one with none that there is", "NOT_FOUND", stub.Digest, digest)
 check("the log is JSON", lambda: all({"time", "level", "message"} == set(json.loads(line)) for line in d.log().splitlines()))
 
 
@@ -187,6 +191,8 @@ text = scrape()
 HEALTH = "/craton_hsm.HsmService/HealthCheck"
 check("metrics: calls", f'cratond_calls_total{{method="{HEALTH}",status="OK"}} 2' in text)
 check("metrics: by status", 'cratond_calls_total{method="/craton_hsm.HsmService/Logout",status="NOT_FOUND"} 1' in text)
+check("metrics: by mechanism", re.findall(r'cratond_mechanism_calls_total{.*', text) == [
+    f'cratond_mechanism_calls_total{{mechanism="SHA256",result="{result}"}} {count}' for result, count in (("ok", 0), ("error", 1))])
 check("metrics: times", f'cratond_call_seconds_bucket{{method="{HEALTH}",le="+Inf"}} 2' in text)
 check("metrics: connections", "cratond_connections 1\n" in text and "cratond_clients 1\n" in text)
 check("metrics: no names of clients", "spiffe" not in text)
