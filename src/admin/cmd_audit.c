@@ -3,28 +3,8 @@
 #include "admin/cmd_audit.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/log.h"
-#include "os/clock.h"
-
-#define NS_PER_US 1000u
-
-void hsm_admin_audit_time(uint64_t timestamp, char out[HSM_ADMIN_TIME_CHARS])
-{
-    const time_t seconds = (time_t)(timestamp / HSM_NS_PER_SEC);
-    char date[HSM_ADMIN_TIME_CHARS / 2] = "";
-    struct tm when;
-
-    if (gmtime_r(&seconds, &when) == NULL || when.tm_year > 9999 - 1900) {
-        out[0] = '-';
-        out[1] = '\0';
-        return;
-    }
-    (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &when);
-    (void)snprintf(out, HSM_ADMIN_TIME_CHARS, "%s.%06uZ", date,
-                   (unsigned)(timestamp % HSM_NS_PER_SEC / NS_PER_US));
-}
 
 const char *hsm_admin_audit_path(const hsm_admin *admin)
 {

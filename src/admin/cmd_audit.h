@@ -44,10 +44,6 @@ HSM_MUST_USE hsm_err hsm_admin_count_audit(hsm_core_audit *audit, hsm_admin_audi
  * end with; else HSM_OK. */
 hsm_err hsm_admin_end_audit(hsm_admin *admin, const hsm_admin_audit_count *count);
 
-/* Nanoseconds since 1970 as "2026-11-27T12:00:00.123456Z" (RFC 3339). */
-#define HSM_ADMIN_TIME_CHARS 40u
-void hsm_admin_audit_time(uint64_t timestamp, char out[HSM_ADMIN_TIME_CHARS]);
-
 /* cmd_audit_export.c */
 hsm_err hsm_admin_run_dump(hsm_admin *admin);
 hsm_err hsm_admin_run_export_json(hsm_admin *admin);

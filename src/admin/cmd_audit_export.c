@@ -85,7 +85,7 @@ static void put_syslog(export *at, const hsm_core_audit_entry *entry)
 
     (void)at;
     if (entry->is_entry)
-        hsm_admin_audit_time(entry->timestamp, when);
+        hsm_admin_time_text(entry->timestamp, when);
     (void)printf("<%u>1 %s - craton-hsm ", FACILITY * 8 + severity_of(entry), when);
     put_member(entry->members, "pid");
     (void)fputc(' ', stdout);
@@ -123,7 +123,7 @@ static void put_text(export *at, const hsm_core_audit_entry *entry)
         (void)fputc('\n', stdout);
         return;
     }
-    hsm_admin_audit_time(entry->timestamp, when);
+    hsm_admin_time_text(entry->timestamp, when);
     (void)printf("%" PRIu64 " %s ", entry->index, when);
     put_member(entry->members, "operation");
     (void)fputc(' ', stdout);

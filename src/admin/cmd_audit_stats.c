@@ -49,14 +49,6 @@ static hsm_err read_log(hsm_core_audit *audit, stats *all)
     return err == HSM_E_NO_EVENT ? HSM_OK : err;
 }
 
-static void put_time(hsm_admin_report *report, const char *key, const char *title, uint64_t at)
-{
-    char text[HSM_ADMIN_TIME_CHARS];
-
-    hsm_admin_audit_time(at, text);
-    hsm_admin_put_text(report, key, title, at == 0 ? NULL : text);
-}
-
 static void put_rows(hsm_admin_report *report, const stats *all)
 {
     static const hsm_admin_column columns[] = {
@@ -94,8 +86,8 @@ hsm_err hsm_admin_run_audit_stats(hsm_admin *admin)
     hsm_admin_put_size(report, "bytes", "Size", all.bytes);
     hsm_admin_put_number(report, "entries", "Entries", all.entries);
     hsm_admin_put_number(report, "damaged_lines", "Damaged lines", all.damaged);
-    put_time(report, "first_time", "First", all.first_timestamp);
-    put_time(report, "last_time", "Last", all.last_timestamp);
+    hsm_admin_put_time(report, "first_time", "First", all.first_timestamp);
+    hsm_admin_put_time(report, "last_time", "Last", all.last_timestamp);
     put_rows(report, &all);
     const hsm_admin_audit_count count = { .lines = all.entries, .damaged = all.damaged };
     return hsm_admin_end_audit(admin, &count);

@@ -34,15 +34,6 @@ static bool show_progress(void *arg, uint64_t done, uint64_t all)
     return false;
 }
 
-static void put_time(hsm_admin_report *report, const char *key, const char *title,
-                     const hsm_audit_verdict *verdict, uint64_t at)
-{
-    char text[HSM_ADMIN_TIME_CHARS];
-
-    hsm_admin_audit_time(at, text);
-    hsm_admin_put_text(report, key, title, verdict->entries == 0 ? NULL : text);
-}
-
 static void put_fault(hsm_admin_report *report, const hsm_audit_verdict *verdict)
 {
     hsm_admin_put_text(report, "fault", "Fault", hsm_audit_fault_name(verdict->fault));
@@ -83,8 +74,8 @@ static void put_verdict(hsm_admin *admin, const hsm_audit_verdict *verdict)
     put_fault(report, verdict);
     hsm_admin_put_number(report, "entries", "Good entries", verdict->entries);
     hsm_admin_put_number(report, "first_index", "From entry", verdict->first_index);
-    put_time(report, "first_time", "First", verdict, verdict->first_timestamp);
-    put_time(report, "last_time", "Last", verdict, verdict->last_timestamp);
+    hsm_admin_put_time(report, "first_time", "First", verdict->first_timestamp);
+    hsm_admin_put_time(report, "last_time", "Last", verdict->last_timestamp);
     hsm_admin_put_number(report, "checkpoints", "Checkpoints", verdict->checkpoints);
     hsm_admin_put_number(report, "proven", "Proven by them", verdict->proven);
     hsm_admin_put_bool(report, "keyed", "Codes checked", verdict->is_keyed);

@@ -9,27 +9,15 @@
 #include "base/handle.h"
 #include "core/backup.h"
 #include "core/operator.h"
-#include "os/clock.h"
 #include "os/file.h"
 
 /* --- what a backup says of itself -------------------------------------------------------------- */
-
-static void put_time(hsm_admin_report *report, uint64_t created_ns)
-{
-    const time_t seconds = (time_t)(created_ns / HSM_NS_PER_SEC);
-    char text[32] = "";
-    struct tm when;
-
-    if (gmtime_r(&seconds, &when) != NULL)
-        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &when);
-    hsm_admin_put_text(report, "created", "Created", text);
-}
 
 static void put_head(hsm_admin_report *report, const hsm_backup_head *head)
 {
     hsm_admin_put_number(report, "format", "Format", head->format);
     hsm_admin_put_hex(report, "backup_id", "Backup", hsm_bytes_of(head->id, sizeof head->id));
-    put_time(report, head->created_ns);
+    hsm_admin_put_time(report, "created", "Created", head->created_ns);
     hsm_admin_put_bytes(report, "token_label", "Token", hsm_admin_unpad(head->label, 32));
     hsm_admin_put_bytes(report, "token_serial", "Serial", hsm_admin_unpad(head->serial, 16));
 }
@@ -103,12 +91,8 @@ static hsm_err run_backup(hsm_admin *admin)
 
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));
     HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_NEW_PASSPHRASE, &passphrase));
-    if (hsm_backup_check_passphrase(hsm_secret_view(passphrase)) != HSM_OK) {
-        hsm_admin_hint(admin,
-                       "16 characters of 3 kinds (small, capital, digit, other) with 6 different "
-                       "ones, or 24 with 12 different ones");
-        return hsm_admin_fail(admin, HSM_E_PIN_LEN, "the passphrase is too weak");
-    }
+    if (hsm_backup_check_passphrase(hsm_secret_view(passphrase)) != HSM_OK)
+        return hsm_admin_weak_passphrase(admin);
     HSM_TRY(make_backup(admin, &objects, hsm_secret_view(passphrase), &backup));
     /* Read again before it counts as made. */
     HSM_TRY(hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), hsm_secret_view(passphrase),

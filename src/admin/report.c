@@ -6,10 +6,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "admin/report_parts.h"
+#include "os/clock.h"
 
 #define NOTE_MAX 1024
+#define NS_PER_US 1000u
 
 hsm_err hsm_admin_report_create(hsm_admin_report **out_report)
 {
@@ -137,6 +140,30 @@ void hsm_admin_put_bool(hsm_admin_report *report, const char *key, const char *t
 {
     put_number(report, (hsm_report_value){
                            .key = key, .title = title, .kind = HSM_REPORT_BOOL, .number = value });
+}
+
+void hsm_admin_time_text(uint64_t timestamp, char out[HSM_ADMIN_TIME_CHARS])
+{
+    const time_t seconds = (time_t)(timestamp / HSM_NS_PER_SEC);
+    char date[HSM_ADMIN_TIME_CHARS / 2] = "";
+    struct tm when;
+
+    if (gmtime_r(&seconds, &when) == NULL || when.tm_year > 9999 - 1900) {
+        out[0] = '-';
+        out[1] = '\0';
+        return;
+    }
+    (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &when);
+    (void)snprintf(out, HSM_ADMIN_TIME_CHARS, "%s.%06uZ", date,
+                   (unsigned)(timestamp % HSM_NS_PER_SEC / NS_PER_US));
+}
+
+void hsm_admin_put_time(hsm_admin_report *report, const char *key, const char *title, uint64_t ns)
+{
+    char text[HSM_ADMIN_TIME_CHARS];
+
+    hsm_admin_time_text(ns, text);
+    hsm_admin_put_text(report, key, title, ns == 0 ? NULL : text);
 }
 
 void hsm_admin_put_verdict(hsm_admin_report *report, const char *key, const char *title,

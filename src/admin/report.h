@@ -41,6 +41,11 @@ void hsm_admin_put_number(hsm_admin_report *report, const char *key, const char 
 void hsm_admin_put_size(hsm_admin_report *report, const char *key, const char *title,
                         uint64_t bytes);
 void hsm_admin_put_bool(hsm_admin_report *report, const char *key, const char *title, bool value);
+/* A moment, nanoseconds since 1970: "2026-11-27T11:42:38.000001Z", "-" beyond the year 9999. */
+#define HSM_ADMIN_TIME_CHARS 40u
+void hsm_admin_time_text(uint64_t ns, char out[HSM_ADMIN_TIME_CHARS]);
+/* The same as a field; 0: nothing there. */
+void hsm_admin_put_time(hsm_admin_report *report, const char *key, const char *title, uint64_t ns);
 /* "ok", "warning" or "error", coloured. */
 typedef enum hsm_admin_verdict {
     HSM_ADMIN_OK,

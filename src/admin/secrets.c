@@ -205,3 +205,11 @@ hsm_err hsm_admin_get_secret(hsm_admin *admin, hsm_admin_role role, hsm_secret *
         return from_file(admin, credential, HSM_FILE_TRUSTED, out_secret);
     return explain_prompt(admin, role, ask(admin, role, out_secret));
 }
+
+hsm_err hsm_admin_weak_passphrase(hsm_admin *admin)
+{
+    hsm_admin_hint(admin,
+                   "16 characters of 3 kinds (small, capital, digit, other) with 6 different "
+                   "ones, or 24 with 12 different ones");
+    return hsm_admin_fail(admin, HSM_E_PIN_LEN, "the passphrase is too weak");
+}

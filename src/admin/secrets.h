@@ -31,6 +31,8 @@ typedef enum hsm_admin_role {
  *         HSM_E_LIMIT (longer than HSM_ADMIN_SECRET_MAX_BYTES), HSM_E_OPERATION_CANCELLED */
 HSM_MUST_USE hsm_err hsm_admin_get_secret(struct hsm_admin *admin, hsm_admin_role role,
                                           hsm_secret **out_secret);
+/* Says what a passphrase must be; gives HSM_E_PIN_LEN. */
+hsm_err hsm_admin_weak_passphrase(struct hsm_admin *admin);
 /* Whether it comes from somewhere else than a prompt. */
 bool hsm_admin_has_secret(const struct hsm_admin *admin, hsm_admin_role role);
 /* What people call it: "user PIN". */
