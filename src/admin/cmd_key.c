@@ -180,10 +180,12 @@ hsm_err hsm_admin_put_identity(hsm_admin *admin, const hsm_admin_objects *object
 
 hsm_err hsm_admin_put_protection(hsm_admin *admin, hsm_named *named)
 {
-    HSM_TRY(hsm_named_put_bool(named, "PRIVATE", true));
-    HSM_TRY(hsm_named_put_bool(named, "SENSITIVE", true));
-    HSM_TRY(hsm_named_put_bool(named, "EXTRACTABLE", hsm_admin_is_given(admin, "extractable")));
-    return put_assignments(admin, hsm_admin_text(admin, "attributes"), named);
+    HSM_TRY(put_assignments(admin, hsm_admin_text(admin, "attributes"), named));
+    HSM_TRY(hsm_named_put_default(named, "PRIVATE", true));
+    HSM_TRY(hsm_named_put_default(named, "SENSITIVE", true));
+    if (hsm_admin_is_given(admin, "extractable")) /* said twice is a contradiction */
+        return hsm_named_put_bool(named, "EXTRACTABLE", true);
+    return hsm_named_put_default(named, "EXTRACTABLE", false);
 }
 
 static hsm_err make(hsm_admin *admin, const hsm_admin_objects *objects, const hsm_key_spec *spec)
@@ -332,15 +334,15 @@ static hsm_err put_pem(hsm_bytes der, const char *what, hsm_buf *out)
     return hsm_buf_append(out, hsm_bytes_of_text(line));
 }
 
-hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what)
+hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what, unsigned mode)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf pem = { 0 };
     const char *format = hsm_admin_text(admin, "format");
 
     if (format != NULL && strcmp(format, "der") == 0)
-        return hsm_admin_write_output(admin, der, 0644);
+        return hsm_admin_write_output(admin, der, mode);
     HSM_TRY(put_pem(der, what, &pem));
-    return hsm_admin_write_output(admin, hsm_buf_view(&pem), 0644);
+    return hsm_admin_write_output(admin, hsm_buf_view(&pem), mode);
 }
 
 hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute, const char *what)
@@ -359,7 +361,7 @@ hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute, const ch
 
 hsm_err hsm_admin_deliver_der(hsm_admin *admin, hsm_bytes der, const char *what)
 {
-    HSM_TRY(hsm_admin_write_der(admin, der, what));
+    HSM_TRY(hsm_admin_write_der(admin, der, what, 0644));
     if (hsm_admin_is_given(admin, "output"))
         hsm_admin_put_text(admin->report, "output", "Written", hsm_admin_text(admin, "output"));
     else
@@ -442,7 +444,7 @@ static const hsm_admin_option delete_options[] = {
     { .name = NULL },
 };
 
-static const hsm_admin_option export_options[] = {
+static const hsm_admin_option export_public_options[] = {
     HSM_ADMIN_OPTIONS_SELECT, HSM_ADMIN_OPTIONS_OUTPUT, HSM_ADMIN_OPTIONS_LOGIN, { .name = NULL }
 };
 
@@ -482,8 +484,17 @@ static const hsm_admin_command key_commands[] = {
     {
         .name = "export-public",
         .summary = "write a public key as SubjectPublicKeyInfo, or a certificate",
-        .options = export_options,
+        .options = export_public_options,
         .run = run_export_public,
+    },
+    {
+        .name = "export",
+        .summary = "write a private key into a file, encrypted under a passphrase",
+        .text =
+            "Only a key that is extractable and not sensitive leaves. PKCS#12 has the certificate "
+            "of the\nsame CKA_ID with it.",
+        .options = hsm_admin_export_options,
+        .run = hsm_admin_run_export,
     },
     {
         .name = "delete",

@@ -20,6 +20,9 @@
         .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH, \
     }
 
+/* key export (cmd_key_export.c). */
+extern const hsm_admin_option hsm_admin_export_options[];
+HSM_MUST_USE hsm_err hsm_admin_run_export(hsm_admin *admin);
 /* key import (cmd_key_import.c). */
 extern const hsm_admin_option hsm_admin_import_options[];
 HSM_MUST_USE hsm_err hsm_admin_run_import(hsm_admin *admin);
@@ -29,9 +32,10 @@ HSM_MUST_USE hsm_err hsm_admin_put_identity(hsm_admin *admin, const hsm_admin_ob
                                             hsm_named *const *named, size_t count);
 /* What private and secret keys get: private, sensitive, --extractable, --attributes. */
 HSM_MUST_USE hsm_err hsm_admin_put_protection(hsm_admin *admin, hsm_named *named);
-/* Writes DER as --format says, to where --output says. */
-HSM_MUST_USE hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what);
-/* The same, and says where in the report. */
+/* Writes DER as --format says, to where --output says, in a file of this mode. */
+HSM_MUST_USE hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what,
+                                         unsigned mode);
+/* The same with something public, and says where in the report. */
 HSM_MUST_USE hsm_err hsm_admin_deliver_der(hsm_admin *admin, hsm_bytes der, const char *what);
 /* The same with an attribute of the chosen object. */
 HSM_MUST_USE hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute,

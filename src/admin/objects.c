@@ -64,14 +64,20 @@ hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named)
     return select_by(admin, hsm_admin_text(admin, "class"), out_named);
 }
 
-static hsm_err find_two(hsm_admin *admin, const hsm_admin_objects *objects, const hsm_named *named,
-                        CK_OBJECT_HANDLE found[2], size_t *out_count)
+hsm_err hsm_admin_find_one(hsm_admin *admin, const hsm_admin_objects *objects,
+                           const hsm_named *named, CK_OBJECT_HANDLE *out_object)
 {
     const hsm_template tmpl = hsm_named_template(named);
+    CK_OBJECT_HANDLE found[2] = { HSM_HANDLE_NONE, HSM_HANDLE_NONE };
+    size_t count = 0;
 
     HSM_TRY(hsm_core_find_init(admin->core, objects->session, &tmpl));
-    HSM_TRY(hsm_core_find(admin->core, objects->session, found, 2, out_count));
-    return hsm_core_find_final(admin->core, objects->session);
+    HSM_TRY(hsm_core_find(admin->core, objects->session, found, 2, &count));
+    HSM_TRY(hsm_core_find_final(admin->core, objects->session));
+    HSM_CHECK(count > 0, HSM_E_OBJECT_HANDLE);
+    HSM_CHECK(count == 1, HSM_E_ARG);
+    *out_object = found[0];
+    return HSM_OK;
 }
 
 hsm_err hsm_admin_select_one(hsm_admin *admin, const hsm_admin_objects *objects,
@@ -84,22 +90,17 @@ hsm_err hsm_admin_select_class(hsm_admin *admin, const hsm_admin_objects *object
                                const char *class_name, CK_OBJECT_HANDLE *out_object)
 {
     HSM_AUTO(hsm_named_clear) hsm_named named = { 0 };
-    CK_OBJECT_HANDLE found[2] = { HSM_HANDLE_NONE, HSM_HANDLE_NONE };
-    size_t count = 0;
 
     HSM_TRY(select_by(admin, class_name, &named));
     if (named.count < 2)
         return hsm_admin_fail(admin, HSM_E_ARG, "name an object: --handle, --label or --id");
-    HSM_TRY(find_two(admin, objects, &named, found, &count));
+    const hsm_err err = hsm_admin_find_one(admin, objects, &named, out_object);
+    if (err != HSM_E_OBJECT_HANDLE && err != HSM_E_ARG)
+        return err;
     hsm_admin_hint(admin, "craton-hsm-admin key list");
-    if (count == 0)
-        return hsm_admin_fail(admin, HSM_E_OBJECT_HANDLE, "none fits the options");
-    if (count > 1)
-        return hsm_admin_fail(admin, HSM_E_ARG,
-                              "several objects fit; narrow it down, or use --handle");
-    admin->hint[0] = '\0';
-    *out_object = found[0];
-    return HSM_OK;
+    return hsm_admin_fail(admin, err,
+                          err == HSM_E_ARG ? "several objects fit; narrow it down, or use --handle"
+                                           : "none fits the options");
 }
 
 /* --- showing ---------------------------------------------------------------------------------- */

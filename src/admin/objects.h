@@ -40,6 +40,9 @@ HSM_MUST_USE hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named)
  * errors  HSM_E_OBJECT_HANDLE (none), HSM_E_ARG (several; nothing chosen), with hints */
 HSM_MUST_USE hsm_err hsm_admin_select_one(hsm_admin *admin, const hsm_admin_objects *objects,
                                           CK_OBJECT_HANDLE *out_object);
+/* The one object that fits. errors HSM_E_OBJECT_HANDLE (none), HSM_E_ARG (several) */
+HSM_MUST_USE hsm_err hsm_admin_find_one(hsm_admin *admin, const hsm_admin_objects *objects,
+                                        const hsm_named *named, CK_OBJECT_HANDLE *out_object);
 /* The same among the objects of a class. */
 HSM_MUST_USE hsm_err hsm_admin_select_class(hsm_admin *admin, const hsm_admin_objects *objects,
                                             const char *class_name, CK_OBJECT_HANDLE *out_object);

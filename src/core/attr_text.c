@@ -76,6 +76,16 @@ hsm_err hsm_named_put_bool(hsm_named *named, const char *name, bool value)
     return hsm_named_put(named, name, hsm_bytes_of(&byte, sizeof byte));
 }
 
+hsm_err hsm_named_put_default(hsm_named *named, const char *name, bool value)
+{
+    const hsm_template tmpl = hsm_named_template(named);
+    const hsm_attr_info *row = find_name(name);
+
+    HSM_CHECK(row != NULL, HSM_E_ATTRIBUTE_TYPE);
+    return hsm_template_get(&tmpl, row->type) != NULL ? HSM_OK
+                                                      : hsm_named_put_bool(named, name, value);
+}
+
 hsm_err hsm_named_put_ulong(hsm_named *named, const char *name, CK_ULONG value)
 {
     return hsm_named_put(named, name, hsm_bytes_of(&value, sizeof value));

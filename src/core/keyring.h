@@ -21,6 +21,8 @@ hsm_template hsm_named_template(const hsm_named *named);
 /* errors  HSM_E_ATTRIBUTE_TYPE (no such name), HSM_E_LIMIT, HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_named_put(hsm_named *named, const char *name, hsm_bytes value);
 HSM_MUST_USE hsm_err hsm_named_put_bool(hsm_named *named, const char *name, bool value);
+/* The same unless the name is there already. */
+HSM_MUST_USE hsm_err hsm_named_put_default(hsm_named *named, const char *name, bool value);
 HSM_MUST_USE hsm_err hsm_named_put_ulong(hsm_named *named, const char *name, CK_ULONG value);
 /* text: yes, no; a decimal number; hexadecimal bytes; a date YYYY-MM-DD or ""; UTF-8, as the
  * attribute is. errors  as above, HSM_E_ATTRIBUTE_VALUE */
