@@ -1,5 +1,7 @@
 /* backup, backup verify, restore.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "admin/cmd_backup.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -16,6 +18,8 @@
 static void put_head(hsm_admin_report *report, const hsm_backup_head *head)
 {
     hsm_admin_put_number(report, "format", "Format", head->format);
+    if (head->method == HSM_BACKUP_BY_RECIPIENTS)
+        hsm_admin_put_number(report, "recipients", "Recipients", head->iterations);
     hsm_admin_put_hex(report, "backup_id", "Backup", hsm_bytes_of(head->id, sizeof head->id));
     hsm_admin_put_time(report, "created", "Created", head->created_ns);
     hsm_admin_put_bytes(report, "token_label", "Token", hsm_admin_unpad(head->label, 32));
@@ -46,9 +50,20 @@ static hsm_err read_backup(hsm_admin *admin, hsm_buf *out_backup, hsm_backup_hea
 static hsm_err explain(hsm_admin *admin, hsm_err err)
 {
     if (err == HSM_E_ENCRYPTED_DATA)
-        return hsm_admin_fail(admin, err, "%s: wrong passphrase, or the file is damaged",
+        return hsm_admin_fail(admin, err, "%s: wrong passphrase or key, or the file is damaged",
                               hsm_admin_text(admin, "input"));
     return err;
+}
+
+/* What was got, as what the head asks for. */
+static hsm_backup_key key_of(const hsm_backup_head *head, const hsm_secret *secret)
+{
+    const bool is_private = head->method == HSM_BACKUP_BY_RECIPIENTS;
+
+    return (hsm_backup_key){
+        .passphrase = is_private ? hsm_bytes_none() : hsm_secret_view(secret),
+        .private_key = is_private ? hsm_secret_view(secret) : hsm_bytes_none(),
+    };
 }
 
 /* --- backup ------------------------------------------------------------------------------------ */
@@ -56,17 +71,19 @@ static hsm_err explain(hsm_admin *admin, hsm_err err)
 typedef struct shown_progress {
     hsm_progress bar;
     uint64_t total;
+    uint64_t done;
 } shown_progress;
 
 static void show_progress(void *arg, uint64_t done)
 {
     shown_progress *shown = arg;
 
+    shown->done = done;
     hsm_progress_step(&shown->bar, done, shown->total);
 }
 
-static hsm_err make_backup(hsm_admin *admin, const hsm_admin_objects *objects, hsm_bytes passphrase,
-                           hsm_buf *out_backup)
+static hsm_err make_backup(hsm_admin *admin, const hsm_admin_objects *objects,
+                           const hsm_backup_lock *lock, hsm_buf *out_backup, uint64_t *out_count)
 {
     shown_progress shown = { 0 };
     const hsm_backup_watch watch = { show_progress, &shown };
@@ -75,28 +92,49 @@ static hsm_err make_backup(hsm_admin *admin, const hsm_admin_objects *objects, h
     HSM_TRY(hsm_admin_slot(admin, &slot));
     HSM_TRY(hsm_core_count_objects(admin->core, slot, &shown.total));
     hsm_progress_begin(&shown.bar, "backing up");
-    const hsm_err err =
-        hsm_core_backup(admin->core, objects->session, passphrase, &watch, out_backup);
+    const hsm_err err = hsm_core_backup(admin->core, objects->session, lock, &watch, out_backup);
     hsm_progress_end(&shown.bar);
+    *out_count = shown.done;
     return err;
+}
+
+/* None where recipients open the backup. */
+static hsm_err get_new_passphrase(hsm_admin *admin, const hsm_admin_recipients *recipients,
+                                  hsm_secret **out_passphrase)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
+
+    if (recipients->count > 0)
+        return HSM_OK;
+    HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_NEW_PASSPHRASE, &passphrase));
+    if (hsm_backup_check_passphrase(hsm_secret_view(passphrase)) != HSM_OK)
+        return hsm_admin_weak_passphrase(admin);
+    *out_passphrase = HSM_MOVE(passphrase);
+    return HSM_OK;
 }
 
 static hsm_err run_backup(hsm_admin *admin)
 {
     HSM_AUTO(hsm_admin_objects_end) hsm_admin_objects objects = { 0 };
+    HSM_AUTO(hsm_admin_recipients_clear) hsm_admin_recipients recipients = { 0 };
     HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
     hsm_backup_head head = { 0 };
     uint64_t count = 0;
 
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));
-    HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_NEW_PASSPHRASE, &passphrase));
-    if (hsm_backup_check_passphrase(hsm_secret_view(passphrase)) != HSM_OK)
-        return hsm_admin_weak_passphrase(admin);
-    HSM_TRY(make_backup(admin, &objects, hsm_secret_view(passphrase), &backup));
-    /* Read again before it counts as made. */
-    HSM_TRY(hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), hsm_secret_view(passphrase),
-                                   &count));
+    HSM_TRY(hsm_admin_read_recipients(admin, &recipients));
+    HSM_TRY(get_new_passphrase(admin, &recipients, &passphrase));
+    const hsm_backup_lock lock = {
+        .passphrase = hsm_secret_view(passphrase),
+        .recipients = recipients.keys,
+        .recipient_count = recipients.count,
+    };
+    HSM_TRY(make_backup(admin, &objects, &lock, &backup, &count));
+    /* Read again before it counts as made; a recipient's can't be read here. */
+    const hsm_backup_key key = { .passphrase = lock.passphrase };
+    if (recipients.count == 0)
+        HSM_TRY(hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &count));
     HSM_TRY(hsm_backup_read_head(hsm_buf_view(&backup), &head));
     HSM_TRY(hsm_admin_write_output(admin, hsm_buf_view(&backup), 0600));
     put_head(admin->report, &head);
@@ -108,16 +146,17 @@ static hsm_err run_backup(hsm_admin *admin)
 
 static hsm_err run_verify(hsm_admin *admin)
 {
-    HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
     hsm_backup_head head = { 0 };
     uint64_t count = 0;
 
     HSM_TRY(hsm_admin_open_core(admin));
     HSM_TRY(read_backup(admin, &backup, &head));
-    HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_FILE_PASSPHRASE, &passphrase));
-    HSM_TRY(explain(admin, hsm_core_verify_backup(admin->core, hsm_buf_view(&backup),
-                                                  hsm_secret_view(passphrase), &count)));
+    HSM_TRY(hsm_admin_get_backup_key(admin, &head, &secret));
+    const hsm_backup_key key = key_of(&head, secret);
+    HSM_TRY(
+        explain(admin, hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &count)));
     put_head(admin->report, &head);
     hsm_admin_put_number(admin->report, "objects", "Objects", count);
     hsm_admin_put_verdict(admin->report, "verdict", "Whole and authentic", HSM_ADMIN_OK);
@@ -153,17 +192,17 @@ static hsm_err explain_restore(hsm_admin *admin, const hsm_restore_report *found
 static hsm_err run_restore(hsm_admin *admin)
 {
     HSM_AUTO(hsm_admin_objects_end) hsm_admin_objects objects = { 0 };
-    HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
     hsm_restore_report found = { 0 };
     hsm_backup_head head = { 0 };
 
     HSM_TRY(read_backup(admin, &backup, &head));
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));
-    HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_FILE_PASSPHRASE, &passphrase));
+    HSM_TRY(hsm_admin_get_backup_key(admin, &head, &secret));
     const hsm_restore_request request = {
         .backup = hsm_buf_view(&backup),
-        .passphrase = hsm_secret_view(passphrase),
+        .key = key_of(&head, secret),
         .is_dry = hsm_admin_is_given(admin, "dry-run"),
         .may_other_token = hsm_admin_is_given(admin, "other-token"),
         .may_again = hsm_admin_is_given(admin, "again"),
@@ -185,6 +224,11 @@ static const hsm_admin_option backup_options[] = {
       .kind = HSM_ADMIN_FILE,
       .is_required = true },
     { .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH },
+    { .name = "recipient",
+      .value = "FILES",
+      .help =
+          "public keys of backup recipient, with commas: their private keys open it, no passphrase",
+      .kind = HSM_ADMIN_FILE },
     HSM_ADMIN_OPTIONS_SECRET("new-passphrase", "passphrase for the backup"),
     HSM_ADMIN_OPTIONS_LOGIN,
     { .name = NULL },
@@ -196,9 +240,17 @@ static const hsm_admin_option backup_options[] = {
         .is_required = true,                                                            \
     }
 
+#define OPTION_RECIPIENT_KEY                                                             \
+    {                                                                                    \
+        .name = "recipient-key", .value = "FILE",                                        \
+        .help = "private key of a recipient, for a backup that was made for recipients", \
+        .kind = HSM_ADMIN_FILE,                                                          \
+    }
+
 static const hsm_admin_option verify_options[] = {
     OPTION_INPUT,
-    HSM_ADMIN_OPTIONS_SECRET("passphrase", "passphrase of the backup"),
+    OPTION_RECIPIENT_KEY,
+    HSM_ADMIN_OPTIONS_SECRET("passphrase", "passphrase of the backup, or of the private key"),
     { .name = NULL },
 };
 
@@ -212,7 +264,8 @@ static const hsm_admin_option restore_options[] = {
       .help = "allow a backup that was restored before",
       .kind = HSM_ADMIN_SWITCH },
     { .name = "old", .help = "allow a backup older than 30 days", .kind = HSM_ADMIN_SWITCH },
-    HSM_ADMIN_OPTIONS_SECRET("passphrase", "passphrase of the backup"),
+    OPTION_RECIPIENT_KEY,
+    HSM_ADMIN_OPTIONS_SECRET("passphrase", "passphrase of the backup, or of the private key"),
     HSM_ADMIN_OPTIONS_LOGIN,
     { .name = NULL },
 };
@@ -233,6 +286,15 @@ static const hsm_admin_command backup_commands[] = {
         .summary = "check that a backup is whole and can be opened",
         .options = verify_options,
         .run = run_verify,
+    },
+    {
+        .name = "recipient",
+        .summary = "make the keys of somebody who may open backups",
+        .text =
+            "The public key goes to where backups are made (backup --recipient); the private "
+            "key, under a\npassphrase, stays with the recipient. Both are ML-KEM-768 with X25519.",
+        .options = hsm_admin_recipient_options,
+        .run = hsm_admin_run_recipient,
     },
 };
 

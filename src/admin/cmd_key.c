@@ -311,7 +311,7 @@ static hsm_err run_delete(hsm_admin *admin)
 /* --- export-public ---------------------------------------------------------------------------- */
 
 /* PEM (RFC 7468). */
-static hsm_err put_pem(hsm_bytes der, const char *what, hsm_buf *out)
+hsm_err hsm_admin_put_pem(hsm_bytes der, const char *what, hsm_buf *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char line[80];
@@ -341,7 +341,7 @@ hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what, u
 
     if (format != NULL && strcmp(format, "der") == 0)
         return hsm_admin_write_output(admin, der, mode);
-    HSM_TRY(put_pem(der, what, &pem));
+    HSM_TRY(hsm_admin_put_pem(der, what, &pem));
     return hsm_admin_write_output(admin, hsm_buf_view(&pem), mode);
 }
 

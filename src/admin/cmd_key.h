@@ -32,6 +32,8 @@ HSM_MUST_USE hsm_err hsm_admin_put_identity(hsm_admin *admin, const hsm_admin_ob
                                             hsm_named *const *named, size_t count);
 /* What private and secret keys get: private, sensitive, --extractable, --attributes. */
 HSM_MUST_USE hsm_err hsm_admin_put_protection(hsm_admin *admin, hsm_named *named);
+/* Appends DER as PEM (RFC 7468): "-----BEGIN what-----" ... */
+HSM_MUST_USE hsm_err hsm_admin_put_pem(hsm_bytes der, const char *what, hsm_buf *out);
 /* Writes DER as --format says, to where --output says, in a file of this mode. */
 HSM_MUST_USE hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what,
                                          unsigned mode);

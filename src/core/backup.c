@@ -50,12 +50,15 @@ static hsm_err put_object(void *arg, hsm_object *object)
     return HSM_OK;
 }
 
-static hsm_err make_head(hsm_core *core, uint32_t slot, hsm_backup_head *out_head)
+static hsm_err make_head(hsm_core *core, uint32_t slot, const hsm_backup_lock *lock,
+                         hsm_backup_head *out_head)
 {
+    const bool has_recipients = lock->recipient_count > 0;
     hsm_backup_head head = {
         .format = HSM_BACKUP_FORMAT,
         .created_ns = hsm_clock_wall_ns(),
-        .iterations = HSM_BACKUP_ITERATIONS,
+        .method = has_recipients ? HSM_BACKUP_BY_RECIPIENTS : HSM_BACKUP_BY_PASSPHRASE,
+        .iterations = has_recipients ? (uint32_t)lock->recipient_count : HSM_BACKUP_ITERATIONS,
     };
     hsm_token_info info;
 
@@ -79,35 +82,34 @@ static hsm_err put_end(writing *at)
                                 at->out);
 }
 
-static hsm_err make_backup(hsm_core *core, hsm_session *session, hsm_bytes passphrase,
+static hsm_err make_backup(hsm_core *core, hsm_session *session, const hsm_backup_lock *lock,
                            const hsm_backup_watch *watch, hsm_buf *out_backup)
 {
     HSM_AUTO(writing_clear) writing at = { .core = core, .slot = session->slot, .watch = watch };
     HSM_AUTO(hsm_buf_clear) hsm_buf made = { 0 };
-    uint8_t bytes[HSM_BACKUP_HEAD_BYTES];
     hsm_backup_head head;
 
     HSM_CHECK(hsm_core_sees_private(core, session), HSM_E_NOT_LOGGED_IN);
-    HSM_TRY(hsm_backup_check_passphrase(passphrase));
-    HSM_TRY(make_head(core, session->slot, &head));
-    HSM_TRY(hsm_backup_write_head(&head, bytes));
-    HSM_TRY(hsm_backup_seal_open(core->crypto, &head, passphrase, &at.seal));
-    HSM_TRY(hsm_buf_append(&made, hsm_bytes_of(bytes, sizeof bytes)));
+    HSM_CHECK(lock->recipient_count <= HSM_BACKUP_RECIPIENTS_MAX, HSM_E_LIMIT);
+    if (lock->recipient_count == 0)
+        HSM_TRY(hsm_backup_check_passphrase(lock->passphrase));
+    HSM_TRY(make_head(core, session->slot, lock, &head));
+    HSM_TRY(hsm_backup_lock_up(core->crypto, &head, lock, &made, &at.seal));
     at.out = &made;
     HSM_TRY(hsm_store_each(core->store, session->slot, put_object, &at));
     HSM_TRY(put_end(&at));
     return hsm_buf_append(out_backup, hsm_buf_view(&made));
 }
 
-hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, hsm_bytes passphrase,
+hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, const hsm_backup_lock *lock,
                         const hsm_backup_watch *watch, hsm_buf *out_backup)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf made = { 0 };
     hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_BACKUP))
-        return make_backup(core, session, passphrase, watch, out_backup);
+        return make_backup(core, session, lock, watch, out_backup);
     hsm_audited_begin(&call, core, session, HSM_AUDITED_BACKUP);
-    HSM_TRY(hsm_audited_end(&call, make_backup(core, session, passphrase, watch, &made)));
+    HSM_TRY(hsm_audited_end(&call, make_backup(core, session, lock, watch, &made)));
     return hsm_buf_append(out_backup, hsm_buf_view(&made));
 }

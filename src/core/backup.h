@@ -4,10 +4,18 @@
 #define HSM_CORE_BACKUP_H
 
 #include "base/buf.h"
+#include "base/secret.h"
 #include "core/core.h"
 
 #define HSM_BACKUP_ID_BYTES 16u
 #define HSM_BACKUP_AGE_MAX_DAYS 30u
+#define HSM_BACKUP_RECIPIENTS_MAX 16u
+
+/* How the key of a backup is kept. */
+typedef enum hsm_backup_method {
+    HSM_BACKUP_BY_PASSPHRASE = 1,
+    HSM_BACKUP_BY_RECIPIENTS = 2, /* each opens it with a private key */
+} hsm_backup_method;
 
 /* What stands in the clear at the beginning of a backup, and is authenticated with the rest. */
 typedef struct hsm_backup_head {
@@ -17,13 +25,40 @@ typedef struct hsm_backup_head {
     uint64_t created_ns; /* since 1970 */
     uint8_t serial[16];  /* of the token, blank padded, as the label */
     uint8_t label[32];
-    uint32_t iterations;
+    hsm_backup_method method;
+    uint32_t iterations; /* BY_RECIPIENTS: how many there are */
     uint8_t salt[32];
 } hsm_backup_head;
 
 /* Whether a passphrase may protect a backup: at least 16 characters from 3 of 4 classes (small, capital,
  * digit, other) with 6 distinct, or at least 24 with 12 distinct. errors HSM_E_PIN_LEN */
 HSM_MUST_USE hsm_err hsm_backup_check_passphrase(hsm_bytes passphrase);
+
+/* Who may open a backup that is made: who knows the passphrase, or, if there are any, the recipients. */
+typedef struct hsm_backup_lock {
+    hsm_bytes passphrase;
+    const hsm_bytes *recipients; /* SubjectPublicKeyInfo each (crypto/recipient.h) */
+    size_t recipient_count;      /* 0 .. HSM_BACKUP_RECIPIENTS_MAX */
+} hsm_backup_lock;
+/* What opens one: as its head says. */
+typedef struct hsm_backup_key {
+    hsm_bytes passphrase;
+    hsm_bytes private_key; /* PrivateKeyInfo of a recipient */
+} hsm_backup_key;
+
+/* --- recipients (backup_recipient.c) --- */
+
+/* Makes a recipient's keys: the private one encrypted under a passphrase, both DER, appended.
+ * errors  HSM_E_PIN_LEN (the passphrase, as for a backup), HSM_E_MECHANISM (approved mode) */
+HSM_MUST_USE hsm_err hsm_core_make_recipient(hsm_core *core, hsm_bytes passphrase,
+                                             hsm_buf *out_private, hsm_buf *out_public);
+/* Reads a recipient's public key, PEM or DER, into SubjectPublicKeyInfo.
+ * errors  HSM_E_DATA, HSM_E_KEY_TYPE (a key of another kind) */
+HSM_MUST_USE hsm_err hsm_core_read_recipient(hsm_core *core, hsm_bytes file, hsm_buf *out_spki);
+/* Opens a recipient's private key, PEM or DER.
+ * errors  HSM_E_DATA, HSM_E_ENCRYPTED_DATA (wrong passphrase), HSM_E_KEY_TYPE */
+HSM_MUST_USE hsm_err hsm_core_open_recipient(hsm_core *core, hsm_bytes file, hsm_bytes passphrase,
+                                             hsm_secret **out_private_key);
 
 /* Appends a backup of all token objects in view, as they are at one moment; applications go on. The user
  * is logged in, else private objects would be missing.
@@ -35,8 +70,9 @@ typedef struct hsm_backup_watch {
     hsm_backup_progress progress;
     void *arg;
 } hsm_backup_watch;
-HSM_MUST_USE hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, hsm_bytes passphrase,
-                                     const hsm_backup_watch *watch, hsm_buf *out_backup);
+HSM_MUST_USE hsm_err hsm_core_backup(hsm_core *core, hsm_session *session,
+                                     const hsm_backup_lock *lock, const hsm_backup_watch *watch,
+                                     hsm_buf *out_backup);
 
 /* Reads the head alone; nothing of it is proved yet.
  * errors  HSM_E_DATA (no backup), HSM_E_STORE_VERSION (a format from the future) */
@@ -54,7 +90,7 @@ typedef struct hsm_restore_report {
 
 typedef struct hsm_restore_request {
     hsm_bytes backup;
-    hsm_bytes passphrase;
+    hsm_backup_key key;
     bool is_dry; /* everything is checked, nothing is changed */
     bool may_other_token;
     bool may_again;
@@ -72,7 +108,7 @@ HSM_MUST_USE hsm_err hsm_core_restore(hsm_core *core, hsm_session *session,
                                       hsm_restore_report *out_report);
 /* Opens a backup and counts its objects, without looking at the token.
  * errors  as of restore */
-HSM_MUST_USE hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, hsm_bytes passphrase,
-                                            uint64_t *out_objects);
+HSM_MUST_USE hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup,
+                                            const hsm_backup_key *key, uint64_t *out_objects);
 
 #endif

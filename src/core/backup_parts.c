@@ -3,7 +3,6 @@
 
 static const uint8_t magic[4] = { 'R', 'H', 'B', 'K' };
 
-#define METHOD_PASSPHRASE 1u
 #define FRAME_MAX_BYTES (HSM_OBJECT_MAX_BYTES * 2)
 
 /* --- the passphrase --------------------------------------------------------------------------- */
@@ -65,7 +64,7 @@ hsm_err hsm_backup_write_head(const hsm_backup_head *head, uint8_t out[HSM_BACKU
     hsm_write_u64(&writer, head->created_ns);
     hsm_write_raw(&writer, hsm_bytes_of(head->serial, sizeof head->serial));
     hsm_write_raw(&writer, hsm_bytes_of(head->label, sizeof head->label));
-    hsm_write_u8(&writer, METHOD_PASSPHRASE);
+    hsm_write_u8(&writer, (uint8_t)head->method);
     hsm_write_u32(&writer, head->iterations);
     hsm_write_raw(&writer, hsm_bytes_of(head->salt, sizeof head->salt));
     return hsm_writer_end(&writer);
@@ -95,8 +94,12 @@ hsm_err hsm_backup_read_head(hsm_bytes backup, hsm_backup_head *out_head)
     head.iterations = hsm_read_u32(&reader);
     hsm_read_copy(&reader, head.salt, sizeof head.salt);
     HSM_CHECK(!reader.is_failed, HSM_E_DATA);
-    HSM_CHECK(method == METHOD_PASSPHRASE, HSM_E_STORE_VERSION);
-    HSM_CHECK(head.iterations >= 1 && head.iterations <= HSM_BACKUP_ITERATIONS_MAX, HSM_E_DATA);
+    HSM_CHECK(method == HSM_BACKUP_BY_PASSPHRASE || method == HSM_BACKUP_BY_RECIPIENTS,
+              HSM_E_STORE_VERSION);
+    head.method = (hsm_backup_method)method;
+    const uint32_t most =
+        method == HSM_BACKUP_BY_PASSPHRASE ? HSM_BACKUP_ITERATIONS_MAX : HSM_BACKUP_RECIPIENTS_MAX;
+    HSM_CHECK(head.iterations >= 1 && head.iterations <= most, HSM_E_DATA);
     *out_head = head;
     return HSM_OK;
 }
@@ -109,25 +112,63 @@ void hsm_backup_seal_clear(hsm_backup_seal *seal)
     seal->aead = NULL;
 }
 
-hsm_err hsm_backup_seal_open(hsm_crypto *crypto, const hsm_backup_head *head, hsm_bytes passphrase,
-                             hsm_backup_seal *out_seal)
+/* The key of a secret, and the hash of all that is in the clear. */
+static hsm_err make_seal(hsm_crypto *crypto, const hsm_backup_head *head, hsm_bytes secret,
+                         hsm_bytes clear, hsm_backup_seal *out_seal)
 {
-    HSM_AUTO(hsm_secret_drop) hsm_secret *stretched = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *key = NULL;
     hsm_backup_seal seal = { 0 };
-    uint8_t bytes[HSM_BACKUP_HEAD_BYTES];
 
-    HSM_TRY(hsm_backup_write_head(head, bytes));
-    HSM_TRY(hsm_crypto_sha256(crypto, hsm_bytes_of(bytes, sizeof bytes), seal.head_hash));
-    HSM_TRY(hsm_secret_create(HSM_AEAD_KEY_BYTES, &stretched));
+    HSM_TRY(hsm_crypto_sha256(crypto, clear, seal.head_hash));
     HSM_TRY(hsm_secret_create(HSM_AEAD_KEY_BYTES, &key));
-    HSM_TRY(hsm_crypto_pbkdf2(crypto, passphrase, hsm_bytes_of(head->salt, sizeof head->salt),
-                              head->iterations, stretched));
-    HSM_TRY(hsm_crypto_hkdf(crypto, hsm_secret_view(stretched),
-                            hsm_bytes_of(head->id, sizeof head->id),
+    HSM_TRY(hsm_crypto_hkdf(crypto, secret, hsm_bytes_of(head->id, sizeof head->id),
                             hsm_bytes_of_text("craton-hsm/2 backup"), key));
     HSM_TRY(hsm_aead_create(crypto, hsm_secret_view(key), &seal.aead));
     *out_seal = seal;
+    return HSM_OK;
+}
+
+static hsm_err stretch(hsm_crypto *crypto, const hsm_backup_head *head, hsm_bytes passphrase,
+                       hsm_secret **out_secret)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
+
+    HSM_TRY(hsm_secret_create(HSM_AEAD_KEY_BYTES, &secret));
+    HSM_TRY(hsm_crypto_pbkdf2(crypto, passphrase, hsm_bytes_of(head->salt, sizeof head->salt),
+                              head->iterations, secret));
+    *out_secret = HSM_MOVE(secret);
+    return HSM_OK;
+}
+
+hsm_err hsm_backup_lock_up(hsm_crypto *crypto, const hsm_backup_head *head,
+                           const hsm_backup_lock *lock, hsm_buf *out, hsm_backup_seal *out_seal)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
+    uint8_t bytes[HSM_BACKUP_HEAD_BYTES];
+
+    HSM_TRY(hsm_backup_write_head(head, bytes));
+    HSM_TRY(hsm_buf_append(out, hsm_bytes_of(bytes, sizeof bytes)));
+    HSM_TRY(head->method == HSM_BACKUP_BY_RECIPIENTS
+                ? hsm_backup_write_blocks(crypto, head, lock, out, &secret)
+                : stretch(crypto, head, lock->passphrase, &secret));
+    return make_seal(crypto, head, hsm_secret_view(secret), hsm_buf_view(out), out_seal);
+}
+
+hsm_err hsm_backup_unlock(hsm_crypto *crypto, const hsm_backup_head *head, hsm_bytes backup,
+                          const hsm_backup_key *key, hsm_backup_seal *out_seal, hsm_bytes *out_rest)
+{
+    const bool has_blocks = head->method == HSM_BACKUP_BY_RECIPIENTS;
+    const size_t block_bytes = has_blocks ? head->iterations * HSM_BACKUP_BLOCK_BYTES : 0;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
+    hsm_reader reader = hsm_reader_of(backup);
+
+    const hsm_bytes clear = hsm_read_raw(&reader, HSM_BACKUP_HEAD_BYTES + block_bytes);
+    HSM_CHECK(!reader.is_failed, HSM_E_ENCRYPTED_DATA);
+    const hsm_bytes blocks = hsm_bytes_of(clear.data + HSM_BACKUP_HEAD_BYTES, block_bytes);
+    HSM_TRY(has_blocks ? hsm_backup_read_blocks(crypto, head, blocks, key->private_key, &secret)
+                       : stretch(crypto, head, key->passphrase, &secret));
+    HSM_TRY(make_seal(crypto, head, hsm_secret_view(secret), clear, out_seal));
+    *out_rest = reader.rest;
     return HSM_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "core/backup.h"
 #include "core/internal.h"
+#include "crypto/recipient.h"
 
 #define HSM_BACKUP_FORMAT 2u
 #define HSM_BACKUP_ITERATIONS 600000u
@@ -30,9 +31,26 @@ void hsm_backup_seal_clear(hsm_backup_seal *seal);
 
 HSM_MUST_USE hsm_err hsm_backup_write_head(const hsm_backup_head *head,
                                            uint8_t out[HSM_BACKUP_HEAD_BYTES]);
-/* Derives the key. */
-HSM_MUST_USE hsm_err hsm_backup_seal_open(hsm_crypto *crypto, const hsm_backup_head *head,
-                                          hsm_bytes passphrase, hsm_backup_seal *out_seal);
+/* Each recipient's block follows the head: which key, the ciphertext, the backup's secret sealed. */
+#define HSM_BACKUP_BLOCK_BYTES                                                        \
+    (HSM_SHA256_BYTES + HSM_RECIPIENT_CIPHERTEXT_BYTES + HSM_RECIPIENT_SECRET_BYTES + \
+     HSM_AEAD_TAG_BYTES)
+/* Appends a block for each recipient, and gives the secret that they open. */
+HSM_MUST_USE hsm_err hsm_backup_write_blocks(hsm_crypto *crypto, const hsm_backup_head *head,
+                                             const hsm_backup_lock *lock, hsm_buf *out,
+                                             hsm_secret **out_secret);
+/* errors  HSM_E_ENCRYPTED_DATA (none of the blocks is for this key, or it is damaged) */
+HSM_MUST_USE hsm_err hsm_backup_read_blocks(hsm_crypto *crypto, const hsm_backup_head *head,
+                                            hsm_bytes blocks, hsm_bytes private_key,
+                                            hsm_secret **out_secret);
+/* Appends head and blocks, and derives the key. */
+HSM_MUST_USE hsm_err hsm_backup_lock_up(hsm_crypto *crypto, const hsm_backup_head *head,
+                                        const hsm_backup_lock *lock, hsm_buf *out,
+                                        hsm_backup_seal *out_seal);
+/* Derives the key of a backup whose head was read; out_rest: the frames. */
+HSM_MUST_USE hsm_err hsm_backup_unlock(hsm_crypto *crypto, const hsm_backup_head *head,
+                                       hsm_bytes backup, const hsm_backup_key *key,
+                                       hsm_backup_seal *out_seal, hsm_bytes *out_rest);
 HSM_MUST_USE hsm_err hsm_backup_put_frame(hsm_backup_seal *seal, hsm_backup_frame kind,
                                           hsm_bytes plain, hsm_buf *out);
 /* The next frame, into secret memory when it is a secret one (out_secret), else into out_plain.

@@ -109,14 +109,15 @@ static hsm_err advance(reading *at)
     return hsm_backup_get_frame(&at->seal, &at->reader, &at->next, &at->next_open, &at->secret);
 }
 
-static hsm_err start_reading(hsm_crypto *crypto, hsm_bytes backup, hsm_bytes passphrase,
+static hsm_err start_reading(hsm_crypto *crypto, hsm_bytes backup, const hsm_backup_key *key,
                              hsm_backup_head *out_head, reading *at)
 {
+    hsm_bytes rest = hsm_bytes_none();
+
     HSM_TRY(hsm_backup_read_head(backup, out_head));
     HSM_CHECK(out_head->format == HSM_BACKUP_FORMAT, HSM_E_NOT_SUPPORTED);
-    HSM_TRY(hsm_backup_seal_open(crypto, out_head, passphrase, &at->seal));
-    at->reader = hsm_reader_of(
-        hsm_bytes_of(backup.data + HSM_BACKUP_HEAD_BYTES, backup.len - HSM_BACKUP_HEAD_BYTES));
+    HSM_TRY(hsm_backup_unlock(crypto, out_head, backup, key, &at->seal, &rest));
+    at->reader = hsm_reader_of(rest);
     return advance(at);
 }
 
@@ -144,14 +145,14 @@ static hsm_err check_end(reading *at, uint64_t objects)
     return hsm_reader_end(&at->reader, HSM_E_ENCRYPTED_DATA);
 }
 
-hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, hsm_bytes passphrase,
+hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, const hsm_backup_key *key,
                                uint64_t *out_objects)
 {
     HSM_AUTO(reading_clear) reading at = { 0 };
     hsm_backup_head head;
     uint64_t objects = 0;
 
-    HSM_TRY(start_reading(core->crypto, backup, passphrase, &head, &at));
+    HSM_TRY(start_reading(core->crypto, backup, key, &head, &at));
     while (at.next != HSM_BACKUP_END) {
         HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
         HSM_TRY(next_object(&at));
@@ -274,7 +275,7 @@ static hsm_err restore(hsm_core *core, hsm_session *session, const hsm_restore_r
     hsm_backup_head head;
 
     HSM_TRY(hsm_core_may_write(core, session, true, true));
-    HSM_TRY(start_reading(core->crypto, request->backup, request->passphrase, &head, &at));
+    HSM_TRY(start_reading(core->crypto, request->backup, &request->key, &head, &at));
     HSM_TRY(judge(core, session->slot, &head, &report));
     HSM_TRY(gather(core, session->slot, &at, &all, &report));
     const bool may = is_allowed(request, &report);

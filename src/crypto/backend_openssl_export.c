@@ -1,6 +1,7 @@
 /* Encrypted private keys, by OpenSSL's own writers.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
@@ -112,4 +113,62 @@ hsm_err hsm_export_pkcs12(hsm_crypto *crypto, const hsm_export_pkcs12_request *r
     HSM_CHECK(i2d_PKCS12(pkcs12, &at) == len, HSM_E_CRYPTO);
     out_der->len += (size_t)len;
     return HSM_OK;
+}
+
+static void bio_drop(BIO **bio)
+{
+    BIO_free_all(*bio);
+}
+
+hsm_err hsm_export_read_pem(hsm_bytes file, const char *what, hsm_buf *out_der)
+{
+    HSM_AUTO(bio_drop) BIO *bio = NULL;
+    unsigned char *der = NULL;
+    long len = 0;
+
+    HSM_CHECK(file.len > 0 && file.len <= HSM_SECRET_MAX_BYTES, HSM_E_DATA);
+    bio = BIO_new_mem_buf(file.data, (int)file.len);
+    HSM_CHECK(bio != NULL, HSM_E_NO_MEMORY);
+    const int done = PEM_bytes_read_bio(&der, &len, NULL, what, bio, NULL, NULL);
+    ERR_clear_error();
+    HSM_CHECK(done == 1 && len > 0, HSM_E_DATA);
+    const hsm_err err = hsm_buf_append(out_der, hsm_bytes_of(der, (size_t)len));
+    OPENSSL_free(der);
+    return err;
+}
+
+static hsm_err encode_info(const PKCS8_PRIV_KEY_INFO *info, hsm_secret **out_pkcs8)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *pkcs8 = NULL;
+    const int len = i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
+
+    HSM_CHECK(len > 0 && (size_t)len <= HSM_SECRET_MAX_BYTES, HSM_E_DATA);
+    HSM_TRY(hsm_secret_create((size_t)len, &pkcs8));
+    unsigned char *at = hsm_secret_data(pkcs8);
+    HSM_CHECK(i2d_PKCS8_PRIV_KEY_INFO(info, &at) == len, HSM_E_DATA);
+    *out_pkcs8 = HSM_MOVE(pkcs8);
+    return HSM_OK;
+}
+
+hsm_err hsm_export_open_pkcs8(hsm_crypto *crypto, hsm_bytes file, hsm_bytes passphrase,
+                              hsm_secret **out_pkcs8)
+{
+    HSM_AUTO(hsm_buf_clear) hsm_buf der = { 0 };
+    HSM_AUTO(sealed_drop) X509_SIG *sealed = NULL;
+    HSM_AUTO(info_drop) PKCS8_PRIV_KEY_INFO *info = NULL;
+
+    HSM_CHECK(file.len > 0 && file.len <= HSM_SECRET_MAX_BYTES, HSM_E_DATA);
+    if (file.data[0] == '-')
+        HSM_TRY(hsm_export_read_pem(file, "ENCRYPTED PRIVATE KEY", &der));
+    else
+        HSM_TRY(hsm_buf_append(&der, file));
+    const unsigned char *at = der.data;
+    sealed = d2i_X509_SIG(NULL, &at, (long)der.len);
+    if (sealed != NULL)
+        info = PKCS8_decrypt_ex(sealed, (const char *)passphrase.data, (int)passphrase.len,
+                                hsm_ossl_of(crypto)->libctx, NULL);
+    ERR_clear_error();
+    HSM_CHECK(sealed != NULL, HSM_E_DATA);
+    HSM_CHECK(info != NULL, HSM_E_ENCRYPTED_DATA);
+    return encode_info(info, out_pkcs8);
 }

@@ -15,6 +15,13 @@
 HSM_MUST_USE hsm_err hsm_export_pkcs8(hsm_crypto *crypto, hsm_bytes pkcs8, hsm_bytes passphrase,
                                       hsm_buf *out_der);
 
+/* The way back, PEM or DER, for keys that only we know.
+ * errors  HSM_E_DATA (none), HSM_E_ENCRYPTED_DATA (wrong passphrase), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_export_open_pkcs8(hsm_crypto *crypto, hsm_bytes file, hsm_bytes passphrase,
+                                           hsm_secret **out_pkcs8);
+/* Appends the DER of a PEM file's first "-----BEGIN <what>-----". errors HSM_E_DATA (there is none) */
+HSM_MUST_USE hsm_err hsm_export_read_pem(hsm_bytes file, const char *what, hsm_buf *out_der);
+
 typedef struct hsm_export_pkcs12_request {
     hsm_bytes pkcs8;
     hsm_bytes certificate; /* X.509, of this key */

@@ -132,6 +132,69 @@ test_age() {
     check_json 'unless asked for' 'd["old"]' restore --input aged.bak --old
 }
 
+recipient() { # recipient NAME: its keys
+    admin backup recipient --output "$1.key" --public-output "$1.pub" --new-passphrase-file pass "${@:2}"
+}
+
+test_recipients() {
+    check_json 'keys of a recipient' 'd["public_output"] == "anna.pub"' recipient anna
+    check 'and of another' recipient bert
+    check 'the private key is closed' test "$(stat -c %a anna.key)" = 600
+    check 'and encrypted' grep -q 'BEGIN ENCRYPTED PRIVATE KEY' anna.key
+    check 'the public key is 1216 bytes of ML-KEM and X25519' \
+        sh -c 'openssl asn1parse -in anna.pub | grep -q "1.3.6.1.5.5.7.6.58" && openssl asn1parse -in anna.pub | grep -q "l=1217 prim: BIT STRING"'
+    check_status 'keys that are there stay' 5 'exists' recipient anna
+    check_status 'a weak passphrase' 2 'too weak' admin backup recipient --output c.key --public-output c.pub --new-passphrase-file weak
+    check_json 'a backup for both' 'd["recipients"] == 2 and d["objects"] > 10' \
+        admin backup --output r.bak --pin-file pin --recipient anna.pub,bert.pub
+    check_json 'the first opens it' 'd["verdict"] == "ok" and d["recipients"] == 2' verify --input r.bak --recipient-key anna.key
+    check_json 'the second opens it' 'd["verdict"] == "ok"' verify --input r.bak --recipient-key bert.key
+    check 'a third' recipient carl
+    check_status 'who is none does not' 6 'wrong passphrase or key' verify --input r.bak --recipient-key carl.key
+    check_status 'without a key' 2 'made for recipients' verify --input r.bak
+    check_status 'with a wrong passphrase' 6 'wrong passphrase' \
+        admin backup verify --input r.bak --recipient-key anna.key --passphrase-file wrong
+    check_status 'with something else' 6 'no private key of a recipient' verify --input r.bak --recipient-key p256.pem
+    check_status 'for something else' 6 'no public key of a recipient' \
+        admin backup --output x.bak --pin-file pin --recipient message
+    check_status 'for another kind of key' 2 'no public key of a recipient' \
+        admin backup --output x.bak --pin-file pin --recipient p256.pem
+    check 'damage to it is found' recipient_damage_is_found
+    check 'all keys destroyed' delete_all
+    check_json 'a recipient restores' 'd["added"] > 10' \
+        admin restore --input r.bak --recipient-key anna.key --passphrase-file pass --pin-file pin
+    check 'and a key signs' sign_any
+}
+
+sign_any() { token=other sign; }
+
+# A byte in each part of the head and of both blocks, blocks swapped, one dropped.
+recipient_damage_is_found() {
+    cat >damage2.py <<'PYTHON'
+import subprocess, sys
+whole = open("r.bak", "rb").read()
+HEAD, BLOCK = 117, 32 + 1120 + 48
+first, second = whole[HEAD:HEAD + BLOCK], whole[HEAD + BLOCK:HEAD + 2 * BLOCK]
+rest = whole[HEAD + 2 * BLOCK:]
+places = [9, 30, 40, 60, 90] + [HEAD + i for i in (0, 31, 32, 1000, 1120, 1151, 1152, 1199)] + \
+    [HEAD + BLOCK + i for i in (0, 100, 1199)] + [HEAD + 2 * BLOCK + 7]
+cases = {f"byte {i}": whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1:] for i in places}
+cases["swapped"] = whole[:HEAD] + second + first + rest
+cases["one dropped"] = whole[:84] + b"\1" + whole[85:HEAD] + first + rest
+cases["cut in a block"] = whole[:HEAD + BLOCK + 5]
+bad = 0
+for name, content in cases.items():
+    open("damaged.bak", "wb").write(content)
+    done = subprocess.run([sys.argv[1], "backup", "verify", "--input", "damaged.bak", "--passphrase-file", "pass",
+                           "--recipient-key", "anna.key"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode not in (2, 6) or "internal" in done.stderr:
+        print(f"{name}: status {done.returncode} {done.stdout}{done.stderr}")
+        bad = 1
+sys.exit(bad)
+PYTHON
+    python3 damage2.py "$program"
+}
+
 # Backups while another process makes and destroys pairs: in each, a pair is whole.
 backups_are_consistent() {
     local i pid
@@ -159,4 +222,5 @@ test_backup
 test_restore
 test_other_token
 test_age
+test_recipients
 check 'backups while keys are made' backups_are_consistent

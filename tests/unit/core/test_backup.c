@@ -60,6 +60,7 @@ static void head_fields(void)
     CHECK_EQ(head.created_ns, 7);
     CHECK_EQ(head.serial[15], 's');
     CHECK_EQ(head.label[31], 'l');
+    CHECK_EQ(head.method, HSM_BACKUP_BY_PASSPHRASE);
     CHECK_EQ(head.iterations, 9);
     CHECK_EQ(head.salt[0], 0xbb);
 }
@@ -86,8 +87,20 @@ static void head_errors(void)
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_STORE_VERSION);
     CASE("another way to the key");
     (void)make_head(bytes);
-    bytes[80] = 2;
+    bytes[80] = 3;
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_STORE_VERSION);
+    bytes[80] = 0;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_STORE_VERSION);
+    CASE("recipients: 1 to 16");
+    bytes[80] = 2;
+    bytes[84] = HSM_BACKUP_RECIPIENTS_MAX;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+    CHECK_EQ(head.method, HSM_BACKUP_BY_RECIPIENTS);
+    CHECK_EQ(head.iterations, HSM_BACKUP_RECIPIENTS_MAX);
+    bytes[84]++;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_DATA);
+    bytes[84] = 0;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_DATA);
     CASE("no iterations, and too many");
     (void)make_head(bytes);
     bytes[84] = 0;
