@@ -218,12 +218,8 @@ static hsm_err run_restore(hsm_admin *admin)
 /* --- the table --------------------------------------------------------------------------------- */
 
 static const hsm_admin_option backup_options[] = {
-    { .name = "output",
-      .value = "FILE",
-      .help = "the file to make",
-      .kind = HSM_ADMIN_FILE,
-      .is_required = true },
-    { .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH },
+    HSM_ADMIN_OPTION_NEW_FILE("output", "the file to make"),
+    HSM_ADMIN_OPTION_FORCE,
     { .name = "recipient",
       .value = "FILES",
       .help =

@@ -49,16 +49,8 @@ hsm_err hsm_admin_run_recipient(hsm_admin *admin)
 }
 
 const hsm_admin_option hsm_admin_recipient_options[] = {
-    { .name = "output",
-      .value = "FILE",
-      .help = "the private key to make, PEM",
-      .kind = HSM_ADMIN_FILE,
-      .is_required = true },
-    { .name = "public-output",
-      .value = "FILE",
-      .help = "the public key to make, PEM",
-      .kind = HSM_ADMIN_FILE,
-      .is_required = true },
+    HSM_ADMIN_OPTION_NEW_FILE("output", "the private key to make, PEM"),
+    HSM_ADMIN_OPTION_NEW_FILE("public-output", "the public key to make, PEM"),
     HSM_ADMIN_OPTIONS_SECRET("new-passphrase", "passphrase for the private key"),
     { .name = NULL },
 };

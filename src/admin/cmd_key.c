@@ -380,26 +380,13 @@ static hsm_err run_export_public(hsm_admin *admin)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-#define OPTION_ATTRIBUTES(what)                                                            \
-    {                                                                                      \
-        .name = "attributes", .value = "LIST", .help = what ": NAME=VALUE,NAME=VALUE,...", \
-        .kind = HSM_ADMIN_TEXT,                                                            \
-    }
-
 static const hsm_admin_option generate_options[] = {
     { .name = "type",
       .value = "TYPE",
       .help = "RSA-3072, P-256, Ed25519, AES-256, ML-DSA-65 ... (see key types)",
       .kind = HSM_ADMIN_TEXT,
       .is_required = true },
-    { .name = "label",
-      .value = "L",
-      .help = "CKA_LABEL",
-      .kind = HSM_ADMIN_TEXT,
-      .is_required = true },
-    { .name = "id", .value = "HEX", .help = "CKA_ID (random)", .kind = HSM_ADMIN_TEXT },
-    { .name = "extractable", .help = "the key may leave, wrapped", .kind = HSM_ADMIN_SWITCH },
-    OPTION_ATTRIBUTES("more of the private or secret key"),
+    HSM_ADMIN_OPTIONS_NEW_KEY,
     HSM_ADMIN_OPTIONS_LOGIN,
     { .name = NULL },
 };
@@ -433,7 +420,10 @@ static const hsm_admin_option set_options[] = {
 static const hsm_admin_option copy_options[] = {
     HSM_ADMIN_OPTIONS_SELECT,
     { .name = "new-label", .value = "L", .help = "the copy's label", .kind = HSM_ADMIN_TEXT },
-    OPTION_ATTRIBUTES("what differs in the copy"),
+    { .name = "attributes",
+      .value = "LIST",
+      .help = "what differs in the copy: NAME=VALUE,NAME=VALUE,...",
+      .kind = HSM_ADMIN_TEXT },
     HSM_ADMIN_OPTIONS_LOGIN,
     { .name = NULL },
 };

@@ -6,18 +6,31 @@
 #include "admin/objects.h"
 
 /* Where a public result goes. */
-#define HSM_ADMIN_OPTIONS_OUTPUT                                                           \
-    { .name = "output",                                                                    \
-      .value = "FILE",                                                                     \
-      .help = "where to write it (standard output)",                                       \
-      .kind = HSM_ADMIN_FILE },                                                            \
-        { .name = "format",                                                                \
-          .value = "FORM",                                                                 \
-          .help = "how (pem)",                                                             \
-          .kind = HSM_ADMIN_CHOICE,                                                        \
-          .choices = "pem der" },                                                          \
-    {                                                                                      \
-        .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH, \
+#define HSM_ADMIN_OPTIONS_OUTPUT                     \
+    { .name = "output",                              \
+      .value = "FILE",                               \
+      .help = "where to write it (standard output)", \
+      .kind = HSM_ADMIN_FILE },                      \
+        { .name = "format",                          \
+          .value = "FORM",                           \
+          .help = "how (pem)",                       \
+          .kind = HSM_ADMIN_CHOICE,                  \
+          .choices = "pem der" },                    \
+        HSM_ADMIN_OPTION_FORCE
+
+/* What a key that is made or imported gets. */
+#define HSM_ADMIN_OPTIONS_NEW_KEY                                                                  \
+    { .name = "label",                                                                             \
+      .value = "L",                                                                                \
+      .help = "CKA_LABEL",                                                                         \
+      .kind = HSM_ADMIN_TEXT,                                                                      \
+      .is_required = true },                                                                       \
+        { .name = "id", .value = "HEX", .help = "CKA_ID (random)", .kind = HSM_ADMIN_TEXT },       \
+        { .name = "extractable", .help = "the key may leave, wrapped", .kind = HSM_ADMIN_SWITCH }, \
+    {                                                                                              \
+        .name = "attributes", .value = "LIST",                                                     \
+        .help = "more of the private or secret key: NAME=VALUE,NAME=VALUE,...",                    \
+        .kind = HSM_ADMIN_TEXT,                                                                    \
     }
 
 /* key export (cmd_key_export.c). */

@@ -90,11 +90,7 @@ hsm_err hsm_admin_run_export(hsm_admin *admin)
 
 const hsm_admin_option hsm_admin_export_options[] = {
     HSM_ADMIN_OPTIONS_NAME,
-    { .name = "output",
-      .value = "FILE",
-      .help = "the file to make",
-      .kind = HSM_ADMIN_FILE,
-      .is_required = true },
+    HSM_ADMIN_OPTION_NEW_FILE("output", "the file to make"),
     { .name = "format",
       .value = "FORM",
       .help = "PKCS#8 as pem or der, or pkcs12 with the certificate (pem)",
@@ -104,7 +100,7 @@ const hsm_admin_option hsm_admin_export_options[] = {
       .value = "H",
       .help = "for pkcs12: the certificate with this handle (the one of the key's CKA_ID)",
       .kind = HSM_ADMIN_TEXT },
-    { .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH },
+    HSM_ADMIN_OPTION_FORCE,
     HSM_ADMIN_OPTIONS_SECRET("new-passphrase", "passphrase for the file"),
     HSM_ADMIN_OPTIONS_LOGIN,
     { .name = NULL },

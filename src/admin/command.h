@@ -81,6 +81,16 @@ extern const hsm_admin_group hsm_admin_man_group;
     {                                                                  \
         .name = "yes", .help = "do not ask", .kind = HSM_ADMIN_SWITCH, \
     }
+#define HSM_ADMIN_OPTION_FORCE                                                             \
+    {                                                                                      \
+        .name = "force", .help = "replace a file that is there", .kind = HSM_ADMIN_SWITCH, \
+    }
+/* A file that the command makes. */
+#define HSM_ADMIN_OPTION_NEW_FILE(option, what)                                \
+    {                                                                          \
+        .name = option, .value = "FILE", .help = what, .kind = HSM_ADMIN_FILE, \
+        .is_required = true,                                                   \
+    }
 /* Two ways to bring a secret; see secrets.h. */
 #define HSM_ADMIN_OPTIONS_SECRET(role, what)                                          \
     { .name = role "-file",                                                           \

@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 
 #include "crypto/backend_openssl.h"
+#include "crypto/backend_openssl_encode.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/export.h"
 
@@ -39,6 +40,16 @@ static void pkcs12_drop(PKCS12 **pkcs12)
     PKCS12_free(*pkcs12);
 }
 
+static int encode_sealed(const void *object, unsigned char **at)
+{
+    return i2d_X509_SIG(object, at);
+}
+
+static int encode_pkcs12(const void *object, unsigned char **at)
+{
+    return i2d_PKCS12(object, at);
+}
+
 static hsm_err read_info(hsm_bytes pkcs8, PKCS8_PRIV_KEY_INFO **out_info)
 {
     const unsigned char *at = pkcs8.data;
@@ -67,13 +78,7 @@ hsm_err hsm_export_pkcs8(hsm_crypto *crypto, hsm_bytes pkcs8, hsm_bytes passphra
                                libctx, NULL);
     HSM_CHECK(sealed != NULL, hsm_ossl_cause(HSM_E_CRYPTO));
     algorithm = NULL; /* sealed has it now */
-    const int len = i2d_X509_SIG(sealed, NULL);
-    HSM_CHECK(len > 0, hsm_ossl_cause(HSM_E_CRYPTO));
-    HSM_TRY(hsm_buf_reserve(out_der, (size_t)len));
-    unsigned char *at = out_der->data + out_der->len;
-    HSM_CHECK(i2d_X509_SIG(sealed, &at) == len, HSM_E_CRYPTO);
-    out_der->len += (size_t)len;
-    return HSM_OK;
+    return hsm_ossl_put_der(encode_sealed, sealed, out_der);
 }
 
 static hsm_err make_pkcs12(hsm_crypto *crypto, const hsm_export_pkcs12_request *request,
@@ -106,13 +111,7 @@ hsm_err hsm_export_pkcs12(hsm_crypto *crypto, const hsm_export_pkcs12_request *r
     HSM_AUTO(pkcs12_drop) PKCS12 *pkcs12 = NULL;
 
     HSM_TRY(make_pkcs12(crypto, request, &pkcs12));
-    const int len = i2d_PKCS12(pkcs12, NULL);
-    HSM_CHECK(len > 0, hsm_ossl_cause(HSM_E_CRYPTO));
-    HSM_TRY(hsm_buf_reserve(out_der, (size_t)len));
-    unsigned char *at = out_der->data + out_der->len;
-    HSM_CHECK(i2d_PKCS12(pkcs12, &at) == len, HSM_E_CRYPTO);
-    out_der->len += (size_t)len;
-    return HSM_OK;
+    return hsm_ossl_put_der(encode_pkcs12, pkcs12, out_der);
 }
 
 static void bio_drop(BIO **bio)
@@ -137,19 +136,6 @@ hsm_err hsm_export_read_pem(hsm_bytes file, const char *what, hsm_buf *out_der)
     return err;
 }
 
-static hsm_err encode_info(const PKCS8_PRIV_KEY_INFO *info, hsm_secret **out_pkcs8)
-{
-    HSM_AUTO(hsm_secret_drop) hsm_secret *pkcs8 = NULL;
-    const int len = i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
-
-    HSM_CHECK(len > 0 && (size_t)len <= HSM_SECRET_MAX_BYTES, HSM_E_DATA);
-    HSM_TRY(hsm_secret_create((size_t)len, &pkcs8));
-    unsigned char *at = hsm_secret_data(pkcs8);
-    HSM_CHECK(i2d_PKCS8_PRIV_KEY_INFO(info, &at) == len, HSM_E_DATA);
-    *out_pkcs8 = HSM_MOVE(pkcs8);
-    return HSM_OK;
-}
-
 hsm_err hsm_export_open_pkcs8(hsm_crypto *crypto, hsm_bytes file, hsm_bytes passphrase,
                               hsm_secret **out_pkcs8)
 {
@@ -170,5 +156,5 @@ hsm_err hsm_export_open_pkcs8(hsm_crypto *crypto, hsm_bytes file, hsm_bytes pass
     ERR_clear_error();
     HSM_CHECK(sealed != NULL, HSM_E_DATA);
     HSM_CHECK(info != NULL, HSM_E_ENCRYPTED_DATA);
-    return encode_info(info, out_pkcs8);
+    return hsm_ossl_put_info(info, out_pkcs8);
 }

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 
 #include "crypto/backend_openssl.h"
+#include "crypto/backend_openssl_encode.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/import.h"
 
@@ -26,21 +27,6 @@ static int give_passphrase(char *room, int size, int is_writing, void *arg)
         return -1;
     memcpy(room, given->passphrase.data, given->passphrase.len);
     return (int)given->passphrase.len;
-}
-
-typedef int (*encoder)(const void *object, unsigned char **at);
-
-/* Appends what an i2d_... function writes. */
-static hsm_err put_der(encoder encode, const void *object, hsm_buf *out)
-{
-    const int len = encode(object, NULL);
-
-    HSM_CHECK(len > 0, HSM_E_DATA);
-    HSM_TRY(hsm_buf_reserve(out, (size_t)len));
-    unsigned char *at = out->data + out->len;
-    HSM_CHECK(encode(object, &at) == len, HSM_E_DATA);
-    out->len += (size_t)len;
-    return HSM_OK;
 }
 
 static int encode_public(const void *object, unsigned char **at)
@@ -72,21 +58,15 @@ static hsm_err put_private(const EVP_PKEY *pkey, hsm_import_item *item)
 {
     HSM_AUTO(info_drop) PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey);
     HSM_CHECK(info != NULL, HSM_E_DATA);
-    const int len = i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
-
-    HSM_CHECK(len > 0 && (size_t)len <= HSM_SECRET_MAX_BYTES, HSM_E_DATA);
-    HSM_TRY(hsm_secret_create((size_t)len, &item->pkcs8));
-    unsigned char *at = hsm_secret_data(item->pkcs8);
-    HSM_CHECK(i2d_PKCS8_PRIV_KEY_INFO(info, &at) == len, HSM_E_DATA);
-    return HSM_OK;
+    return hsm_ossl_put_info(info, &item->pkcs8);
 }
 
 static hsm_err put_certificate(const X509 *certificate, hsm_import_item *item)
 {
-    HSM_TRY(put_der(encode_certificate, certificate, &item->der));
-    HSM_TRY(put_der(encode_name, X509_get_subject_name(certificate), &item->subject));
-    HSM_TRY(put_der(encode_name, X509_get_issuer_name(certificate), &item->issuer));
-    return put_der(encode_integer, X509_get0_serialNumber(certificate), &item->serial);
+    HSM_TRY(hsm_ossl_put_der(encode_certificate, certificate, &item->der));
+    HSM_TRY(hsm_ossl_put_der(encode_name, X509_get_subject_name(certificate), &item->subject));
+    HSM_TRY(hsm_ossl_put_der(encode_name, X509_get_issuer_name(certificate), &item->issuer));
+    return hsm_ossl_put_der(encode_integer, X509_get0_serialNumber(certificate), &item->serial);
 }
 
 /* Takes one thing of the file. The place is counted first, so that what is in it is cleared whatever
@@ -106,7 +86,7 @@ static hsm_err take(const OSSL_STORE_INFO *info, hsm_import *import)
     }
     if (type == OSSL_STORE_INFO_PUBKEY) {
         item->kind = HSM_IMPORT_PUBLIC;
-        return put_der(encode_public, OSSL_STORE_INFO_get0_PUBKEY(info), &item->der);
+        return hsm_ossl_put_der(encode_public, OSSL_STORE_INFO_get0_PUBKEY(info), &item->der);
     }
     item->kind = HSM_IMPORT_CERTIFICATE;
     return put_certificate(OSSL_STORE_INFO_get0_CERT(info), item);
