@@ -77,7 +77,7 @@ static void put_time(uint64_t timestamp, FILE *out)
 {
     char text[HSM_ADMIN_TIME_CHARS];
 
-    hsm_admin_audit_time(timestamp, text);
+    hsm_admin_time_text(timestamp, text);
     if (strlen(text) > sizeof "2026-11-27T12:00:00" - 1) /* to the second */
         memcpy(text + sizeof "2026-11-27T12:00:00" - 1, "Z", sizeof "Z");
     (void)fputs(text, out);

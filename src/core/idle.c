@@ -1,4 +1,4 @@
-/* Keys that nobody uses do not stay parsed. The module starts no thread, so the round is made by
+/* Keys that nobody uses do not stay parsed. No thread waits for that: the round is made by
  * whoever calls next; C_Finalize wipes the rest. What is in use is never touched: a session's open
  * operation keeps its object, and a parsed key goes with the last one who holds its object. Keys of session
  * objects have no other place to come from and stay.

@@ -32,6 +32,7 @@ try      12,13  openssl
 test     12,13  openssl
 test     12,13  binutils
 test     12,13  tmux
+test     12,13  valgrind
 interop  12,13  opensc
 interop  12,13  openssl
 interop  12,13  gnutls-bin
