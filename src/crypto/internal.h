@@ -13,9 +13,9 @@
 struct hsm_crypto {
     hsm_crypto_options options;
     const hsm_backend *backend;
-    void *native;                  /* the backend's own: library context, fetched algorithms */
-    _Atomic uint64_t last_serial;  /* of a key */
-    atomic_bool has_failed;        /* a self-test did */
+    void *native;                 /* the backend's own: library context, fetched algorithms */
+    _Atomic uint64_t last_serial; /* of a key */
+    atomic_bool has_failed;       /* a self-test did */
     /* The backend sets it in open(): its entropy source failed, for good. */
     const atomic_bool *source_failed;
     _Atomic uint64_t proved;       /* self-tests that passed: hsm_selftest_set */
