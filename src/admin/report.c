@@ -142,9 +142,9 @@ void hsm_admin_put_bool(hsm_admin_report *report, const char *key, const char *t
                            .key = key, .title = title, .kind = HSM_REPORT_BOOL, .number = value });
 }
 
-void hsm_admin_time_text(uint64_t timestamp, char out[HSM_ADMIN_TIME_CHARS])
+void hsm_admin_time_text(uint64_t ns, char out[HSM_ADMIN_TIME_CHARS])
 {
-    const time_t seconds = (time_t)(timestamp / HSM_NS_PER_SEC);
+    const time_t seconds = (time_t)(ns / HSM_NS_PER_SEC);
     char date[HSM_ADMIN_TIME_CHARS / 2] = "";
     struct tm when;
 
@@ -155,7 +155,7 @@ void hsm_admin_time_text(uint64_t timestamp, char out[HSM_ADMIN_TIME_CHARS])
     }
     (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &when);
     (void)snprintf(out, HSM_ADMIN_TIME_CHARS, "%s.%06uZ", date,
-                   (unsigned)(timestamp % HSM_NS_PER_SEC / NS_PER_US));
+                   (unsigned)(ns % HSM_NS_PER_SEC / NS_PER_US));
 }
 
 void hsm_admin_put_time(hsm_admin_report *report, const char *key, const char *title, uint64_t ns)

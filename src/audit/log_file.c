@@ -52,7 +52,7 @@ static hsm_err read_name(int directory_fd, const char *path, int flags, file_nam
 
 hsm_err hsm_log_file_open(hsm_log_file *file)
 {
-    file_name name;
+    file_name name = { 0 };
     HSM_AUTO(hsm_fd_drop)
     int fd =
         open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
@@ -133,7 +133,7 @@ hsm_err hsm_log_file_sync(hsm_log_file *file)
 
 bool hsm_log_file_is_in_place(const hsm_log_file *file)
 {
-    file_name named;
+    file_name named = { 0 };
 
     return read_name(AT_FDCWD, file->path, AT_SYMLINK_NOFOLLOW, &named) == HSM_OK &&
            named.inode == file->inode && named.device == file->device;

@@ -95,7 +95,6 @@ static hsm_err fetch_others(hsm_ossl *ossl)
  * the host may call us after its own have run. */
 static hsm_err open_library(hsm_ossl *ossl)
 {
-    hsm_ossl_memory_protect(); /* before anything allocates */
     HSM_CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1,
               HSM_E_CRYPTO);
     ossl->libctx = OSSL_LIB_CTX_new();
@@ -156,6 +155,8 @@ static hsm_err open_kind(hsm_crypto *crypto, bool is_fips)
         crypto->source_failed = hsm_ossl_random_failure(ossl);
         return HSM_OK;
     }
+    /* Before anything allocates, and before there is anything that close would clean up. */
+    HSM_TRY(hsm_ossl_memory_protect());
     ossl = calloc(1, sizeof *ossl);
     HSM_CHECK(ossl != NULL, HSM_E_NO_MEMORY);
     ossl->is_fips = is_fips;

@@ -72,8 +72,8 @@ extern const hsm_key_ops hsm_ossl_pqc_key;       /* backend_openssl_pqc_key.c */
 extern const hsm_key_ops hsm_ossl_dh_key;        /* backend_openssl_dh_key.c */
 const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type);
 /* Gives OpenSSL memory that is left out of core dumps and wiped (backend_openssl_memory.c). Before its
- * first allocation, once in a process. */
-void hsm_ossl_memory_protect(void);
+ * first allocation, once in a process. errors HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_ossl_memory_protect(void);
 
 hsm_err hsm_ossl_derive(hsm_crypto *crypto, const hsm_mech *mech, const hsm_mech_params *params,
                         hsm_key *base, size_t out_len, hsm_secret **out_value);

@@ -51,17 +51,34 @@ static void install(void)
                 "OpenSSL was in use before: its copies of keys are in plain memory");
 }
 
+/* OpenSSL waits for itself for ever when its very first allocations fail: to report that, it sets up
+ * what it is setting up already. So there is a chunk of our heap before. */
+static hsm_err have_first_memory(void)
+{
+    void *first = hsm_secret_heap_alloc(1);
+
+    HSM_CHECK(first != NULL, HSM_E_NO_MEMORY);
+    hsm_secret_heap_free(first);
+    return HSM_OK;
+}
+
 #else
 
 static void install(void)
 {
 }
 
+static hsm_err have_first_memory(void)
+{
+    return HSM_OK;
+}
+
 #endif
 
-void hsm_ossl_memory_protect(void)
+hsm_err hsm_ossl_memory_protect(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     (void)pthread_once(&once, install);
+    return have_first_memory();
 }

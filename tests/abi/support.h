@@ -19,18 +19,6 @@
 #define OTHER_PIN "other-pin-1234"
 #define TOKEN_LABEL "abi test token"
 
-/* A sanitizer's allocator can be locked by another thread at a fork, and stays so in the child. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
-
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The module's functions; loaded by module_load(), which every fixture calls. */

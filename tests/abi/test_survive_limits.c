@@ -356,7 +356,7 @@ static void little_memory(void)
     if (IS_SANITIZED)
         SKIP("a sanitizer reserves address space of its own");
     CHECK_OK(p11->C_Finalize(NULL));
-    try_limits(&fix, "little memory", 1ul << 20, 384ul << 10, 40);
+    try_limits(&fix, "little memory", 1ul << 20, 192ul << 10, 80);
 }
 
 static const process_role roles[] = {

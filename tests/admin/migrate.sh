@@ -63,9 +63,9 @@ def objects(path):
     return sorted(" | ".join(re.sub(r" +", " ", line) for line in one) for one in found)
 theirs, ours = (objects(path) for path in sys.argv[1:3])
 # an Ed25519 point is bare here (PKCS#11 3.0 and later), and an OCTET STRING there
-theirs = [one.replace("EC_POINT: 0420", "EC_POINT: ") for one in theirs]
+theirs = [one.replace("EC_POINT: 0420", "EC_POINT: ").replace("EC_POINT 272 bits", "EC_POINT 256 bits") for one in theirs]
 ours = [one for one in ours if "craton-hsm migrated" not in one and not one.startswith("Profile")]
-print(*theirs, "---", *ours, sep="\n")
+print(*set(theirs) - set(ours), "---", *set(ours) - set(theirs), sep="\n")
 sys.exit(theirs != ours or len(theirs) != 21)
 PYTHON
     old --list-objects >theirs 2>/dev/null && user --list-objects >ours 2>/dev/null && python3 list.py theirs ours

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl.h"
 
-void hsm_ossl_memory_protect(void)
+hsm_err hsm_ossl_memory_protect(void)
 {
+    return HSM_OK;
 }

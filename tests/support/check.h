@@ -19,6 +19,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A sanitizer has memory and an allocator of its own, with limits and locks that are not ours. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED 0
+#endif
+
 typedef struct check_test {
     const char *name;
     void (*run)(void);

@@ -12,17 +12,6 @@
 #include "base/log.h"
 #include "support/check.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_SANITIZER 1
-#endif
-#endif
-#ifndef HAS_SANITIZER
-#define HAS_SANITIZER 0
-#endif
-
 /* Runs `body` in a child; its exit status, or 128 + the signal that ended it. */
 static int in_child(int (*body)(void *arg), void *arg)
 {
@@ -97,13 +86,13 @@ static void dup_and_shrink(void)
     CHECK_EQ(hsm_secret_len(secret), 10);
     hsm_secret_shrink(secret, 4);
     CHECK_BYTES(hsm_secret_view(secret).data, hsm_secret_len(secret), "0123", 4);
-    if (!HAS_SANITIZER) /* else it is poisoned */
+    if (!IS_SANITIZED) /* else it is poisoned */
         CHECK_THAT(is_all(hsm_secret_data(secret) + 4, 6, 0));
 }
 
 static void freed_memory_is_zero(void)
 {
-    if (HAS_SANITIZER)
+    if (IS_SANITIZED)
         SKIP("freed slots are poisoned here");
     hsm_secret *keeper = NULL;
     hsm_secret *secret = NULL;
@@ -155,7 +144,7 @@ static int read_before_start(void *arg)
 
 static void guards_stop_overruns(void)
 {
-    if (HAS_SANITIZER)
+    if (IS_SANITIZED)
         SKIP("the sanitizer reports it in its own way");
     HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
 
@@ -228,7 +217,7 @@ static int without_locked_memory(void *arg)
 
 static void lock_limit(void)
 {
-    if (HAS_SANITIZER)
+    if (IS_SANITIZED)
         SKIP("sanitizers make mlock succeed always");
     if (hsm_secret_statistics().unlocked_bytes > 0)
         SKIP("the limit is so small here that the one warning is given already");
