@@ -7,63 +7,17 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
+#include "fault/disk.h"
 #include "support/check.h"
 #include "unit/audit/audit_env.h"
 
-/* --- a disk that fails when told to ------------------------------------------------------------- */
-
-static struct {
-    long calls;
-    long fails_at; /* 0: never */
-    long fails_for;
-    int error;
-    bool is_short; /* half of the bytes are written first */
-} disk;
-
-static bool fails_now(void)
-{
-    disk.calls++;
-    if (disk.fails_at == 0 || disk.calls < disk.fails_at ||
-        disk.calls >= disk.fails_at + disk.fails_for)
-        return false;
-    errno = disk.error;
-    return true;
-}
-
-/* The C library's functions, for the whole program. */
-ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
-{
-    if (fails_now()) {
-        if (disk.is_short && len > 1)
-            (void)syscall(SYS_pwrite64, fd, data, len / 2, offset);
-        errno = disk.error;
-        return -1;
-    }
-    return syscall(SYS_pwrite64, fd, data, len, offset);
-}
-
-int ftruncate64(int fd, off64_t len)
-{
-    return fails_now() ? -1 : (int)syscall(SYS_ftruncate, fd, len);
-}
-
-int fdatasync(int fd)
-{
-    (void)fd;
-    return fails_now() ? -1 : 0;
-}
-
-int fsync(int fd)
-{
-    return fdatasync(fd);
-}
+/* --- more that fails with the disk ------------------------------------------------------------- */
 
 int rename(const char *from, const char *to)
 {
-    return fails_now() ? -1 : (int)syscall(SYS_rename, from, to);
+    return disk_fails_now() ? -1 : (int)syscall(SYS_rename, from, to);
 }
 
 int open64(const char *path, int flags, ...)
@@ -73,7 +27,7 @@ int open64(const char *path, int flags, ...)
     va_start(rest, flags);
     const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
     va_end(rest);
-    if ((flags & O_CREAT) != 0 && fails_now())
+    if ((flags & O_CREAT) != 0 && disk_fails_now())
         return -1;
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
@@ -153,7 +107,7 @@ static bool run_with_failure(long n, bool may_lose)
     env.options.state_directory = env.directory;
     env.options.file_max_bytes = 65536;
     env.options.may_lose = may_lose;
-    disk.calls = 0;
+    disk_reset();
     disk.fails_at = n;
     const hsm_err err = hsm_audit_open(&env.options, &log);
     CHECK_THAT(err == HSM_OK || (err == HSM_E_AUDIT && !may_lose));
@@ -163,7 +117,7 @@ static bool run_with_failure(long n, bool may_lose)
         hsm_audit_close(log);
     }
     const bool was_hit = disk.calls >= n;
-    disk.fails_at = 0;
+    disk_reset();
     CHECK_THAT(!may_lose || acked == EVENTS); /* nothing is refused */
     env.options.may_lose = false;
     if (was_hit || n == 1)

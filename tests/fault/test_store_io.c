@@ -1,75 +1,13 @@
 /* The n-th write or sync of the store fails, for every n: the error is the right one, what was
  * acknowledged stays, and the store goes on when the disk does. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <sys/types.h>
-#include <unistd.h>
 
+#include "fault/disk.h"
 #include "store/store.h"
 #include "support/check.h"
 #include "unit/os/scratch.h"
 #include "unit/store/store_env.h"
-
-/* --- a disk that fails when told to ------------------------------------------------------------- */
-
-static struct {
-    long calls;     /* since the last reset */
-    long fails_at;  /* 0: never */
-    long fails_for; /* so many calls */
-    int error;
-    bool is_short; /* half of the bytes are written first */
-} disk;
-
-static void disk_reset(void)
-{
-    disk.calls = 0;
-    disk.fails_at = 0;
-}
-
-static bool fails_now(void)
-{
-    disk.calls++;
-    return disk.fails_at > 0 && disk.calls >= disk.fails_at &&
-           disk.calls < disk.fails_at + disk.fails_for;
-}
-
-/* The C library's functions, for the whole program. */
-ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
-{
-    if (fails_now()) {
-        if (disk.is_short && len > 1)
-            (void)syscall(SYS_pwrite64, fd, data, len / 2, offset);
-        errno = disk.error;
-        return -1;
-    }
-    return syscall(SYS_pwrite64, fd, data, len, offset);
-}
-
-int ftruncate64(int fd, off64_t len)
-{
-    if (fails_now()) {
-        errno = disk.error;
-        return -1;
-    }
-    return (int)syscall(SYS_ftruncate, fd, len);
-}
-
-int fdatasync(int fd)
-{
-    (void)fd;
-    if (fails_now()) {
-        errno = disk.error;
-        return -1;
-    }
-    return 0;
-}
-
-int fsync(int fd)
-{
-    return fdatasync(fd);
-}
 
 /* --- one run ------------------------------------------------------------------------------------ */
 
