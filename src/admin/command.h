@@ -69,6 +69,7 @@ extern const hsm_admin_group hsm_admin_migrate_group;
 extern const hsm_admin_group hsm_admin_audit_group;
 extern const hsm_admin_group hsm_admin_doctor_group;
 extern const hsm_admin_group hsm_admin_integrity_group;
+extern const hsm_admin_group hsm_admin_bench_group;
 extern const hsm_admin_group hsm_admin_completion_group;
 extern const hsm_admin_group hsm_admin_man_group;
 
