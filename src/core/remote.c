@@ -24,6 +24,7 @@ static const hsm_param_form forms[] = {
     [HSM_PARAM_SIGN_CONTEXT] = HSM_FORM_CONTEXT,
     [HSM_PARAM_HASH_SIGN_CONTEXT] = HSM_FORM_HASH_CONTEXT,
     [HSM_PARAM_PBKDF2] = HSM_FORM_PBKDF2,
+    [HSM_PARAM_X9_42] = HSM_FORM_X9_42,
 };
 
 /* Derivations share one shape; what their parameter is, the algorithm says (mech_kdf.c). */
@@ -42,6 +43,14 @@ static const struct {
     { HSM_ALG_ENCRYPT_DATA_ECB, HSM_FORM_STRING_DATA },
     { HSM_ALG_ENCRYPT_DATA_CBC, HSM_FORM_CBC_DATA },
     { HSM_ALG_HKDF, HSM_FORM_HKDF },
+    { HSM_ALG_KBKDF_COUNTER, HSM_FORM_KBKDF },
+    { HSM_ALG_KBKDF_FEEDBACK, HSM_FORM_KBKDF_FEEDBACK },
+    { HSM_ALG_KBKDF_PIPELINE, HSM_FORM_KBKDF },
+    { HSM_ALG_TLS12_MASTER, HSM_FORM_TLS12_MASTER },
+    { HSM_ALG_TLS12_EXTENDED, HSM_FORM_TLS12_EXTENDED },
+    { HSM_ALG_TLS12_KEYS, HSM_FORM_TLS12_KEYS },
+    { HSM_ALG_TLS12_SAFE_KEYS, HSM_FORM_TLS12_SAFE },
+    { HSM_ALG_TLS12_EXPORTER, HSM_FORM_TLS_EXPORTER },
 };
 
 static hsm_param_form form_of(const hsm_mech *mech)

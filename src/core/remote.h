@@ -9,23 +9,31 @@
 /* The structure that a mechanism's parameter is. A caller on another machine cannot send pointers:
  * the front door builds the structure itself, and only the one that the mechanism reads. */
 typedef enum hsm_param_form {
-    HSM_FORM_UNSERVED,     /* none of the below: not to be had from another machine */
-    HSM_FORM_FLAT,         /* no pointer in it: the caller's bytes as they are; often none */
-    HSM_FORM_GCM,          /* CK_GCM_PARAMS */
-    HSM_FORM_CCM,          /* CK_CCM_PARAMS */
-    HSM_FORM_CHACHA20,     /* CK_CHACHA20_PARAMS */
-    HSM_FORM_CHACHA_POLY,  /* CK_SALSA20_CHACHA20_POLY1305_PARAMS */
-    HSM_FORM_OAEP,         /* CK_RSA_PKCS_OAEP_PARAMS */
-    HSM_FORM_RSA_AES,      /* CK_RSA_AES_KEY_WRAP_PARAMS */
-    HSM_FORM_EDDSA,        /* CK_EDDSA_PARAMS */
-    HSM_FORM_ECDH1,        /* CK_ECDH1_DERIVE_PARAMS */
-    HSM_FORM_ECDH_AES,     /* CK_ECDH_AES_KEY_WRAP_PARAMS */
-    HSM_FORM_CONTEXT,      /* CK_SIGN_ADDITIONAL_CONTEXT */
-    HSM_FORM_HASH_CONTEXT, /* CK_HASH_SIGN_ADDITIONAL_CONTEXT */
-    HSM_FORM_HKDF,         /* CK_HKDF_PARAMS */
-    HSM_FORM_STRING_DATA,  /* CK_KEY_DERIVATION_STRING_DATA */
-    HSM_FORM_CBC_DATA,     /* CK_AES_CBC_ENCRYPT_DATA_PARAMS */
-    HSM_FORM_PBKDF2,       /* CK_PKCS5_PBKD2_PARAMS2 */
+    HSM_FORM_UNSERVED,       /* none of the below: not to be had from another machine */
+    HSM_FORM_FLAT,           /* no pointer in it: the caller's bytes as they are; often none */
+    HSM_FORM_GCM,            /* CK_GCM_PARAMS */
+    HSM_FORM_CCM,            /* CK_CCM_PARAMS */
+    HSM_FORM_CHACHA20,       /* CK_CHACHA20_PARAMS */
+    HSM_FORM_CHACHA_POLY,    /* CK_SALSA20_CHACHA20_POLY1305_PARAMS */
+    HSM_FORM_OAEP,           /* CK_RSA_PKCS_OAEP_PARAMS */
+    HSM_FORM_RSA_AES,        /* CK_RSA_AES_KEY_WRAP_PARAMS */
+    HSM_FORM_EDDSA,          /* CK_EDDSA_PARAMS */
+    HSM_FORM_ECDH1,          /* CK_ECDH1_DERIVE_PARAMS */
+    HSM_FORM_ECDH_AES,       /* CK_ECDH_AES_KEY_WRAP_PARAMS */
+    HSM_FORM_CONTEXT,        /* CK_SIGN_ADDITIONAL_CONTEXT */
+    HSM_FORM_HASH_CONTEXT,   /* CK_HASH_SIGN_ADDITIONAL_CONTEXT */
+    HSM_FORM_HKDF,           /* CK_HKDF_PARAMS */
+    HSM_FORM_STRING_DATA,    /* CK_KEY_DERIVATION_STRING_DATA */
+    HSM_FORM_CBC_DATA,       /* CK_AES_CBC_ENCRYPT_DATA_PARAMS */
+    HSM_FORM_PBKDF2,         /* CK_PKCS5_PBKD2_PARAMS2 */
+    HSM_FORM_X9_42,          /* CK_X9_42_DH1_DERIVE_PARAMS */
+    HSM_FORM_KBKDF,          /* CK_SP800_108_KDF_PARAMS */
+    HSM_FORM_KBKDF_FEEDBACK, /* CK_SP800_108_FEEDBACK_KDF_PARAMS */
+    HSM_FORM_TLS12_MASTER,   /* CK_TLS12_MASTER_KEY_DERIVE_PARAMS */
+    HSM_FORM_TLS12_EXTENDED, /* CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS */
+    HSM_FORM_TLS12_KEYS,     /* CK_TLS12_KEY_MAT_PARAMS */
+    HSM_FORM_TLS12_SAFE,     /* the same, and no initialisation vectors come back */
+    HSM_FORM_TLS_EXPORTER,   /* CK_TLS_KDF_PARAMS */
 } hsm_param_form;
 
 typedef struct hsm_mechanism_facts {

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cratond/convert.h"
 
-#include "core/remote.h"
 #include "cratond/client.h"
+#include "cratond/convert_kdf.h"
 
 typedef CratonHsm__Mechanism wire;
-
-/* protobuf-c's type for bytes to a pointer and a length of PKCS#11's. */
-#define PUT(from_bytes, to_pointer, to_len) \
-    do {                                    \
-        (to_pointer) = (from_bytes).data;   \
-        (to_len) = (from_bytes).len;        \
-    } while (0)
 
 /* --- parameters: one function per form ------------------------------------------------------------- */
 
@@ -44,8 +37,8 @@ static hsm_err read_gcm(const wire *from, wire_mechanism *out)
 {
     CK_GCM_PARAMS *gcm = &out->params.gcm;
 
-    PUT(from->gcm->iv, gcm->pIv, gcm->ulIvLen);
-    PUT(from->gcm->aad, gcm->pAAD, gcm->ulAADLen);
+    WIRE_PUT(from->gcm->iv, gcm->pIv, gcm->ulIvLen);
+    WIRE_PUT(from->gcm->aad, gcm->pAAD, gcm->ulAADLen);
     gcm->ulIvBits = gcm->ulIvLen * 8;
     gcm->ulTagBits = from->gcm->tag_bits == 0 ? 128 : from->gcm->tag_bits;
     return HSM_OK;
@@ -56,8 +49,8 @@ static hsm_err read_ccm(const wire *from, wire_mechanism *out)
     CK_CCM_PARAMS *ccm = &out->params.ccm;
 
     ccm->ulDataLen = from->ccm->data_length;
-    PUT(from->ccm->nonce, ccm->pNonce, ccm->ulNonceLen);
-    PUT(from->ccm->aad, ccm->pAAD, ccm->ulAADLen);
+    WIRE_PUT(from->ccm->nonce, ccm->pNonce, ccm->ulNonceLen);
+    WIRE_PUT(from->ccm->aad, ccm->pAAD, ccm->ulAADLen);
     ccm->ulMACLen = from->ccm->mac_length;
     return HSM_OK;
 }
@@ -66,8 +59,8 @@ static hsm_err read_chacha20(const wire *from, wire_mechanism *out)
 {
     CK_CHACHA20_PARAMS *chacha = &out->params.chacha20;
 
-    PUT(from->chacha20->block_counter, chacha->pBlockCounter, chacha->blockCounterBits);
-    PUT(from->chacha20->nonce, chacha->pNonce, chacha->ulNonceBits);
+    WIRE_PUT(from->chacha20->block_counter, chacha->pBlockCounter, chacha->blockCounterBits);
+    WIRE_PUT(from->chacha20->nonce, chacha->pNonce, chacha->ulNonceBits);
     chacha->blockCounterBits *= 8;
     chacha->ulNonceBits *= 8;
     return HSM_OK;
@@ -77,8 +70,8 @@ static hsm_err read_chacha_poly(const wire *from, wire_mechanism *out)
 {
     CK_SALSA20_CHACHA20_POLY1305_PARAMS *chacha = &out->params.chacha_poly;
 
-    PUT(from->chacha20_poly1305->nonce, chacha->pNonce, chacha->ulNonceLen);
-    PUT(from->chacha20_poly1305->aad, chacha->pAAD, chacha->ulAADLen);
+    WIRE_PUT(from->chacha20_poly1305->nonce, chacha->pNonce, chacha->ulNonceLen);
+    WIRE_PUT(from->chacha20_poly1305->aad, chacha->pAAD, chacha->ulAADLen);
     chacha->ulNonceLen *= 8;
     return HSM_OK;
 }
@@ -90,7 +83,7 @@ static void put_oaep(const CratonHsm__OaepParams *from, CK_RSA_PKCS_OAEP_PARAMS 
         .mgf = from->mgf,
         .source = CKZ_DATA_SPECIFIED,
     };
-    PUT(from->label, out->pSourceData, out->ulSourceDataLen);
+    WIRE_PUT(from->label, out->pSourceData, out->ulSourceDataLen);
 }
 
 static hsm_err read_oaep(const wire *from, wire_mechanism *out)
@@ -102,16 +95,17 @@ static hsm_err read_oaep(const wire *from, wire_mechanism *out)
 static hsm_err read_rsa_aes(const wire *from, wire_mechanism *out)
 {
     HSM_CHECK(from->rsa_aes_wrap->oaep != NULL, HSM_E_MECHANISM_PARAM);
-    put_oaep(from->rsa_aes_wrap->oaep, &out->inner);
+    put_oaep(from->rsa_aes_wrap->oaep, &out->room.oaep);
     out->params.rsa_aes.ulAESKeyBits = from->rsa_aes_wrap->aes_key_bits;
-    out->params.rsa_aes.pOAEPParams = &out->inner;
+    out->params.rsa_aes.pOAEPParams = &out->room.oaep;
     return HSM_OK;
 }
 
 static hsm_err read_eddsa(const wire *from, wire_mechanism *out)
 {
     out->params.eddsa.phFlag = from->eddsa->prehash ? CK_TRUE : CK_FALSE;
-    PUT(from->eddsa->context, out->params.eddsa.pContextData, out->params.eddsa.ulContextDataLen);
+    WIRE_PUT(from->eddsa->context, out->params.eddsa.pContextData,
+             out->params.eddsa.ulContextDataLen);
     return HSM_OK;
 }
 
@@ -120,8 +114,18 @@ static hsm_err read_ecdh(const wire *from, wire_mechanism *out)
     CK_ECDH1_DERIVE_PARAMS *ecdh = &out->params.ecdh;
 
     ecdh->kdf = from->ecdh->kdf;
-    PUT(from->ecdh->shared_data, ecdh->pSharedData, ecdh->ulSharedDataLen);
-    PUT(from->ecdh->public_data, ecdh->pPublicData, ecdh->ulPublicDataLen);
+    WIRE_PUT(from->ecdh->shared_data, ecdh->pSharedData, ecdh->ulSharedDataLen);
+    WIRE_PUT(from->ecdh->public_data, ecdh->pPublicData, ecdh->ulPublicDataLen);
+    return HSM_OK;
+}
+
+static hsm_err read_x9_42(const wire *from, wire_mechanism *out)
+{
+    CK_X9_42_DH1_DERIVE_PARAMS *dh = &out->params.x9_42;
+
+    dh->kdf = from->x9_42->kdf;
+    WIRE_PUT(from->x9_42->other_info, dh->pOtherInfo, dh->ulOtherInfoLen);
+    WIRE_PUT(from->x9_42->public_data, dh->pPublicData, dh->ulPublicDataLen);
     return HSM_OK;
 }
 
@@ -131,7 +135,7 @@ static hsm_err read_ecdh_aes(const wire *from, wire_mechanism *out)
 
     ecdh->ulAESKeyBits = from->ecdh_aes_wrap->aes_key_bits;
     ecdh->kdf = from->ecdh_aes_wrap->kdf;
-    PUT(from->ecdh_aes_wrap->shared_data, ecdh->pSharedData, ecdh->ulSharedDataLen);
+    WIRE_PUT(from->ecdh_aes_wrap->shared_data, ecdh->pSharedData, ecdh->ulSharedDataLen);
     return HSM_OK;
 }
 
@@ -141,7 +145,7 @@ static hsm_err read_context(const wire *from, wire_mechanism *out)
 
     HSM_CHECK(from->sign_context->hash_mechanism == 0, HSM_E_MECHANISM_PARAM);
     sign->hedgeVariant = from->sign_context->hedge_variant;
-    PUT(from->sign_context->context, sign->pContext, sign->ulContextLen);
+    WIRE_PUT(from->sign_context->context, sign->pContext, sign->ulContextLen);
     return HSM_OK;
 }
 
@@ -150,22 +154,8 @@ static hsm_err read_hash_context(const wire *from, wire_mechanism *out)
     CK_HASH_SIGN_ADDITIONAL_CONTEXT *sign = &out->params.hash_context;
 
     sign->hedgeVariant = from->sign_context->hedge_variant;
-    PUT(from->sign_context->context, sign->pContext, sign->ulContextLen);
+    WIRE_PUT(from->sign_context->context, sign->pContext, sign->ulContextLen);
     sign->hash = from->sign_context->hash_mechanism;
-    return HSM_OK;
-}
-
-static hsm_err read_hkdf(const wire *from, wire_mechanism *out)
-{
-    CK_HKDF_PARAMS *hkdf = &out->params.hkdf;
-
-    hkdf->bExtract = from->hkdf->extract ? CK_TRUE : CK_FALSE;
-    hkdf->bExpand = from->hkdf->expand ? CK_TRUE : CK_FALSE;
-    hkdf->prfHashMechanism = from->hkdf->hash_mechanism;
-    hkdf->ulSaltType = from->hkdf->salt_type;
-    PUT(from->hkdf->salt, hkdf->pSalt, hkdf->ulSaltLen);
-    hkdf->hSaltKey = from->hkdf->salt_key_handle;
-    PUT(from->hkdf->info, hkdf->pInfo, hkdf->ulInfoLen);
     return HSM_OK;
 }
 
@@ -174,16 +164,16 @@ static hsm_err read_pbkdf2(const wire *from, wire_mechanism *out)
     CK_PKCS5_PBKD2_PARAMS2 *pbkdf2 = &out->params.pbkdf2;
 
     pbkdf2->saltSource = CKZ_SALT_SPECIFIED;
-    PUT(from->pbkdf2->salt, pbkdf2->pSaltSourceData, pbkdf2->ulSaltSourceDataLen);
+    WIRE_PUT(from->pbkdf2->salt, pbkdf2->pSaltSourceData, pbkdf2->ulSaltSourceDataLen);
     pbkdf2->iterations = from->pbkdf2->iterations;
     pbkdf2->prf = from->pbkdf2->prf;
-    PUT(from->pbkdf2->password, pbkdf2->pPassword, pbkdf2->ulPasswordLen);
+    WIRE_PUT(from->pbkdf2->password, pbkdf2->pPassword, pbkdf2->ulPasswordLen);
     return HSM_OK;
 }
 
 static hsm_err read_string(const wire *from, wire_mechanism *out)
 {
-    PUT(from->string_data->data, out->params.string.pData, out->params.string.ulLen);
+    WIRE_PUT(from->string_data->data, out->params.string.pData, out->params.string.ulLen);
     return HSM_OK;
 }
 
@@ -193,7 +183,7 @@ static hsm_err read_cbc(const wire *from, wire_mechanism *out)
 
     HSM_CHECK(from->cbc_data->iv.len == sizeof cbc->iv, HSM_E_MECHANISM_PARAM);
     memcpy(cbc->iv, from->cbc_data->iv.data, sizeof cbc->iv);
-    PUT(from->cbc_data->data, cbc->pData, cbc->length);
+    WIRE_PUT(from->cbc_data->data, cbc->pData, cbc->length);
     return HSM_OK;
 }
 
@@ -217,10 +207,19 @@ static const form_row rows[] = {
     ROW(ECDH_AES, ECDH_AES_WRAP, CK_ECDH_AES_KEY_WRAP_PARAMS, read_ecdh_aes),
     ROW(CONTEXT, SIGN_CONTEXT, CK_SIGN_ADDITIONAL_CONTEXT, read_context),
     ROW(HASH_CONTEXT, SIGN_CONTEXT, CK_HASH_SIGN_ADDITIONAL_CONTEXT, read_hash_context),
-    ROW(HKDF, HKDF, CK_HKDF_PARAMS, read_hkdf),
+    ROW(HKDF, HKDF, CK_HKDF_PARAMS, wire_read_hkdf),
     ROW(STRING_DATA, STRING_DATA, CK_KEY_DERIVATION_STRING_DATA, read_string),
     ROW(CBC_DATA, CBC_DATA, CK_AES_CBC_ENCRYPT_DATA_PARAMS, read_cbc),
     ROW(PBKDF2, PBKDF2, CK_PKCS5_PBKD2_PARAMS2, read_pbkdf2),
+    ROW(X9_42, X9_42, CK_X9_42_DH1_DERIVE_PARAMS, read_x9_42),
+    ROW(KBKDF, KBKDF, CK_SP800_108_KDF_PARAMS, wire_read_kbkdf),
+    ROW(KBKDF_FEEDBACK, KBKDF, CK_SP800_108_FEEDBACK_KDF_PARAMS, wire_read_feedback),
+    ROW(TLS12_MASTER, TLS12_MASTER, CK_TLS12_MASTER_KEY_DERIVE_PARAMS, wire_read_tls_master),
+    ROW(TLS12_EXTENDED, TLS12_MASTER, CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS,
+        wire_read_tls_extended),
+    ROW(TLS12_KEYS, TLS12_KEYS, CK_TLS12_KEY_MAT_PARAMS, wire_read_tls_keys),
+    ROW(TLS12_SAFE, TLS12_KEYS, CK_TLS12_KEY_MAT_PARAMS, wire_read_tls_keys),
+    ROW(TLS_EXPORTER, TLS_EXPORTER, CK_TLS_KDF_PARAMS, wire_read_tls_exporter),
 };
 
 /* Raw bytes: of a structure without pointers, or the IV of AES-GCM. None at all is no parameter,
@@ -228,11 +227,11 @@ static const form_row rows[] = {
 static hsm_err read_raw(const wire *from, hsm_param_form form, wire_mechanism *out)
 {
     if (form == HSM_FORM_FLAT || from->parameter.len == 0) {
-        PUT(from->parameter, out->view.pParameter, out->view.ulParameterLen);
+        WIRE_PUT(from->parameter, out->view.pParameter, out->view.ulParameterLen);
         return HSM_OK;
     }
     HSM_CHECK(form == HSM_FORM_GCM, HSM_E_MECHANISM_PARAM);
-    PUT(from->parameter, out->params.gcm.pIv, out->params.gcm.ulIvLen);
+    WIRE_PUT(from->parameter, out->params.gcm.pIv, out->params.gcm.ulIvLen);
     out->params.gcm.ulIvBits = out->params.gcm.ulIvLen * 8;
     out->params.gcm.ulTagBits = 128;
     out->view.pParameter = &out->params;
@@ -245,11 +244,12 @@ hsm_err wire_mechanism_read(const wire *from, wire_mechanism *out)
     hsm_mechanism_facts facts;
 
     HSM_CHECK(from != NULL, HSM_E_ARG);
-    memset(out, 0, sizeof *out);
+    memset(out, 0, offsetof(wire_mechanism, room));
     HSM_CHECK(from->mechanism_type <= (CK_ULONG)-1, HSM_E_MECHANISM);
     out->view.mechanism = (CK_MECHANISM_TYPE)from->mechanism_type;
     HSM_TRY(hsm_core_mechanism_facts(out->view.mechanism, &facts));
     HSM_CHECK(facts.form != HSM_FORM_UNSERVED, HSM_E_MECHANISM);
+    out->form = facts.form;
     if (from->typed_case == CRATON_HSM__MECHANISM__TYPED__NOT_SET)
         return read_raw(from, facts.form, out);
     HSM_CHECK(from->parameter.len == 0, HSM_E_MECHANISM_PARAM);
@@ -385,14 +385,12 @@ hsm_err wire_may_use_parameter(rpc_context *context, hsm_session *session,
 
     if (client_sees_all_keys(context->client))
         return HSM_OK;
-    if (mechanism->view.ulParameterLen == sizeof mechanism->params.hkdf &&
-        mechanism->view.pParameter == &mechanism->params)
-        handle = mechanism->params.hkdf.hSaltKey;
-    else if (mechanism->view.ulParameterLen == sizeof handle)
-        memcpy(&handle, mechanism->view.pParameter, sizeof handle);
+    for (size_t i = 0; i < mechanism->named_count; i++)
+        HSM_TRY(wire_may_use(context, session, mechanism->named[i]));
+    if (mechanism->view.ulParameterLen != sizeof handle)
+        return HSM_OK;
+    memcpy(&handle, mechanism->view.pParameter, sizeof handle);
     /* What has the size of a handle may be something else: then no object has that number, or one
      * does that this client sees, or it is refused for nothing. */
-    if (handle == CK_INVALID_HANDLE)
-        return HSM_OK;
-    return wire_may_use(context, session, handle);
+    return handle == CK_INVALID_HANDLE ? HSM_OK : wire_may_use(context, session, handle);
 }

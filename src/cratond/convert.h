@@ -4,13 +4,49 @@
 #define HSM_CRATOND_CONVERT_H
 
 #include "core/core.h"
+#include "core/remote.h"
 #include "cratond/rpc.h"
 #include <craton_hsm.pb-c.h>
+
+/* protobuf-c's type for bytes to a pointer and a length of PKCS#11's. */
+#define WIRE_PUT(from_bytes, to_pointer, to_len) \
+    do {                                         \
+        (to_pointer) = (from_bytes).data;        \
+        (to_len) = (from_bytes).len;             \
+    } while (0)
+
+/* Pieces of what an SP 800-108 derivation's PRF is given, and keys that a parameter names. */
+#define WIRE_PIECES_MAX 32u
+#define WIRE_NAMED_KEYS_MAX 8u
+/* Bytes of an initialisation vector that a TLS derivation gives. */
+#define WIRE_TLS_IV_MAX_BYTES 256u
+
+/* What a parameter points to, or a derivation writes to. */
+typedef union wire_room {
+    CK_RSA_PKCS_OAEP_PARAMS oaep;
+    struct {
+        CK_PRF_DATA_PARAM pieces[WIRE_PIECES_MAX];
+        union {
+            CK_SP800_108_COUNTER_FORMAT counter;
+            CK_SP800_108_DKM_LENGTH_FORMAT length;
+        } formats[WIRE_PIECES_MAX];
+    } kbkdf;
+    struct {
+        CK_SSL3_KEY_MAT_OUT keys;
+        CK_VERSION version;
+        size_t iv_len;
+        uint8_t client_iv[WIRE_TLS_IV_MAX_BYTES];
+        uint8_t server_iv[WIRE_TLS_IV_MAX_BYTES];
+    } tls;
+} wire_room;
 
 /* A mechanism with the structure that its parameter is, built here: pointers that a caller sends are
  * never followed. Borrows from the message. */
 typedef struct wire_mechanism {
     CK_MECHANISM view;
+    hsm_param_form form;
+    size_t named_count; /* keys that a derivation's parameter names beside the base key */
+    CK_OBJECT_HANDLE named[WIRE_NAMED_KEYS_MAX];
     union {
         CK_RSA_PKCS_PSS_PARAMS pss;
         CK_RSA_PKCS_OAEP_PARAMS oaep;
@@ -29,8 +65,15 @@ typedef struct wire_mechanism {
         CK_PKCS5_PBKD2_PARAMS2 pbkdf2;
         CK_KEY_DERIVATION_STRING_DATA string;
         CK_AES_CBC_ENCRYPT_DATA_PARAMS cbc;
+        CK_X9_42_DH1_DERIVE_PARAMS x9_42;
+        CK_SP800_108_KDF_PARAMS kbkdf;
+        CK_SP800_108_FEEDBACK_KDF_PARAMS feedback;
+        CK_TLS12_MASTER_KEY_DERIVE_PARAMS tls_master;
+        CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS tls_extended;
+        CK_TLS12_KEY_MAT_PARAMS tls_keys;
+        CK_TLS_KDF_PARAMS tls_exporter;
     } params;
-    CK_RSA_PKCS_OAEP_PARAMS inner; /* that rsa_aes points to */
+    wire_room room; /* last, and written only where it is used: it is large */
 } wire_mechanism;
 
 /* errors  HSM_E_ARG (there is none), HSM_E_MECHANISM, HSM_E_MECHANISM_PARAM (raw bytes where the
@@ -57,7 +100,7 @@ static inline hsm_bytes wire_bytes(ProtobufCBinaryData data)
 HSM_MUST_USE hsm_err wire_may_use(rpc_context *context, hsm_session *session,
                                   CK_OBJECT_HANDLE handle);
 HSM_MUST_USE hsm_err wire_may_make(const rpc_context *context, const hsm_template *tmpl);
-/* The same for a second key, which a derivation's parameter names.
+/* The same for other keys, which a derivation's parameter names.
  * errors HSM_E_OBJECT_HANDLE */
 HSM_MUST_USE hsm_err wire_may_use_parameter(rpc_context *context, hsm_session *session,
                                             const wire_mechanism *mechanism);

@@ -1,7 +1,7 @@
 /* Making, wrapping, unwrapping, deriving and encapsulating keys.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "cratond/client.h"
-#include "cratond/convert.h"
+#include "cratond/convert_kdf.h"
 #include "cratond/handlers.h"
 #include "cratond/output.h"
 
@@ -124,7 +124,7 @@ hsm_err rpc_derive_key(rpc_context *context, const void *request, void *response
     HSM_TRY(wire_may_use_parameter(context, session, &mechanism));
     HSM_TRY(hsm_core_derive_key(context->core, session, &derive, &key));
     out->key_handle = key;
-    return HSM_OK;
+    return wire_derived_write(context, &mechanism, out);
 }
 
 /* The key that the step made last. */
