@@ -53,6 +53,9 @@ RPC_HANDLER(rpc_encrypt);
 RPC_HANDLER(rpc_decrypt);
 RPC_HANDLER(rpc_digest);
 RPC_HANDLER(rpc_sign_with);
+/* rpc_message.c */
+RPC_HANDLER(rpc_message_encrypt);
+RPC_HANDLER(rpc_message_decrypt);
 /* rpc_stream.c */
 RPC_HANDLER(rpc_sign_stream);
 RPC_HANDLER(rpc_verify_stream);
