@@ -23,8 +23,9 @@ static void convert_mechanism(const ProtobufCMessage *message)
 
     /* A parameter is either what was sent, or a structure of ours. */
     if (mechanism != NULL && wire_mechanism_read(*mechanism, &made) == HSM_OK)
-        FUZZ_REQUIRE(made.view.pParameter == &made.params ||
-                     made.view.pParameter == (*mechanism)->parameter.data);
+        FUZZ_REQUIRE((made.view.pParameter == &made.params ||
+                      made.view.pParameter == (*mechanism)->parameter.data) &&
+                     made.named_count <= WIRE_NAMED_KEYS_MAX);
 }
 
 static void convert_template(rpc_context *context, const ProtobufCMessage *message)
