@@ -93,17 +93,17 @@ static hsm_err put_params(message *m)
 }
 
 /* What both directions have. */
-static hsm_err read_message(const CratonHsm__Mechanism *mechanism, ProtobufCBinaryData aad,
+static hsm_err read_message(const CratonHsm__Mechanism *asked, ProtobufCBinaryData aad,
                             uint64_t key, message *out)
 {
-    HSM_CHECK(mechanism != NULL, HSM_E_ARG);
-    HSM_CHECK(mechanism->parameter.len == 0 &&
-                  mechanism->typed_case == CRATON_HSM__MECHANISM__TYPED__NOT_SET,
+    HSM_CHECK(asked != NULL, HSM_E_ARG);
+    HSM_CHECK(asked->parameter.len == 0 &&
+                  asked->typed_case == CRATON_HSM__MECHANISM__TYPED__NOT_SET,
               HSM_E_MECHANISM_PARAM);
-    HSM_CHECK(mechanism->mechanism_type <= (CK_ULONG)-1, HSM_E_MECHANISM);
+    HSM_CHECK(asked->mechanism_type <= (CK_ULONG)-1, HSM_E_MECHANISM);
     HSM_CHECK(aad.len <= AAD_MAX_BYTES, HSM_E_LIMIT);
     *out = (message){
-        .mechanism = { .mechanism = (CK_MECHANISM_TYPE)mechanism->mechanism_type },
+        .mechanism = { (CK_MECHANISM_TYPE)asked->mechanism_type, NULL, 0 },
         .key = wire_handle(key),
         .part = { .aad = wire_bytes(aad) },
         .generator = CKG_NO_GENERATE,
