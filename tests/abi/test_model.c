@@ -440,6 +440,9 @@ static void every_combination(void)
 
     if (!module_is_ours())
         SKIP("the model has our limits");
+#ifdef __SANITIZE_THREAD__
+    SKIP("one thread has no races, and takes ten minutes to look for them");
+#endif
     is_long = getenv("CRATON_HSM_TEST_LONG") != NULL;
     fixture_place = place_in_memory();
     FIXTURE_PREPARED(fix);
