@@ -8,6 +8,11 @@
 
 #include "support.h"
 
+#define TIMED_FIXTURE(name)                               \
+    if (IS_SANITIZED)                                     \
+        SKIP("a sanitizer's own time hides differences"); \
+    FIXTURE(name)
+
 enum { INPUT_MAX = 512, CLASSES = 2, ROUNDS_MAX = 4, SAMPLES_MAX = 20000 };
 
 /* One input of a class. */
@@ -123,7 +128,7 @@ static void put_noise(const fixture *fix, input *out)
 
 static void rsa_pkcs_1(void)
 {
-    FIXTURE(fix);
+    TIMED_FIXTURE(fix);
     const pair keys = generate_pair(fix.session, &rsa_2048, false, "rsa");
     trial t = { .fix = &fix, .mechanism = { CKM_RSA_PKCS, NULL, 0 }, .key = keys.private_key };
     const CK_BYTE text[32] = { 7 };
@@ -135,7 +140,7 @@ static void rsa_pkcs_1(void)
 
 static void rsa_oaep(void)
 {
-    FIXTURE(fix);
+    TIMED_FIXTURE(fix);
     CK_BYTE label[] = "another";
     CK_RSA_PKCS_OAEP_PARAMS params = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, NULL, 0 };
     CK_RSA_PKCS_OAEP_PARAMS other = { CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, label, 7 };
@@ -155,7 +160,7 @@ static void rsa_oaep(void)
 /* Blocks that fail at the last and at the first byte of their padding. */
 static void cbc_pad(void)
 {
-    FIXTURE(fix);
+    TIMED_FIXTURE(fix);
     CK_BYTE iv[16] = { 1 }, text[CLASSES][48];
     CK_MECHANISM cbc = { CKM_AES_CBC, iv, sizeof iv };
     const CK_OBJECT_HANDLE key = generate_aes(fix.session, 32, false, "aes");
@@ -177,7 +182,7 @@ static void cbc_pad(void)
 
 static void key_wrap(void)
 {
-    FIXTURE(fix);
+    TIMED_FIXTURE(fix);
     const CK_OBJECT_HANDLE key = generate_aes(fix.session, 32, false, "aes");
     trial t = { .fix = &fix,
                 .mechanism = { CKM_AES_KEY_WRAP_KWP, NULL, 0 },
@@ -197,7 +202,7 @@ static void key_wrap(void)
 /* The test of the test: a text of a block more is told from the other. */
 static void a_difference_is_seen(void)
 {
-    FIXTURE(fix);
+    TIMED_FIXTURE(fix);
     const CK_OBJECT_HANDLE key = generate_aes(fix.session, 32, false, "aes");
     trial t = { .fix = &fix, .mechanism = { CKM_AES_ECB, NULL, 0 }, .key = key };
 
