@@ -1,6 +1,7 @@
 /* Ends that come at any byte and any moment.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -72,7 +73,7 @@ static void power_may_go_at_any_byte(void)
     env_clear(&env);
 }
 
-/* --- two writers, killed ------------------------------------------------------------------------ */
+/* --- writers, killed ---------------------------------------------------------------------------- */
 
 /* Writes, and says each time that it was told so, until it is killed. */
 static pid_t start_writer(const audit_env *env, int told_fd)
@@ -90,29 +91,88 @@ static pid_t start_writer(const audit_env *env, int told_fd)
     _exit(2);
 }
 
+/* How often they said so, `max` times at most. */
+static unsigned count_told(int fd, unsigned max)
+{
+    unsigned told = 0;
+    char byte;
+
+    while (told < max && read(fd, &byte, 1) == 1)
+        told++;
+    return told;
+}
+
+static void kill_writer(pid_t child)
+{
+    int status = 0;
+
+    CHECK_OK(kill(child, SIGKILL));
+    (void)waitpid(child, &status, 0);
+    CHECK_THAT(WIFSIGNALED(status));
+}
+
+/* One is killed at any moment. */
+static unsigned kill_one(const audit_env *env, unsigned us)
+{
+    int pipes[2];
+
+    CHECK_OK(pipe2(pipes, O_CLOEXEC));
+    const pid_t child = start_writer(env, pipes[1]);
+    (void)close(pipes[1]);
+    (void)usleep(us); /* any moment will do */
+    kill_writer(child);
+    const unsigned told = count_told(pipes[0], UINT_MAX);
+    (void)close(pipes[0]);
+    return told;
+}
+
 /* One of two is killed after some entries, the other goes on and is killed too. */
 static unsigned kill_both(const audit_env *env, unsigned after)
 {
     unsigned told = 0;
     int pipes[2];
-    char byte;
 
     CHECK_OK(pipe2(pipes, O_CLOEXEC));
     const pid_t children[2] = { start_writer(env, pipes[1]), start_writer(env, pipes[1]) };
     (void)close(pipes[1]);
     for (size_t i = 0; i < 2; i++) {
-        int status = 0;
-
-        for (unsigned n = 0; n < after && read(pipes[0], &byte, 1) == 1; n++)
-            told++;
-        CHECK_OK(kill(children[i], SIGKILL));
-        (void)waitpid(children[i], &status, 0);
-        CHECK_THAT(WIFSIGNALED(status));
+        told += count_told(pipes[0], after);
+        kill_writer(children[i]);
     }
-    while (read(pipes[0], &byte, 1) == 1)
-        told++;
+    told += count_told(pipes[0], UINT_MAX);
     (void)close(pipes[0]);
     return told;
+}
+
+/* mode 0: sync; 1: batch */
+static void make_log(audit_env *env, int mode)
+{
+    CASE(mode == 0 ? "sync" : "batch");
+    env_make(env);
+    env->options.log_path = env->path;
+    env->options.state_directory = env->directory;
+    env->options.is_batch = mode == 1;
+    env->options.batch_ms = 5;
+}
+
+static void one_writer_may_be_killed(void)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        unsigned told = 0;
+        audit_env env;
+
+        make_log(&env, mode);
+        env.options.file_max_bytes = 200000;
+        env.options.checkpoint_every = 50;
+        for (unsigned i = 0; i < 25; i++)
+            told += kill_one(&env, 3000 + i * 997 % 20000);
+        env_fill(&env, 1);
+        const hsm_audit_verdict verdict = env_verify(&env, true);
+        CHECK_STR(hsm_audit_fault_name(verdict.fault), "none");
+        CHECK_THAT(verdict.first_index > 0 || env_count(&env, "sign") >= told + 1);
+        CHECK_THAT(verdict.first_index + verdict.entries >= told + 1);
+        env_clear(&env);
+    }
 }
 
 static void two_writers_may_be_killed(void)
@@ -121,12 +181,7 @@ static void two_writers_may_be_killed(void)
         unsigned told = 0;
         audit_env env;
 
-        CASE(mode == 0 ? "sync" : "batch");
-        env_make(&env);
-        env.options.log_path = env.path;
-        env.options.state_directory = env.directory;
-        env.options.is_batch = mode == 1;
-        env.options.batch_ms = 5;
+        make_log(&env, mode);
         for (unsigned i = 0; i < 12; i++)
             told += kill_both(&env, 1 + i * 5 % 23);
         env_fill(&env, 1);
@@ -139,6 +194,7 @@ static void two_writers_may_be_killed(void)
 
 static const check_test tests[] = {
     CHECK_TEST(power_may_go_at_any_byte),
+    CHECK_TEST(one_writer_may_be_killed),
     CHECK_TEST(two_writers_may_be_killed),
 };
 CHECK_MAIN(tests)

@@ -364,60 +364,6 @@ static void a_removed_log_is_noticed_at_once(void)
     env_clear(&env);
 }
 
-/* A child writes and says each time that it was told so; it is killed at any moment. */
-static unsigned run_and_kill(const audit_env *env, unsigned us)
-{
-    int pipes[2];
-    unsigned told = 0;
-    char byte;
-
-    CHECK_OK(pipe2(pipes, O_CLOEXEC));
-    const pid_t child = fork();
-    if (child == 0) {
-        hsm_audit_log *log = NULL;
-
-        if (hsm_audit_open(&env->options, &log) != HSM_OK)
-            _exit(1);
-        const hsm_audit_event event = { .operation = HSM_AUDITED_SIGN };
-        while (hsm_audit_append(log, &event) == HSM_OK && write(pipes[1], "x", 1) == 1)
-            ;
-        _exit(2);
-    }
-    (void)close(pipes[1]);
-    (void)usleep(us); /* any moment will do */
-    CHECK_OK(kill(child, SIGKILL));
-    (void)waitpid(child, NULL, 0);
-    while (read(pipes[0], &byte, 1) == 1)
-        told++;
-    (void)close(pipes[0]);
-    return told;
-}
-
-static void kill_loses_nothing(void)
-{
-    for (int mode = 0; mode < 2; mode++) {
-        unsigned told = 0;
-        audit_env env;
-
-        CASE(mode == 0 ? "sync" : "batch");
-        env_make(&env);
-        env.options.log_path = env.path;
-        env.options.state_directory = env.directory;
-        env.options.file_max_bytes = 200000;
-        env.options.checkpoint_every = 50;
-        env.options.is_batch = mode == 1;
-        env.options.batch_ms = 5;
-        for (unsigned i = 0; i < 25; i++)
-            told += run_and_kill(&env, 3000 + i * 997 % 20000);
-        env_fill(&env, 1);
-        const hsm_audit_verdict verdict = env_verify(&env, true);
-        CHECK_STR(hsm_audit_fault_name(verdict.fault), "none");
-        CHECK_THAT(verdict.first_index > 0 || env_count(&env, "sign") >= told + 1);
-        CHECK_THAT(verdict.first_index + verdict.entries >= told + 1);
-        env_clear(&env);
-    }
-}
-
 /* --- several at once -------------------------------------------------------------------------- */
 
 #define THREADS 8u
@@ -619,7 +565,6 @@ static const check_test tests[] = {
     CHECK_TEST(whole_lines_after_the_head_are_adopted),
     CHECK_TEST(a_cut_log_stays_a_cut_log),
     CHECK_TEST(a_removed_log_is_noticed_at_once),
-    CHECK_TEST(kill_loses_nothing),
     CHECK_TEST(threads_share),
     CHECK_TEST(processes_share),
     CHECK_TEST(a_forked_child_opens_its_own),
