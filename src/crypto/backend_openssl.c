@@ -145,14 +145,13 @@ static hsm_ossl *unpark(bool is_fips)
     return found;
 }
 
-static hsm_err open_kind(hsm_crypto *crypto, bool is_fips)
+static hsm_err open_native(hsm_crypto *crypto, bool is_fips)
 {
     hsm_ossl *ossl = unpark(is_fips);
 
     crypto->native = ossl;
     if (ossl != NULL) {
         hsm_ossl_random_start(ossl, NULL, NULL);
-        crypto->source_failed = hsm_ossl_random_failure(ossl);
         return HSM_OK;
     }
     /* Before anything allocates, and before there is anything that close would clean up. */
@@ -161,8 +160,13 @@ static hsm_err open_kind(hsm_crypto *crypto, bool is_fips)
     HSM_CHECK(ossl != NULL, HSM_E_NO_MEMORY);
     ossl->is_fips = is_fips;
     crypto->native = ossl;
-    HSM_TRY(open_new(ossl));
-    crypto->source_failed = hsm_ossl_random_failure(ossl);
+    return open_new(ossl);
+}
+
+static hsm_err open_kind(hsm_crypto *crypto, bool is_fips)
+{
+    HSM_TRY(open_native(crypto, is_fips));
+    crypto->source_failed = hsm_ossl_random_failure(hsm_ossl_of(crypto));
     return HSM_OK;
 }
 
