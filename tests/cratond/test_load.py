@@ -10,8 +10,11 @@ SERVICE = "/craton_hsm.HsmService/"
 CONNECTIONS = 500
 # Ten thousand of them in 700 MB.
 CONNECTION_MAX_BYTES = 68000
-# No signature waits longer for another client's key generation.
+# No signature waits longer for another client's key generation. The machine may take its processors
+# away from anybody for longer: of so many signatures, a few may be as late as it likes. Behind a key
+# generation nearly all of them would be.
 DELAY_MAX_MS = 20
+SIGNATURES = 300
 
 d = Daemon("load", daemon="max_connections = 1000\nmax_streams = 100\nworkers = 2\nslow_workers = 2\n",
            more="[audit]\nenabled = false\n", start=False)  # a disk that others use would be all that is measured
@@ -81,14 +84,16 @@ check("a key is being made", wait_for(lambda: made))
 # What needs no worker tells how busy the machine is.
 watch = health_grpc.HealthStub(d.channel("load"))
 watch.Check(health.HealthCheckRequest())
-slowest_sign = slowest_other = 0
-for _ in range(300):
-    slowest_sign = max(slowest_sign, timed(stub.Sign, signs[0]))
-    slowest_other = max(slowest_other, timed(watch.Check, health.HealthCheckRequest()))
+sign_ms, other_ms = [], []
+at_first = len(made)
+while len(sign_ms) < SIGNATURES or len(made) < at_first + len(generators):
+    sign_ms.append(timed(stub.Sign, signs[0]))
+    other_ms.append(timed(watch.Check, health.HealthCheckRequest()))
 is_enough.set()
 for each in generators:
     each.join()
-check(f"a signature waits {slowest_sign:.1f} ms at most, while {len(made)} keys are made",
-      slowest_sign < DELAY_MAX_MS + 3 * slowest_other)
+late_sign, late_other = (sorted(times)[-len(times) // 10] for times in (sign_ms, other_ms))
+check(f"while {len(made) - at_first} keys are made, nine of ten of {len(sign_ms)} signatures are there after {late_sign:.1f} ms",
+      late_sign < DELAY_MAX_MS + 3 * late_other)
 check("the daemon ends", d.stop() == 0)
 finish()

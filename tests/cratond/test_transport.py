@@ -201,15 +201,25 @@ for label, end in (("its stream", lambda on, stream: on.send(frame(RST_STREAM, 0
     alive(f"work whose caller has closed {label}")
 check("the session is free again", lambda: stub.FindObjects(pb.FindObjectsRequest(session_handle=session), timeout=60))
 
-# A deadline passes while the work goes on.
-started = time.monotonic()
-check_fails("a deadline", "DEADLINE_EXCEEDED", stub.GenerateKeyPair, pb.GenerateKeyPairRequest(
+# A deadline passes while the work goes on. Now and then a key is found before: then the next one is asked for.
+OFTEN_ENOUGH = 10
+
+
+def misses(deadline):
+    return any(deadline() for _ in range(OFTEN_ENOUGH))
+
+
+def server_misses():
+    on = raw()
+    stream = on.headers("/craton_hsm.HsmService/GenerateKeyPair", grpc_timeout="50m")
+    on.send(frame(DATA, END_STREAM, stream, slow))
+    return says(on.answer(stream), grpc_status="4")
+
+
+check("a deadline", misses(lambda: status_of(stub.GenerateKeyPair, pb.GenerateKeyPairRequest(
     session_handle=session, mechanism=mech("RSA_PKCS_KEY_PAIR_GEN"), public_template=template(MODULUS_BITS=4096),
-    private_template=template(SIGN=True)), timeout=0.05)
-on = raw()
-stream = on.headers("/craton_hsm.HsmService/GenerateKeyPair", grpc_timeout="50m")
-on.send(frame(DATA, END_STREAM, stream, slow))
-check("a deadline that the server keeps", says(on.answer(stream), grpc_status="4"))
+    private_template=template(SIGN=True)), timeout=0.05)[0] == "DEADLINE_EXCEEDED"))
+check("a deadline that the server keeps", misses(server_misses))
 on = raw()
 stream = on.headers(HEALTH, grpc_timeout="50m")
 check("one for a request that does not come", says(on.answer(stream), grpc_status="4"))
@@ -218,8 +228,7 @@ check("the session comes back", lambda: stub.FindObjects(pb.FindObjectsRequest(s
 # --- slow work is not in the way ---------------------------------------------------------------------------------
 
 public, private = ec_pair(stub, session, token=False)
-others = [d.login(stub) if False else stub.OpenSession(pb.OpenSessionRequest(slot_id=0, read_write=True)).session_handle
-          for _ in range(8)]
+others = [stub.OpenSession(pb.OpenSessionRequest(slot_id=0, read_write=True)).session_handle for _ in range(8)]
 keys = [stub.GenerateKeyPair.future(pb.GenerateKeyPairRequest(
     session_handle=each, mechanism=mech("RSA_PKCS_KEY_PAIR_GEN"), public_template=template(MODULUS_BITS=4096),
     private_template=template(SIGN=True))) for each in others]
