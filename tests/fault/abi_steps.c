@@ -7,7 +7,23 @@ CK_RV scene_start(scene *s)
     if (rv == CKR_OK)
         rv = p11->C_OpenSession(s->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
                                 &s->session);
-    return rv == CKR_OK ? login(s->session, CKU_USER, USER_PIN) : rv;
+    return rv == CKR_OK ? scene_log_in(s) : rv;
+}
+
+static CK_RV set_pins(scene *s, const char *from, const char *to)
+{
+    return p11->C_SetPIN(s->session, utf8(from), strlen(from), utf8(to), strlen(to));
+}
+
+CK_RV scene_log_in(scene *s)
+{
+    CK_RV rv = login(s->session, CKU_USER, USER_PIN);
+
+    if (rv != CKR_PIN_INCORRECT)
+        return rv;
+    rv = login(s->session, CKU_USER, OTHER_PIN);
+    s->had_other_pin = rv == CKR_OK;
+    return rv == CKR_OK ? set_pins(s, OTHER_PIN, USER_PIN) : rv;
 }
 
 size_t scene_count(scene *s)
@@ -53,6 +69,36 @@ void scene_make(scene *s)
     put_text(&tmpl, CKA_VALUE, "0123456789abcdef0123456789abcdef");
     CHECK_OK(p11->C_CreateObject(s->session, tmpl.at, tmpl.count, &s->hmac));
     s->objects = scene_count(s);
+}
+
+static bool is_of_scene(scene *s, CK_OBJECT_HANDLE object)
+{
+    static const char *const labels[] = { "rsa", "ec", "ed", "aes", "hmac" };
+    char label[8] = "";
+    const size_t len = get_attr(s->session, object, CKA_LABEL, label, sizeof label);
+
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        if (len == strlen(labels[i]) && memcmp(label, labels[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+size_t scene_sweep(scene *s)
+{
+    CK_OBJECT_HANDLE found[128];
+    attrs tmpl = { .count = 0 };
+    size_t swept = 0;
+
+    put_bool(&tmpl, CKA_TOKEN, true);
+    const size_t count = find_all(s->session, &tmpl, found, ARRAY_LEN(found));
+    for (size_t i = 0; i < count && i < ARRAY_LEN(found); i++) {
+        if (is_of_scene(s, found[i]))
+            continue;
+        CHECK_OK(p11->C_DestroyObject(s->session, found[i]));
+        swept++;
+    }
+    return swept;
 }
 
 /* --- steps -------------------------------------------------------------------------------------- */
@@ -133,11 +179,6 @@ static CK_RV log_in_so(scene *s)
     return login(s->session, CKU_SO, SO_PIN);
 }
 
-static CK_RV set_pins(scene *s, const char *from, const char *to)
-{
-    return p11->C_SetPIN(s->session, utf8(from), strlen(from), utf8(to), strlen(to));
-}
-
 static CK_RV init_pin(scene *s)
 {
     return p11->C_InitPIN(s->session, utf8(USER_PIN), strlen(USER_PIN));
@@ -170,7 +211,7 @@ static CK_RV out_and_in(scene *s)
 {
     const CK_RV rv = log_out(s);
 
-    return rv == CKR_OK ? log_in(s) : rv;
+    return rv == CKR_OK ? scene_log_in(s) : rv;
 }
 
 static CK_RV set_pin(scene *s)
@@ -194,6 +235,13 @@ static CK_RV destroy_made(scene *s)
             s->made[i] = CK_INVALID_HANDLE;
     }
     return rv;
+}
+
+/* The handles may be of an earlier initialisation. */
+static CK_RV sweep(scene *s)
+{
+    (void)scene_sweep(s);
+    return CKR_OK;
 }
 
 static CK_RV make_pair(scene *s, const pair_kind *kind)
@@ -504,7 +552,7 @@ const step steps[] = {
     { "copy", nothing, copy, destroy_made, nothing, STORES, false, false },
     { "set attribute", nothing, set_attribute, nothing, nothing, STORES, false, false },
     { "get attribute", nothing, get_attribute, nothing, nothing, 0, false, false },
-    { "destroy", make_data, destroy_made, nothing, destroy_made, FAULT_WRITES, false, false },
+    { "destroy", make_data, destroy_made, nothing, sweep, FAULT_WRITES, false, false },
     { "generate ml-dsa", nothing, scene_store_ml_dsa, destroy_made, nothing, STORES, false, false },
     { "sign ml-dsa", scene_make_ml_dsa, scene_sign_ml_dsa, destroy_made, nothing, FAULT_MEMORY,
       false, false },

@@ -21,16 +21,21 @@ typedef struct scene {
     CK_ULONG cipher_len;
     CK_BYTE signature[256];
     CK_ULONG signature_len;
+    bool had_other_pin; /* a change of the PIN was done, and not told */
 } scene;
 
 /* Initialises and logs in. */
 CK_RV scene_start(scene *s);
+/* With the user's PIN; where it was changed, changes it back. */
+CK_RV scene_log_in(scene *s);
 /* Token objects there are. */
 size_t scene_count(scene *s);
 /* The handles of a later initialisation. */
 void scene_find(scene *s);
 /* Makes keys and texts, without faults. */
 void scene_make(scene *s);
+/* Destroys token objects that scene_make() did not make; how many there were. */
+size_t scene_sweep(scene *s);
 
 /* Steps on their own. */
 CK_RV scene_sign_rsa(scene *s);

@@ -68,8 +68,10 @@ CK_RV scene_agree_ml_kem(scene *s)
     for (int i = 0; i < 2; i++) {
         const CK_OBJECT_HANDLE made = i == 0 ? sent : received;
 
-        if (made != CK_INVALID_HANDLE)
-            (void)p11->C_DestroyObject(s->session, made);
+        if (made == CK_INVALID_HANDLE)
+            continue;
+        const CK_RV destroyed = p11->C_DestroyObject(s->session, made);
+        rv = rv == CKR_OK ? destroyed : rv;
     }
     return rv;
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define VISIBLE __attribute__((visibility("default")))
@@ -200,6 +201,13 @@ VISIBLE ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
     return fails(FAULT_WRITES, ENOSPC) ? -1 : syscall(SYS_pwrite64, fd, data, len, offset);
 }
 
+VISIBLE ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset)
+{
+    if (fails(FAULT_WRITES, ENOSPC))
+        return -1;
+    return syscall(SYS_pwritev, fd, parts, count, (unsigned long)offset, 0UL);
+}
+
 VISIBLE int ftruncate64(int fd, off64_t len)
 {
     return fails(FAULT_WRITES, ENOSPC) ? -1 : (int)syscall(SYS_ftruncate, fd, len);
@@ -216,7 +224,10 @@ VISIBLE int posix_fallocate64(int fd, off64_t offset, off64_t len)
 VISIBLE int fdatasync(int fd)
 {
     (void)fd;
-    return fails(FAULT_WRITES, ENOSPC) ? -1 : 0;
+    if (!fails(FAULT_WRITES, ENOSPC))
+        return 0;
+    plan.failed_syncs++;
+    return -1;
 }
 
 VISIBLE int fsync(int fd)
@@ -234,4 +245,35 @@ VISIBLE ssize_t getrandom(void *data, size_t len, unsigned flags)
 VISIBLE int getentropy(void *data, size_t len)
 {
     return getrandom(data, len, 0) == (ssize_t)len ? 0 : -1;
+}
+
+/* --- a whole program ---------------------------------------------------------------------------- */
+
+static long number_of(const char *name)
+{
+    const char *text = getenv(name);
+
+    return text != NULL ? strtol(text, NULL, 10) : 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    plan.kinds = (unsigned)number_of("FAULT_KINDS");
+    plan.fails_at = number_of("FAULT_AT");
+    plan.fails_for = number_of("FAULT_FOR");
+    plan.is_armed = plan.kinds != 0;
+}
+
+__attribute__((destructor)) static void end(void)
+{
+    const char *path = getenv("FAULT_CALLS");
+    char text[32];
+
+    plan.is_armed = false;
+    if (path == NULL)
+        return;
+    const int fd = open_really(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int len = snprintf(text, sizeof text, "%ld\n", plan.calls);
+    (void)!write(fd, text, (size_t)len);
+    (void)close(fd);
 }

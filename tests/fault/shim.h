@@ -1,5 +1,8 @@
 /* A library to be loaded before the others (LD_PRELOAD): it stands before the C library's functions
  * that may fail, counts their calls while it is told to, and lets some of them fail.
+ *
+ * A program that knows nothing of it is told by the environment, from its start to its end: FAULT_KINDS,
+ * FAULT_AT and FAULT_FOR are the plan's numbers; the file FAULT_CALLS gets the number of calls there were.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef FAULT_SHIM_H
 #define FAULT_SHIM_H
@@ -17,10 +20,11 @@
 typedef struct fault_plan {
     bool is_armed;
     unsigned kinds;
-    long fails_at;    /* the call that fails first; 0: none */
-    long fails_for;   /* so many calls */
-    long calls;       /* of these kinds, since it was set to 0 */
-    long live_blocks; /* allocations not yet freed, of all threads, armed or not */
+    long fails_at;     /* the call that fails first; 0: none */
+    long fails_for;    /* so many calls */
+    long calls;        /* of these kinds, since it was set to 0 */
+    long failed_syncs; /* since it was set to 0 */
+    long live_blocks;  /* allocations not yet freed, of all threads, armed or not */
 } fault_plan;
 
 /* The plan; found with dlsym(). */

@@ -1,15 +1,25 @@
 /* The n-th allocation, file, read, write or random number fails, for every n, in every step of a life:
  * nothing crashes or hangs, the answer is an error that fits, what was acknowledged stays, the same
- * call works afterwards, and nothing is leaked. Not every n by default: the first ones, then ever
- * larger strides; CRATON_HSM_TEST_LONG=1 tries all. */
+ * call works afterwards, and nothing is leaked. With the audit log on, an acknowledged call has left
+ * the entries that it leaves without a failure. Not every n by default: the first ones, then ever larger
+ * strides; CRATON_HSM_TEST_LONG=1 tries all. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "fault/abi_steps.h"
+#include "fault/audit_watch.h"
 
 static fault_plan *plan;
+
+/* The audit log, where it is on. */
+static struct {
+    bool is_on;
+    audit_watch watch;
+    char usual[WATCH_TEXT_BYTES]; /* of the present step, when nothing fails */
+    char last[WATCH_TEXT_BYTES];  /* of the last run */
+} audit;
 
 /* --- a failure ---------------------------------------------------------------------------------- */
 
@@ -40,21 +50,48 @@ static void complain(const step *now, size_t kind, long n, const char *what, CK_
     printf("# %s, %s, %ld: %s 0x%lx\n", now->name, kinds[kind].name, n, what, rv);
 }
 
-/* Makes the library usable again where the step left it closed or logged out, and looks whether all
- * is there. */
-static void recover(const step *now, scene *s, bool has_failed)
+/* A failed sync of the log stops it for good: only then, and only until the library is opened anew. */
+static bool is_log_stopped(const scene *s)
+{
+    CK_BYTE byte;
+
+    return audit.is_on && p11->C_GenerateRandom(s->session, &byte, 1) == CKR_DEVICE_ERROR &&
+           CHECK_THAT(plan->failed_syncs > 0);
+}
+
+static void reopen_if_needed(const step *now, scene *s)
 {
     CK_SESSION_INFO info;
 
-    if (now->is_closed || p11->C_GetSessionInfo(s->session, &info) != CKR_OK) {
+    if (now->is_closed || p11->C_GetSessionInfo(s->session, &info) != CKR_OK || is_log_stopped(s)) {
         (void)p11->C_Finalize(NULL);
         CHECK_OK(scene_start(s));
     } else if (info.state != CKS_RW_USER_FUNCTIONS) {
         (void)p11->C_Logout(s->session);
-        CHECK_OK(login(s->session, CKU_USER, USER_PIN));
+        CHECK_OK(scene_log_in(s));
     }
-    if (has_failed)
+}
+
+/* What was made when its result could not be written is taken back; where that fails too, it stays. A
+ * PIN that was changed then stays changed. The log has the begin. */
+static void mend_untold(scene *s, size_t kind)
+{
+    if (audit.is_on && kinds[kind].fails_for > 1 && scene_sweep(s) > 0)
+        CHECK_THAT(strchr(audit.last, '+') != NULL);
+    if (s->had_other_pin)
+        CHECK_THAT(strstr(audit.last, "set_pin+") != NULL);
+    s->had_other_pin = false;
+}
+
+/* Makes the library usable again where the step left it closed or logged out, and looks whether all
+ * is there. */
+static void recover(const step *now, scene *s, size_t kind, bool has_failed)
+{
+    reopen_if_needed(now, s);
+    if (has_failed) {
         CHECK_OK(now->mend(s));
+        mend_untold(s, kind);
+    }
     scene_find(s);
     if (!CHECK_EQ(scene_count(s), s->objects))
         s->objects = scene_count(s);
@@ -66,10 +103,39 @@ static CK_RV run_armed(const step *now, scene *s, size_t kind, long n)
     plan->fails_at = n;
     plan->fails_for = kinds[kind].fails_for;
     plan->calls = 0;
+    plan->failed_syncs = 0;
+    if (audit.is_on)
+        audit_watch_take(&audit.watch, audit.last);
     plan->is_armed = true;
     const CK_RV rv = now->run(s);
     plan->is_armed = false;
+    if (audit.is_on)
+        audit_watch_take(&audit.watch, audit.last);
     return rv;
+}
+
+/* What a step leaves in the log when nothing fails. */
+static void learn_usual(const step *now, scene *s)
+{
+    if (!audit.is_on)
+        return;
+    if (now->is_closed)
+        CHECK_OK(p11->C_Finalize(NULL));
+    s->made[0] = s->made[1] = CK_INVALID_HANDLE;
+    CHECK_OK(now->prepare(s));
+    CHECK_OK(run_armed(now, s, 0, 0));
+    memcpy(audit.usual, audit.last, sizeof audit.usual);
+    CHECK_OK(now->undo(s));
+    recover(now, s, 0, false);
+}
+
+/* C_Finalize alone succeeds without its entry: what it does can't be taken back. */
+static void check_told(const step *now, size_t kind, long n)
+{
+    if (!audit.is_on || (strcmp(audit.usual, "finalize:success ") == 0 && audit.last[0] == '\0'))
+        return;
+    if (!CHECK_STR(audit.last, audit.usual))
+        complain(now, kind, n, "not in the log", CKR_OK);
 }
 
 /* False when there were not so many calls. */
@@ -81,6 +147,8 @@ static bool try_one(const step *now, scene *s, size_t kind, long n, bool *out_ha
     CHECK_OK(now->prepare(s));
     const CK_RV rv = run_armed(now, s, kind, n);
     const bool was_hit = plan->calls >= n;
+    if (rv == CKR_OK)
+        check_told(now, kind, n);
     if (rv == CKR_OK) {
         const CK_RV undone = now->undo(s);
         if (!CHECK_OK(undone))
@@ -91,7 +159,7 @@ static bool try_one(const step *now, scene *s, size_t kind, long n, bool *out_ha
             complain(now, kind, n, "answer", rv);
     }
     const unsigned before = check_failures();
-    recover(now, s, rv != CKR_OK);
+    recover(now, s, kind, rv != CKR_OK);
     if (check_failures() > before)
         complain(now, kind, n, "not as before after", rv);
     return was_hit;
@@ -118,6 +186,7 @@ static void run_step(const step *now, scene *s)
     long tried = 0;
 
     CASE(now->name);
+    learn_usual(now, s);
     for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++) {
         bool was_hit = true;
         bool has_failed = false;
@@ -198,13 +267,12 @@ static void check_leaks(scene *s)
 /* --- the test ----------------------------------------------------------------------------------- */
 
 /* In a process with the shim. */
-static int role_fail(const fixture *fix)
+static int fail_everywhere(void)
 {
     scene s = { .message = "what is signed and encrypted here" };
     fault_plan *(*control)(void) = NULL;
     const char *only = getenv("CRATON_HSM_TEST_STEP");
 
-    (void)fix;
     *(void **)&control = dlsym(RTLD_DEFAULT, "fault_control");
     if (control == NULL)
         return 1;
@@ -223,6 +291,19 @@ static int role_fail(const fixture *fix)
     }
     check_leaks(&s);
     return check_failures() == 0 ? 0 : 3;
+}
+
+static int role_fail(const fixture *fix)
+{
+    (void)fix;
+    return fail_everywhere();
+}
+
+static int role_fail_audited(const fixture *fix)
+{
+    audit.is_on = true;
+    audit_watch_open(&audit.watch, fix->dir);
+    return fail_everywhere();
 }
 
 static int role_look(const fixture *fix)
@@ -246,27 +327,56 @@ static int role_look(const fixture *fix)
     return check_failures() == 0 ? 0 : 3;
 }
 
-static void every_failure_is_survived(void)
+static void survive(const char *settings, const char *role)
 {
     const char *shim = getenv("FAULT_SHIM");
 
-    if (IS_SANITIZED)
-        SKIP("a sanitizer has an allocator of its own");
     REQUIRE_THAT(shim != NULL);
+    fixture_settings = settings;
     FIXTURE(fix);
     CHECK_OK(p11->C_Finalize(NULL));
     REQUIRE_OK(setenv("LD_PRELOAD", shim, 1));
-    CHECK_EQ(in_new_process("fail", &fix), 0);
+    CHECK_EQ(in_new_process(role, &fix), 0);
     REQUIRE_OK(unsetenv("LD_PRELOAD"));
     CHECK_EQ(in_new_process("look", &fix), 0);
+    if (strcmp(role, "fail") != 0)
+        CHECK_THAT(run_command(&fix, "\"$CRATON_HSM_ADMIN\" audit verify-chain"));
 }
 
-static const process_role roles[] = { { "fail", role_fail }, { "look", role_look } };
-static const check_test tests[] = { CHECK_TEST(every_failure_is_survived) };
+static void every_failure_is_survived(void)
+{
+    if (IS_SANITIZED)
+        SKIP("a sanitizer has an allocator of its own");
+    survive("[audit]\nenabled = false\n", "fail");
+}
+
+static void also_with_a_log_that_is_synced(void)
+{
+    if (IS_SANITIZED)
+        SKIP("a sanitizer has an allocator of its own");
+    survive("[audit]\ndurability = \"sync\"\n", "fail audited");
+}
+
+/* So short an interval lets a sync be due with some of the calls, and not with others. */
+static void also_with_a_log_in_batches(void)
+{
+    if (IS_SANITIZED)
+        SKIP("a sanitizer has an allocator of its own");
+    survive("[audit]\ndurability = \"batch\"\nbatch_ms = 2\n", "fail audited");
+}
+
+static const process_role roles[] = {
+    { "fail", role_fail },
+    { "fail audited", role_fail_audited },
+    { "look", role_look },
+};
+static const check_test tests[] = {
+    CHECK_TEST(every_failure_is_survived),
+    CHECK_TEST(also_with_a_log_that_is_synced),
+    CHECK_TEST(also_with_a_log_in_batches),
+};
 
 int main(int argc, char **argv)
 {
-    /* These are about the store; the audit log stops for good at a failed sync. */
-    fixture_settings = "[audit]\nenabled = false\n";
     return role_main(roles, ARRAY_LEN(roles), tests, ARRAY_LEN(tests), argc, argv);
 }
