@@ -379,6 +379,13 @@ static bool write_rest(conn *on)
     return is_done;
 }
 
+/* A frame lies in a buffer that nghttp2 keeps as long as the connection, and does not look at again. It
+ * may have been a plaintext. */
+static void forget_frame(const uint8_t *data, size_t len)
+{
+    explicit_bzero((uint8_t *)(uintptr_t)data, len);
+}
+
 /* Frames of nghttp2's into the scratch room; 0: there are none. */
 static size_t gather(conn *on)
 {
@@ -396,6 +403,7 @@ static size_t gather(conn *on)
         if (more == 0)
             break;
         memcpy(room + len, data, (size_t)more);
+        forget_frame(data, (size_t)more);
         len += (size_t)more;
     }
     return len;
