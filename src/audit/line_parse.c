@@ -269,19 +269,20 @@ static hsm_err find_u64(hsm_bytes members, const char *name, uint64_t *out_value
 hsm_err hsm_checkpoint_parse(const hsm_line *line, hsm_checkpoint *out_checkpoint)
 {
     const hsm_bytes members = line->members;
+    hsm_checkpoint made;
     uint64_t covered = 0;
 
     HSM_CHECK(line->is_checkpoint, HSM_E_DATA);
-    HSM_TRY(find_hex(members, "log_id", out_checkpoint->log_id, HSM_LOG_ID_BYTES));
-    HSM_TRY(find_u64(members, "first", &out_checkpoint->first));
+    HSM_TRY(find_hex(members, "log_id", made.log_id, HSM_LOG_ID_BYTES));
+    HSM_TRY(find_u64(members, "first", &made.first));
     HSM_TRY(find_u64(members, "covered", &covered));
     HSM_CHECK(covered >= 1 && covered <= HSM_TREE_LEAVES_MAX, HSM_E_DATA);
-    out_checkpoint->covered = (uint32_t)covered;
-    HSM_TRY(find_hex(members, "root", out_checkpoint->root, HSM_LINK_BYTES));
-    HSM_TRY(find_base64(members, "ed25519", out_checkpoint->signatures.ed25519,
-                        HSM_ED25519_SIGNATURE_BYTES));
-    HSM_TRY(find_base64(members, "ml_dsa_65", out_checkpoint->signatures.ml_dsa_65,
+    made.covered = (uint32_t)covered;
+    HSM_TRY(find_hex(members, "root", made.root, HSM_LINK_BYTES));
+    HSM_TRY(find_base64(members, "ed25519", made.signatures.ed25519, HSM_ED25519_SIGNATURE_BYTES));
+    HSM_TRY(find_base64(members, "ml_dsa_65", made.signatures.ml_dsa_65,
                         HSM_ML_DSA_65_SIGNATURE_BYTES));
-    memcpy(out_checkpoint->previous, line->previous, HSM_LINK_BYTES);
+    memcpy(made.previous, line->previous, HSM_LINK_BYTES);
+    *out_checkpoint = made;
     return HSM_OK;
 }
