@@ -234,7 +234,7 @@ def next_n(case, kinds, n, lasting):
     """Of writes there are a few dozen, each at a place of its own."""
     if IS_LONG or (case.is_quick and kinds == WRITES and lasting == 1 and n < 48):
         return n + 1
-    return n + 1 + n // (1 if lasting > 1 else 2)
+    return n + 1 + n // (1 if lasting > 1 or not case.is_quick else 2)
 
 
 def try_all(case):
