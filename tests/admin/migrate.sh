@@ -144,6 +144,15 @@ test_unsupported() {
     check_json 'then the others come' 'len(d["objects"]) == 1' key list --label k-last
 }
 
+# A label of before UTF-8: each of its other bytes becomes the character that it is in ISO 8859-1.
+test_text() {
+    check 'a label that is not UTF-8' old --write-object note --type data --label $'k-caf\xe9 \xc3\xa9' --application-label app
+    check_json 'the report says so' \
+        '{c["attribute"]: c["what"] for c in d["changes"]}["CKA_LABEL"] == "rewritten" and d["added"] == 1' \
+        migrate "$tokendir" --skip-unsupported
+    check_json 'it is UTF-8 now' '[o["class"] for o in d["objects"]] == ["data"]' key list --label $'k-caf\xc3\xa9 \xc3\xa9'
+}
+
 # Each kind of damage in a copy: status 6, the file, the byte, and nothing comes.
 damage_is_named() {
     cat >damage.py <<'PYTHON'
@@ -220,5 +229,6 @@ test_migrate
 test_keys
 test_again
 test_unsupported
+test_text
 test_damage
 test_database
