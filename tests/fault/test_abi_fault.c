@@ -204,6 +204,9 @@ static void run_step(const step *now, scene *s)
 
 /* --- leaks -------------------------------------------------------------------------------------- */
 
+/* Looks after the first: a cache may have been filled meanwhile, a leak is there each time. */
+#define AGAIN 4
+
 /* Blocks that a whole life leaves behind; also with failures in it. */
 static long leaked_by(scene *s, const step *now, size_t kind, long n)
 {
@@ -232,8 +235,9 @@ static void check_leaks_of_start(scene *s)
 {
     CASE("initialize");
     for (long n = 1; n < 3000; n = next(n, false)) {
+        (void)alarm(60);
         long leaked = leaked_by_start(s, 0, n);
-        if (leaked > 0) /* again: a cache may have been filled */
+        for (int again = 0; leaked > 0 && again < AGAIN; again++)
             leaked = leaked_by_start(s, 0, n);
         if (!CHECK_THAT(leaked <= 0))
             printf("# initialize, allocation %ld: %ld blocks are left\n", n, leaked);
@@ -255,7 +259,7 @@ static void check_leaks(scene *s)
         for (size_t k = 0; k < ARRAY_LEN(offsets); k++) {
             (void)alarm(60);
             long leaked = leaked_by(s, now, 0, offsets[k]);
-            if (leaked > 0) /* again: a cache may have been filled */
+            for (int again = 0; leaked > 0 && again < AGAIN; again++)
                 leaked = leaked_by(s, now, 0, offsets[k]);
             if (!CHECK_THAT(leaked <= 0))
                 printf("# %s, allocation %ld: %ld blocks are left\n", now->name, offsets[k],
