@@ -8,6 +8,7 @@
 #include "admin/terminal.h"
 #include "base/log.h"
 #include "os/env.h"
+#include "os/file.h"
 
 static hsm_err print_report(const hsm_admin *admin)
 {
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
     const hsm_log_options log = { .sink = HSM_LOG_STDERR, .level = HSM_LOG_WARNING };
     hsm_admin admin = { 0 };
 
+    if (hsm_fd_fill_standard() != HSM_OK)
+        return HSM_EXIT_RESOURCE;
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of writing */
     (void)umask(077);
     hsm_log_configure(hsm_log_parse(hsm_env_get("CRATON_HSM_LOG"), log));

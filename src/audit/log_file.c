@@ -54,8 +54,8 @@ hsm_err hsm_log_file_open(hsm_log_file *file)
 {
     file_name name = { 0 };
     HSM_AUTO(hsm_fd_drop)
-    int fd =
-        open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+    int fd = hsm_fd_raise(
+        open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600));
 
     HSM_CHECK(fd >= 0, hsm_file_err(errno));
     HSM_TRY(hsm_file_check_fd(fd, HSM_FILE_TRUSTED));
@@ -221,7 +221,7 @@ static bool is_empty_file(const char *path)
 static hsm_err make_empty(const char *path)
 {
     HSM_AUTO(hsm_fd_drop)
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = hsm_fd_raise(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
 
     HSM_CHECK(fd >= 0, hsm_file_err(errno));
     HSM_CHECK(fsync(fd) == 0, hsm_file_err(errno));

@@ -143,7 +143,7 @@ static hsm_err line_border(hsm_audit_log *log, uint64_t end, uint64_t *out_borde
 static hsm_err copy_out(hsm_audit_log *log, uint64_t from, uint64_t end, const char *path)
 {
     HSM_AUTO(hsm_fd_drop)
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = hsm_fd_raise(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
 
     HSM_CHECK(fd >= 0, hsm_file_err(errno));
     while (from < end) {

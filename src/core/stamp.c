@@ -53,7 +53,7 @@ static int open_folder(bool may_make)
         return -1;
     if (may_make)
         (void)mkdir(path, 0700); /* its parent is the user's, and is there or not */
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = hsm_fd_raise(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (fd < 0 || !is_ours_alone(fd, S_IFDIR))
         return -1;
     const int folder = fd;
@@ -69,7 +69,7 @@ bool hsm_stamp_is_there(const hsm_stamp *stamp)
 
     if (folder < 0)
         return false;
-    fd = openat(folder, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    fd = hsm_fd_raise(openat(folder, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (fd < 0 || !is_ours_alone(fd, S_IFREG) ||
         hsm_file_read_fd(fd, sizeof stamp->text, &text) != HSM_OK)
         return false;
@@ -87,7 +87,8 @@ void hsm_stamp_leave(const hsm_stamp *stamp)
         return;
     (void)snprintf(name, sizeof name, NAME ".%ld", (long)getpid());
     (void)unlinkat(folder, name, 0);
-    fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = hsm_fd_raise(
+        openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (fd < 0)
         return;
     if (hsm_file_write_all(fd, hsm_bytes_of_text(stamp->text)) != HSM_OK ||

@@ -12,6 +12,7 @@
 #include "core/process.h"
 #include "cratond/server.h"
 #include "os/env.h"
+#include "os/file.h"
 
 static const char usage[] =
     "usage: cratond [--config FILE] [--check]\n"
@@ -93,6 +94,8 @@ int main(int count, char **arguments)
     static const hsm_log_options usual = { .sink = HSM_LOG_STDERR, .level = HSM_LOG_INFO };
     options given = { .config = NULL };
 
+    if (hsm_fd_fill_standard() != HSM_OK)
+        return HSM_EXIT_RESOURCE;
     if (!read_options(count, arguments, &given)) {
         (void)fputs(usage, stderr);
         return HSM_EXIT_USAGE;

@@ -24,6 +24,27 @@ void hsm_fd_drop(int *fd)
     errno = errno_before;
 }
 
+int hsm_fd_raise(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    const int raised = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    hsm_fd_drop(&fd);
+    return raised;
+}
+
+hsm_err hsm_fd_fill_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) != -1)
+            continue;
+        /* The lowest free one is taken, which is this one. */
+        HSM_CHECK(open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) == fd,
+                  HSM_E_STORE_IO);
+    }
+    return HSM_OK;
+}
+
 hsm_err hsm_file_err(int errno_value)
 {
     switch (errno_value) {
@@ -77,7 +98,8 @@ hsm_err hsm_file_open(const char *path, unsigned checks, int *out_fd)
         HSM_TRY(hsm_path_check_links(path));
     /* Not blocking: a FIFO under that name must not stop us before we have seen that it is one. */
     HSM_AUTO(hsm_fd_drop)
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (may_link ? 0 : O_NOFOLLOW));
+    int fd = hsm_fd_raise(
+        open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (may_link ? 0 : O_NOFOLLOW)));
     HSM_CHECK(fd >= 0, hsm_file_err(errno));
     HSM_CHECK(fstat(fd, &info) == 0, hsm_file_err(errno));
     HSM_CHECK(S_ISREG(info.st_mode), HSM_E_STORE_PERMISSION);
@@ -186,7 +208,8 @@ static hsm_err open_temporary(const char *path, mode_t mode, char **out_name, in
         HSM_AUTO(hsm_path_drop) char *name = NULL;
 
         HSM_TRY(temporary_name(path, &name));
-        const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        const int fd =
+            hsm_fd_raise(open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
         if (fd >= 0) {
             *out_fd = fd;
             *out_name = HSM_MOVE(name);

@@ -25,6 +25,15 @@ typedef enum hsm_file_check {
 /* A descriptor, for HSM_AUTO(hsm_fd_drop): closes unless negative, and leaves -1. Keeps errno. */
 void hsm_fd_drop(int *fd);
 
+/* Moves a new descriptor out of 0, 1 and 2, and gives what it is then, close-on-exec: a host that has
+ * closed a standard stream and prints all the same would write into the file. -1 stays; -1 and errno
+ * on failure, with `fd` closed. Everything that opens a file goes through it. */
+HSM_MUST_USE int hsm_fd_raise(int fd);
+/* For programs: puts something into 0, 1 and 2 where they are closed, so that no file can take their
+ * places; what is read from or written to them fails with EBADF, as before.
+ * errors  HSM_E_STORE_IO */
+HSM_MUST_USE hsm_err hsm_fd_fill_standard(void);
+
 /* The error that stands for an errno value. */
 hsm_err hsm_file_err(int errno_value);
 

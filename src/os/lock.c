@@ -18,7 +18,8 @@
 
 hsm_err hsm_lock_open(const char *path, int *out_fd)
 {
-    HSM_AUTO(hsm_fd_drop) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    HSM_AUTO(hsm_fd_drop)
+    int fd = hsm_fd_raise(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 
     HSM_CHECK(fd >= 0, hsm_file_err(errno));
     HSM_TRY(hsm_file_check_fd(fd, HSM_FILE_TRUSTED));

@@ -102,7 +102,7 @@ static hsm_err make_dir(const char *prefix)
 
 static hsm_err open_dir(const char *path, int flags, int *out_fd)
 {
-    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+    const int fd = hsm_fd_raise(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags));
 
     HSM_CHECK(fd >= 0, errno == ENOTDIR ? HSM_E_STORE_PERMISSION : hsm_file_err(errno));
     *out_fd = fd;

@@ -39,11 +39,12 @@ static bool is_long_enough(int fd)
 
 static void map_file(hsm_change *change, const char *path)
 {
-    HSM_AUTO(hsm_fd_drop) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    HSM_AUTO(hsm_fd_drop)
+    int fd = hsm_fd_raise(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 
     change->may_write = fd >= 0;
     if (fd < 0)
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        fd = hsm_fd_raise(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (fd < 0 || hsm_file_check_fd(fd, HSM_FILE_PRIVATE) != HSM_OK)
         return;
     if (change->may_write ? !has_room(fd) : !is_long_enough(fd))

@@ -40,7 +40,7 @@ hsm_err hsm_sqlite_guard(const char *path, int *out_fd)
     struct stat file;
 
     HSM_CHECK(stat(path, &file) == 0, hsm_file_err(errno));
-    HSM_AUTO(hsm_fd_drop) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    HSM_AUTO(hsm_fd_drop) int fd = hsm_fd_raise(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (fd < 0) { /* a sandbox without sockets */
         hsm_log(HSM_LOG_DEBUG, "%s: no guard against a second copy of this library", path);
         *out_fd = -1;

@@ -163,6 +163,42 @@ static void descriptors_are_not_inherited(void)
     CHECK_THAT(run_command(&fix, "! ls -l /proc/self/fd | grep -e store -e device.key"));
 }
 
+/* --- closed standard streams -------------------------------------------------------------------- */
+
+static bool is_closed_or_null(int fd)
+{
+    char link[32];
+    char target[64] = "";
+
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return readlink(link, target, sizeof target - 1) < 0 || strcmp(target, "/dev/null") == 0;
+}
+
+/* What a host prints although it has closed its streams must not go into a file of ours. */
+static int role_no_streams(const fixture *fix)
+{
+    CK_SESSION_HANDLE session;
+
+    (void)fix;
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        (void)close(fd);
+    STEP(p11->C_Initialize(NULL) == CKR_OK);
+    STEP(p11->C_OpenSession(first_slot(), CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                            &session) == CKR_OK);
+    STEP(login(session, CKU_USER, USER_PIN) == CKR_OK);
+    STEP(create_data(session, true, true, "streamless") != CK_INVALID_HANDLE);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        STEP(is_closed_or_null(fd));
+    return 0;
+}
+
+static void standard_streams_are_left_alone(void)
+{
+    FIXTURE(fix);
+
+    CHECK_EQ(in_new_process("no streams", &fix), 0);
+}
+
 /* --- limits ------------------------------------------------------------------------------------- */
 
 /* The soft limit: it can be taken back, for whatever looks at a process when it ends. */
@@ -360,17 +396,20 @@ static void little_memory(void)
 }
 
 static const process_role roles[] = {
-    { "hold", role_hold },
-    { "unlocked", role_unlocked },
-    { "must lock", role_must_lock },
-    { "few files", role_few_files },
-    { "little memory", role_little_memory },
+    { "hold", role_hold },           { "no streams", role_no_streams },
+    { "unlocked", role_unlocked },   { "must lock", role_must_lock },
+    { "few files", role_few_files }, { "little memory", role_little_memory },
 };
 static const check_test tests[] = {
-    CHECK_TEST(a_storm_of_signals),   CHECK_TEST(signals_while_others_write),
-    CHECK_TEST(programs_are_spawned), CHECK_TEST(descriptors_are_not_inherited),
-    CHECK_TEST(no_locked_memory),     CHECK_TEST(no_locked_memory_in_approved_mode),
-    CHECK_TEST(few_descriptors),      CHECK_TEST(little_memory),
+    CHECK_TEST(a_storm_of_signals),
+    CHECK_TEST(signals_while_others_write),
+    CHECK_TEST(programs_are_spawned),
+    CHECK_TEST(descriptors_are_not_inherited),
+    CHECK_TEST(no_locked_memory),
+    CHECK_TEST(no_locked_memory_in_approved_mode),
+    CHECK_TEST(few_descriptors),
+    CHECK_TEST(little_memory),
+    CHECK_TEST(standard_streams_are_left_alone),
 };
 
 int main(int argc, char **argv)

@@ -125,6 +125,8 @@ test_destroy() {
 }
 
 status_to_full() { admin status >/dev/full; }
+status_to_nobody() { admin status <&- >&-; }
+no_stream_is_in_the_store() { ! grep -qa -e 'Read-only' -e INITIALISED store/*; }
 
 # shellcheck disable=SC2119
 slots=2 begin_admin
@@ -136,3 +138,5 @@ test_pins
 test_destroy
 check_json 'status' 'd["crypto"].startswith("OpenSSL 3.") and not d["read_only"] and d["used_bytes"] > 0' admin status
 check_status 'output that can not be written' 7 'read or written' status_to_full
+check_status 'no standard output' 7 'read or written' status_to_nobody
+check 'and nothing is written over the store' no_stream_is_in_the_store

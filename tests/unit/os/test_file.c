@@ -195,6 +195,51 @@ static void errno_translates(void)
     CHECK_ERR(hsm_file_err(EIO), HSM_E_STORE_IO);
 }
 
+/* --- standard streams ------------------------------------------------------------------------- */
+
+static int open_without_streams(void *arg)
+{
+    int fd = -1;
+
+    for (int i = 0; i <= STDERR_FILENO; i++)
+        (void)close(i);
+    if (hsm_file_open(arg, 0, &fd) != HSM_OK || fd <= STDERR_FILENO)
+        return 1;
+    if ((fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
+        return 2;
+    for (int i = 0; i <= STDERR_FILENO; i++) {
+        if (fcntl(i, F_GETFD) != -1)
+            return 3;
+    }
+    return hsm_fd_raise(-1) == -1 && errno == EBADF ? 0 : 4;
+}
+
+static int fill_streams(void *arg)
+{
+    char byte = 0;
+
+    (void)arg;
+    (void)close(STDIN_FILENO);
+    (void)close(STDERR_FILENO);
+    if (hsm_fd_fill_standard() != HSM_OK)
+        return 1;
+    if (write(STDERR_FILENO, &byte, 1) != -1 || errno != EBADF)
+        return 2;
+    if (read(STDIN_FILENO, &byte, 1) != -1 || errno != EBADF)
+        return 3;
+    return fcntl(STDOUT_FILENO, F_GETFL) != -1 ? 0 : 4;
+}
+
+static void no_file_becomes_a_standard_stream(void)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof path, "%s", scratch_path("stream"));
+    REQUIRE_OK(hsm_file_replace(path, hsm_bytes_of_text("content"), 0600));
+    CHECK_EQ(in_child(open_without_streams, path), 0);
+    CHECK_EQ(in_child(fill_streams, NULL), 0);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(reads_to_the_limit),
     CHECK_TEST(reads_secrets),
@@ -204,5 +249,6 @@ static const check_test tests[] = {
     CHECK_TEST(creates_once),
     CHECK_TEST(a_failed_write_changes_nothing),
     CHECK_TEST(errno_translates),
+    CHECK_TEST(no_file_becomes_a_standard_stream),
 };
 CHECK_MAIN(tests)
