@@ -3,49 +3,13 @@
 #include <inttypes.h>
 
 #include "admin/report_parts.h"
-
-/* Well-formed UTF-8 by its first byte, and what the second may then be (Unicode, table 3-7). */
-static const struct {
-    uint8_t first_min;
-    uint8_t first_max;
-    uint8_t second_min;
-    uint8_t second_max;
-    uint8_t len;
-} utf8_forms[] = {
-    { 0x00, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-    { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-    { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-};
-
-static bool follows(const uint8_t *byte, size_t form)
-{
-    const size_t len = utf8_forms[form].len;
-    bool is_right = len == 1 || (byte[1] >= utf8_forms[form].second_min &&
-                                 byte[1] <= utf8_forms[form].second_max);
-
-    for (size_t i = 2; i < len; i++)
-        is_right = is_right && (byte[i] & 0xc0) == 0x80;
-    return is_right;
-}
-
-/* How many bytes the character at `at` has; 0: it is none. */
-static size_t utf8_length(hsm_bytes text, size_t at)
-{
-    const uint8_t *byte = text.data + at;
-
-    for (size_t i = 0; i < HSM_ARRAY_LEN(utf8_forms); i++) {
-        if (byte[0] < utf8_forms[i].first_min || byte[0] > utf8_forms[i].first_max)
-            continue;
-        return utf8_forms[i].len <= text.len - at && follows(byte, i) ? utf8_forms[i].len : 0;
-    }
-    return 0;
-}
+#include "base/utf8.h"
 
 void hsm_admin_json_string(hsm_bytes utf8, FILE *out)
 {
     (void)fputc('"', out);
     for (size_t i = 0; i < utf8.len;) {
-        const size_t len = utf8_length(utf8, i);
+        const size_t len = hsm_utf8_char_len(hsm_bytes_of(utf8.data + i, utf8.len - i));
         const uint8_t byte = utf8.data[i];
 
         if (len == 0)
