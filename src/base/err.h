@@ -158,8 +158,8 @@
     X(NO_LOCKED_MEMORY, "no memory can be locked", CKR_HOST_MEMORY, RESOURCE_EXHAUSTED, RESOURCE) \
     X(LIMIT, "a limit is reached", CKR_DEVICE_MEMORY, RESOURCE_EXHAUSTED, RESOURCE)               \
     X(CONFIG, "configuration not valid", CKR_GENERAL_ERROR, FAILED_PRECONDITION, USAGE)           \
-    X(STORE_IO, "the store can't be read or written", CKR_DEVICE_ERROR, UNAVAILABLE, RESOURCE)    \
-    X(STORE_FULL, "no space left for the store", CKR_DEVICE_MEMORY, RESOURCE_EXHAUSTED, RESOURCE) \
+    X(STORE_IO, "reading or writing failed", CKR_DEVICE_ERROR, UNAVAILABLE, RESOURCE)             \
+    X(STORE_FULL, "no space left", CKR_DEVICE_MEMORY, RESOURCE_EXHAUSTED, RESOURCE)               \
     X(STORE_READ_ONLY, "the store is read-only", CKR_TOKEN_WRITE_PROTECTED, FAILED_PRECONDITION,  \
       RESOURCE)                                                                                   \
     X(STORE_BUSY, "the store is held by another process", CKR_DEVICE_ERROR, UNAVAILABLE,          \
@@ -167,10 +167,10 @@
     X(STORE_CORRUPT, "a store record is damaged", CKR_DEVICE_ERROR, DATA_LOSS, DATA)              \
     X(STORE_VERSION, "the store is of a newer version", CKR_DEVICE_ERROR, FAILED_PRECONDITION,    \
       DATA)                                                                                       \
-    X(STORE_PERMISSION, "the store has a wrong owner or mode", CKR_DEVICE_ERROR,                  \
+    X(STORE_PERMISSION, "no permission, or a wrong owner or mode", CKR_DEVICE_ERROR,              \
       PERMISSION_DENIED, DENIED)                                                                  \
-    X(STORE_CONFLICT, "the record was changed meanwhile", CKR_FUNCTION_FAILED, ABORTED, STATE)    \
-    X(STORE_NOT_FOUND, "no such record", CKR_OBJECT_HANDLE_INVALID, NOT_FOUND, NOT_FOUND)         \
+    X(STORE_CONFLICT, "already there, or changed meanwhile", CKR_FUNCTION_FAILED, ABORTED, STATE) \
+    X(STORE_NOT_FOUND, "not found", CKR_OBJECT_HANDLE_INVALID, NOT_FOUND, NOT_FOUND)              \
     X(AUDIT, "the audit log can't be written", CKR_DEVICE_ERROR, UNAVAILABLE, RESOURCE)          \
     X(SELF_TEST, "a self-test failed", CKR_GENERAL_ERROR, INTERNAL, INTERNAL)                     \
     X(CRYPTO, "the cryptographic library failed", CKR_FUNCTION_FAILED, INTERNAL, INTERNAL)        \
