@@ -105,6 +105,9 @@ static hsm_err run_completion(hsm_admin *admin)
         (void)puts("#compdef craton-hsm-admin\nautoload -U +X bashcompinit && bashcompinit");
     print_function();
     (void)puts("complete -o default -F _craton_hsm_admin craton-hsm-admin");
+    if (is_zsh) /* as a file of fpath it is read at the first completion, which it then has to make */
+        (void)puts("[[ ${funcstack[1]} != _craton-hsm-admin ]] ||\n"
+                   "    _bash_complete -o default -F _craton_hsm_admin");
     return HSM_OK;
 }
 
