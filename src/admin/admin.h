@@ -19,6 +19,7 @@ typedef struct hsm_admin {
     const char *config_path;                   /* --config; NULL: the usual search */
     bool is_json;
     bool is_help;
+    bool is_version;
     hsm_config *config; /* from hsm_admin_open_config() */
     hsm_core *core;     /* from hsm_admin_open_core() */
     hsm_admin_report *report;
@@ -83,6 +84,9 @@ HSM_MUST_USE hsm_err hsm_admin_confirm(hsm_admin *admin, const char *question);
 
 /* A label as the standard pads it, without its blanks. */
 hsm_bytes hsm_admin_unpad(const uint8_t *text, size_t len);
+
+/* A result that is bytes: as they are to standard output; with --json a member `key` of the document. */
+void hsm_admin_put_result(hsm_admin *admin, const char *key, hsm_bytes result);
 
 /* --- Text made from the table --------------------------------------------------------------------- */
 

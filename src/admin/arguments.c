@@ -13,6 +13,7 @@ static const hsm_admin_option common_options[] = {
       .kind = HSM_ADMIN_FILE },
     { .name = "json", .help = "print one JSON document", .kind = HSM_ADMIN_SWITCH },
     { .name = "help", .help = "say what the command does", .kind = HSM_ADMIN_SWITCH },
+    { .name = "version", .help = "print the version", .kind = HSM_ADMIN_SWITCH },
     { .name = NULL },
 };
 
@@ -131,6 +132,8 @@ static hsm_err take_common(hsm_admin *admin, const hsm_admin_option *row, const 
         admin->config_path = value;
     else if (strcmp(row->name, "json") == 0)
         admin->is_json = true;
+    else if (strcmp(row->name, "version") == 0)
+        admin->is_version = true;
     else
         admin->is_help = true;
     return HSM_OK;
@@ -235,7 +238,18 @@ static hsm_err check_complete(hsm_admin *admin)
     return HSM_OK;
 }
 
-hsm_err hsm_admin_parse(hsm_admin *admin, int argc, char *const *argv)
+/* Whether --json stands anywhere: what is wrong with an argument before it is to be told as JSON, too.
+ * A value of that text is taken for it then, which only such an error shows. */
+static bool wants_json(int argc, char *const *argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
+}
+
+static hsm_err parse(hsm_admin *admin, int argc, char *const *argv)
 {
     cursor from = { .argc = argc, .argv = argv, .at = 1 };
     bool is_words_only = false;
@@ -254,5 +268,14 @@ hsm_err hsm_admin_parse(hsm_admin *admin, int argc, char *const *argv)
         else
             return usage(admin, "unknown option: ", argument);
     }
-    return admin->is_help ? HSM_OK : check_complete(admin);
+    return admin->is_help || admin->is_version || argc == 1 ? HSM_OK : check_complete(admin);
+}
+
+hsm_err hsm_admin_parse(hsm_admin *admin, int argc, char *const *argv)
+{
+    const hsm_err err = parse(admin, argc, argv);
+
+    if (err != HSM_OK)
+        admin->is_json = wants_json(argc, argv);
+    return err;
 }

@@ -155,21 +155,25 @@ static hsm_err write_lines(export *at, hsm_core_audit *audit, uint64_t skip, uin
             continue;
         at->put(at, &entry);
         at->is_first = false;
+        HSM_CHECK(ferror(stdout) == 0, HSM_E_STORE_IO); /* main() says the rest */
     }
     return HSM_OK;
 }
 
-static hsm_err end_output(hsm_admin *admin)
-{
-    if (fflush(stdout) != 0 || ferror(stdout) != 0)
-        return hsm_admin_fail(admin, HSM_E_STORE_IO, "standard output");
-    return HSM_OK;
-}
-
+/* What stands around the lines. */
 typedef struct frame {
+    const char *command; /* of the document that the lines are the "entries" of; NULL: none */
     const char *before;
     const char *after;
 } frame;
+
+static void begin_output(const frame *around, bool is_ok)
+{
+    if (around->command != NULL)
+        (void)printf("{\n\"command\": \"%s\",\n\"ok\": %s,\n\"entries\": ", around->command,
+                     is_ok ? "true" : "false");
+    (void)fputs(around->before, stdout);
+}
 
 static hsm_err write_log(export *at, const frame *around, uint64_t last)
 {
@@ -180,20 +184,17 @@ static hsm_err write_log(export *at, const frame *around, uint64_t last)
     HSM_TRY(hsm_admin_count_audit(audit, &count));
     at->is_first = true;
     at->admin->is_written = true;
-    (void)fputs(around->before, stdout);
+    begin_output(around, count.damaged == 0);
     HSM_TRY(write_lines(at, audit, count.lines > last ? count.lines - last : 0, count.lines));
     (void)fputs(around->after, stdout);
-    HSM_TRY(end_output(at->admin));
     return hsm_admin_end_audit(at->admin, &count);
 }
 
-#define NO_FRAME ((frame){ "", "" })
+#define NO_FRAME ((frame){ NULL, "", "" })
 
 hsm_err hsm_admin_run_dump(hsm_admin *admin)
 {
-    static const frame document = {
-        "{\n\"command\": \"audit dump\",\n\"ok\": true,\n\"entries\": [", "\n]}\n"
-    };
+    static const frame document = { "audit dump", "[", "\n]}\n" };
     const hsm_admin_range range = { .min = 1, .max = UINT64_MAX, .fallback = UINT64_MAX };
     export at = { .admin = admin, .put = admin->is_json ? put_json : put_text };
     uint64_t last = 0;
@@ -204,10 +205,8 @@ hsm_err hsm_admin_run_dump(hsm_admin *admin)
 
 hsm_err hsm_admin_run_export_json(hsm_admin *admin)
 {
-    static const frame array = { "[", "\n]\n" };
-    static const frame document = {
-        "{\n\"command\": \"audit export-json\",\n\"ok\": true,\n\"entries\": [", "\n]}\n"
-    };
+    static const frame array = { NULL, "[", "\n]\n" };
+    static const frame document = { "audit export-json", "[", "\n]}\n" };
     export at = { .admin = admin, .put = put_json };
 
     return write_log(&at, admin->is_json ? &document : &array, UINT64_MAX);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "admin/cmd_audit.h"
 #include "admin/terminal.h"
@@ -117,18 +116,6 @@ hsm_err hsm_admin_run_verify_chain(hsm_admin *admin)
 
 /* --- keys and proofs --------------------------------------------------------------------------- */
 
-/* A result that is text: as it is for a pipe, or a member of the report. */
-static hsm_err put_result(hsm_admin *admin, const char *key, const hsm_buf *text)
-{
-    if (admin->is_json) {
-        hsm_admin_put_bytes(admin->report, key, NULL, hsm_buf_view(text));
-        return HSM_OK;
-    }
-    admin->is_written = true;
-    const hsm_err err = hsm_file_write_all(STDOUT_FILENO, hsm_buf_view(text));
-    return err == HSM_OK ? HSM_OK : hsm_admin_fail(admin, err, "standard output");
-}
-
 static hsm_err own_keys(hsm_admin *admin, hsm_buf *out_pem)
 {
     HSM_AUTO(hsm_core_audit_drop) hsm_core_audit *audit = NULL;
@@ -145,7 +132,8 @@ hsm_err hsm_admin_run_public_keys(hsm_admin *admin)
     HSM_AUTO(hsm_buf_clear) hsm_buf pem = { 0 };
 
     HSM_TRY(own_keys(admin, &pem));
-    return put_result(admin, "pem", &pem);
+    hsm_admin_put_result(admin, "pem", hsm_buf_view(&pem));
+    return HSM_OK;
 }
 
 hsm_err hsm_admin_run_checkpoint(hsm_admin *admin)
@@ -198,7 +186,8 @@ hsm_err hsm_admin_run_prove(hsm_admin *admin)
     HSM_TRY(read_index(admin, &index));
     HSM_TRY(hsm_admin_open_audit(admin, hsm_bytes_none(), &audit));
     HSM_TRY(explain_prove(admin, hsm_core_audit_prove(audit, index, &proof)));
-    return put_result(admin, "proof", &proof);
+    hsm_admin_put_result(admin, "proof", hsm_buf_view(&proof));
+    return HSM_OK;
 }
 
 hsm_err hsm_admin_run_check(hsm_admin *admin)
@@ -219,5 +208,6 @@ hsm_err hsm_admin_run_check(hsm_admin *admin)
                               : err == HSM_E_DATA    ? ": no proof, or the keys are none"
                                                      : "");
     HSM_TRY(hsm_buf_append(&line, hsm_bytes_of_text(admin->is_json ? "" : "\n")));
-    return put_result(admin, "entry", &line);
+    hsm_admin_put_result(admin, "entry", hsm_buf_view(&line));
+    return HSM_OK;
 }

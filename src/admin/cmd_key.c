@@ -7,6 +7,7 @@
 
 #include "admin/objects.h"
 #include "admin/terminal.h"
+#include "base/base64.h"
 #include "base/handle.h"
 
 #define LIST_LIMIT_USUAL 100u
@@ -310,36 +311,38 @@ static hsm_err run_delete(hsm_admin *admin)
 
 /* --- export-public ---------------------------------------------------------------------------- */
 
-/* PEM (RFC 7468). */
+#define PEM_LINE_BYTES 48u /* 64 characters, as RFC 7468 has it */
+
 hsm_err hsm_admin_put_pem(hsm_bytes der, const char *what, hsm_buf *out)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char line[80];
 
     (void)snprintf(line, sizeof line, "-----BEGIN %s-----\n", what);
     HSM_TRY(hsm_buf_append(out, hsm_bytes_of_text(line)));
-    for (size_t at = 0; at < der.len; at += 3) {
+    for (size_t at = 0; at < der.len; at += PEM_LINE_BYTES) {
         const size_t left = der.len - at;
-        const uint32_t word = (uint32_t)der.data[at] << 16 |
-                              (left > 1 ? (uint32_t)der.data[at + 1] << 8 : 0) |
-                              (left > 2 ? (uint32_t)der.data[at + 2] : 0);
-        const char four[4] = { digits[word >> 18 & 63], digits[word >> 12 & 63],
-                               left > 1 ? digits[word >> 6 & 63] : '=',
-                               left > 2 ? digits[word & 63] : '=' };
-        HSM_TRY(hsm_buf_append(out, hsm_bytes_of(four, sizeof four)));
-        if (at % 48 == 45 || left <= 3)
-            HSM_TRY(hsm_buf_append(out, hsm_bytes_of_text("\n")));
+        const size_t len = left < PEM_LINE_BYTES ? left : PEM_LINE_BYTES;
+
+        hsm_base64_encode(hsm_bytes_of(der.data + at, len), line);
+        line[HSM_BASE64_CHARS(len)] = '\n';
+        HSM_TRY(hsm_buf_append(out, hsm_bytes_of(line, HSM_BASE64_CHARS(len) + 1)));
     }
     (void)snprintf(line, sizeof line, "-----END %s-----\n", what);
     return hsm_buf_append(out, hsm_bytes_of_text(line));
 }
 
+static bool is_der(const hsm_admin *admin)
+{
+    const char *format = hsm_admin_text(admin, "format");
+
+    return format != NULL && strcmp(format, "der") == 0;
+}
+
 hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what, unsigned mode)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf pem = { 0 };
-    const char *format = hsm_admin_text(admin, "format");
 
-    if (format != NULL && strcmp(format, "der") == 0)
+    if (is_der(admin))
         return hsm_admin_write_output(admin, der, mode);
     HSM_TRY(hsm_admin_put_pem(der, what, &pem));
     return hsm_admin_write_output(admin, hsm_buf_view(&pem), mode);
@@ -359,13 +362,25 @@ hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute, const ch
     return hsm_admin_deliver_der(admin, hsm_buf_view(&der), what);
 }
 
+/* Without --output. */
+static hsm_err print_der(hsm_admin *admin, hsm_bytes der, const char *what)
+{
+    HSM_AUTO(hsm_buf_clear) hsm_buf pem = { 0 };
+
+    if (is_der(admin) && admin->is_json)
+        return hsm_admin_fail(admin, HSM_E_ARG, "--json with --format der needs --output");
+    if (!is_der(admin))
+        HSM_TRY(hsm_admin_put_pem(der, what, &pem));
+    hsm_admin_put_result(admin, "pem", is_der(admin) ? der : hsm_buf_view(&pem));
+    return HSM_OK;
+}
+
 hsm_err hsm_admin_deliver_der(hsm_admin *admin, hsm_bytes der, const char *what)
 {
+    if (!hsm_admin_is_given(admin, "output"))
+        return print_der(admin, der, what);
     HSM_TRY(hsm_admin_write_der(admin, der, what, 0644));
-    if (hsm_admin_is_given(admin, "output"))
-        hsm_admin_put_text(admin->report, "output", "Written", hsm_admin_text(admin, "output"));
-    else
-        admin->is_written = true;
+    hsm_admin_put_text(admin->report, "output", "Written", hsm_admin_text(admin, "output"));
     return HSM_OK;
 }
 

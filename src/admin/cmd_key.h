@@ -47,10 +47,11 @@ HSM_MUST_USE hsm_err hsm_admin_put_identity(hsm_admin *admin, const hsm_admin_ob
 HSM_MUST_USE hsm_err hsm_admin_put_protection(hsm_admin *admin, hsm_named *named);
 /* Appends DER as PEM (RFC 7468): "-----BEGIN what-----" ... */
 HSM_MUST_USE hsm_err hsm_admin_put_pem(hsm_bytes der, const char *what, hsm_buf *out);
-/* Writes DER as --format says, to where --output says, in a file of this mode. */
+/* Writes DER as --format says to the file of --output, of this mode. */
 HSM_MUST_USE hsm_err hsm_admin_write_der(hsm_admin *admin, hsm_bytes der, const char *what,
                                          unsigned mode);
-/* The same with something public, and says where in the report. */
+/* The same with something public, and says where in the report; without --output it is printed, with
+ * --json as its member "pem". */
 HSM_MUST_USE hsm_err hsm_admin_deliver_der(hsm_admin *admin, hsm_bytes der, const char *what);
 /* The same with an attribute of the chosen object. */
 HSM_MUST_USE hsm_err hsm_admin_export_value(hsm_admin *admin, const char *attribute,

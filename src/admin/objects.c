@@ -2,7 +2,6 @@
 #include "admin/objects.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/handle.h"
 #include "os/file.h"
@@ -156,8 +155,7 @@ hsm_err hsm_admin_write_output(hsm_admin *admin, hsm_bytes content, unsigned mod
 {
     const char *path = hsm_admin_text(admin, "output");
 
-    if (path == NULL)
-        return hsm_file_write_all(STDOUT_FILENO, content);
+    HSM_CHECK(path != NULL, HSM_E_INTERNAL); /* every command that writes has the option */
     const hsm_err err = hsm_admin_is_given(admin, "force") ? hsm_file_replace(path, content, mode)
                                                            : hsm_file_create(path, content, mode);
     if (err == HSM_E_STORE_CONFLICT) {

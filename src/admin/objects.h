@@ -52,8 +52,8 @@ void hsm_admin_objects_table(hsm_admin *admin);
 HSM_MUST_USE hsm_err hsm_admin_put_object(hsm_admin *admin, const hsm_admin_objects *objects,
                                           CK_OBJECT_HANDLE handle);
 
-/* Writes a result to --output (a new file of this mode, or with --force in its place), or to standard
- * output. errors  HSM_E_STORE_CONFLICT (it exists), those of os/file.h */
+/* Writes a result to --output: a new file of this mode, or with --force in the place of one.
+ * errors  HSM_E_STORE_CONFLICT (it exists), those of os/file.h */
 HSM_MUST_USE hsm_err hsm_admin_write_output(hsm_admin *admin, hsm_bytes content, unsigned mode);
 
 #endif

@@ -72,9 +72,9 @@ void hsm_admin_note(hsm_admin_report *report, const char *format, ...)
 /* errors  HSM_E_NO_MEMORY (something could not be added), HSM_E_STORE_IO (out can't be written) */
 HSM_MUST_USE hsm_err hsm_admin_report_print(const hsm_admin_report *report, bool may_colour,
                                             FILE *out);
-/* {"command": ..., "ok": true, fields ...} */
+/* {"command": ..., "ok": ..., fields ...}; ok: the exit status is 0 */
 HSM_MUST_USE hsm_err hsm_admin_report_json(const hsm_admin_report *report, const char *command,
-                                           FILE *out);
+                                           bool is_ok, FILE *out);
 /* text as a JSON string with its quotes. */
 void hsm_admin_json_string(hsm_bytes utf8, FILE *out);
 /* text with control characters shown as \xNN, so that a label can't steer a terminal. */

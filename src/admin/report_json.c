@@ -80,10 +80,12 @@ static void print_notes(const hsm_report_values *notes, FILE *out)
     (void)fputs("]", out);
 }
 
-hsm_err hsm_admin_report_json(const hsm_admin_report *report, const char *command, FILE *out)
+hsm_err hsm_admin_report_json(const hsm_admin_report *report, const char *command, bool is_ok,
+                              FILE *out)
 {
     HSM_CHECK(!report->is_failed, HSM_E_NO_MEMORY);
-    (void)fprintf(out, "{\n  \"command\": \"%s\",\n  \"ok\": true", command);
+    (void)fprintf(out, "{\n  \"command\": \"%s\",\n  \"ok\": %s", command,
+                  is_ok ? "true" : "false");
     for (size_t i = 0; i < report->fields.count; i++) {
         (void)fprintf(out, ",\n  \"%s\": ", report->fields.items[i].key);
         print_value(&report->fields.items[i], out);

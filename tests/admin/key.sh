@@ -110,6 +110,9 @@ test_export() {
     check_status 'a file that exists' 5 'exists' key export-public --label t-P-256 --class public --output p256.pem
     check 'is replaced with --force' key export-public --label t-P-256 --class public --output p256.pem --force --format der
     check 'DER' openssl pkey -pubin -inform DER -in p256.pem -noout
+    check_json 'printed, as JSON' 'd["ok"] and d["pem"].startswith("-----BEGIN PUBLIC KEY-----\n")' \
+        key export-public --label t-P-256 --class public
+    check_status 'DER is no JSON' 2 'needs --output' key export-public --label t-P-256 --class public --format der --json
     check_status 'a secret key has none' 2 'has no PUBLIC KEY' key export-public --label asked
     # openssl rewrites what it understood: the same bytes mean that our PEM is as PEM should be
     key export-public --label t-RSA --class public >rsa.pem

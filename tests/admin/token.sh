@@ -25,6 +25,10 @@ test_usage() {
     check_json 'errors are JSON too' \
         'd["ok"] is False and d["error"]["name"] == "SLOT" and d["error"]["exit"] == 4 and d["command"] == "token info"' \
         admin token info --slot 2
+    check_json 'also when --json comes after what is wrong' \
+        'd["error"]["name"] == "ARG" and "frob" in d["error"]["where"] and d["error"]["exit"] == 2' \
+        admin token frob
+    check_says '--version' '^craton-hsm-admin [0-9]+\.[0-9]+$' admin --version
 }
 
 test_config() {
@@ -125,6 +129,17 @@ test_destroy() {
 }
 
 status_to_full() { admin status >/dev/full; }
+help_to_full() { admin key list --help >/dev/full; }
+completion_to_full() { admin completion bash >/dev/full; }
+# As `admin status | head`, but the reader has surely ended. Status 7, and no message.
+status_to_a_gone_reader() {
+    local status=0
+    exec 8> >(:)
+    wait $!
+    admin status >&8 2>said || status=$?
+    exec 8>&-
+    [ "$status" = 7 ] && [ ! -s said ]
+}
 status_to_nobody() { admin status <&- >&-; }
 no_stream_is_in_the_store() { ! grep -qa -e 'Read-only' -e INITIALISED store/*; }
 
@@ -137,6 +152,9 @@ test_sources
 test_pins
 test_destroy
 check_json 'status' 'd["crypto"].startswith("OpenSSL 3.") and not d["read_only"] and d["used_bytes"] > 0' admin status
-check_status 'output that can not be written' 7 'read or written' status_to_full
-check_status 'no standard output' 7 'read or written' status_to_nobody
+check_status 'output that can not be written' 7 'standard output' status_to_full
+check_status 'help that can not be written' 7 'standard output' help_to_full
+check_status 'a script that can not be written' 7 'standard output' completion_to_full
+check 'a reader that ended first needs no message' status_to_a_gone_reader
+check_status 'no standard output' 7 'standard output' status_to_nobody
 check 'and nothing is written over the store' no_stream_is_in_the_store
