@@ -176,17 +176,29 @@ static void put_report(hsm_admin_report *out, const hsm_restore_report *found, b
     hsm_admin_put_bool(out, "dry_run", NULL, is_dry);
 }
 
+#define REASONS_ROOM 96u
+
+static void add_reason(char list[REASONS_ROOM], bool applies, const char *reason)
+{
+    const size_t len = strlen(list);
+
+    if (applies)
+        (void)snprintf(list + len, REASONS_ROOM - len, "%s%s", len > 0 ? ", " : "", reason);
+}
+
 static hsm_err explain_restore(hsm_admin *admin, const hsm_restore_report *found, hsm_err err)
 {
+    char reasons[REASONS_ROOM] = "";
+
     if (err != HSM_E_ACTION_PROHIBITED)
         return explain(admin, err);
     hsm_admin_hint(admin, "if it is meant so, add%s%s%s",
                    found->is_other_token ? " --other-token" : "",
                    found->is_restored_before ? " --again" : "", found->is_old ? " --old" : "");
-    return hsm_admin_fail(admin, err, "the backup is%s%s%s",
-                          found->is_other_token ? " of another token;" : "",
-                          found->is_restored_before ? " restored already;" : "",
-                          found->is_old ? " older than 30 days;" : "");
+    add_reason(reasons, found->is_other_token, "of another token");
+    add_reason(reasons, found->is_restored_before, "restored already");
+    add_reason(reasons, found->is_old, "older than 30 days");
+    return hsm_admin_fail(admin, err, "the backup is %s", reasons);
 }
 
 static hsm_err run_restore(hsm_admin *admin)

@@ -7,10 +7,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
+#include "admin/cmd_audit.h"
 #include "base/handle.h"
 #include "core/operator.h"
 #include "os/clock.h"
@@ -22,6 +23,7 @@
 
 #define LOCKED_BYTES_WANTED (8u * 1024u * 1024u)
 #define FREE_BYTES_WANTED (64u * 1024u * 1024u)
+#define FREE_BYTES_LEAST (1024u * 1024u) /* a commit may not fit */
 #define LOCK_WAIT_MS 5000u
 #define MODULE_FILE_MAX_BYTES (64u * 1024u)
 /* A clock that says less was never set. */
@@ -106,19 +108,24 @@ static const char *const store_files[] = {
     "", "device.key", "store.db", "store.gate", "store.lock", "store.login", "store.changes"
 };
 
-/* Owner and mode of one file of the store; a file that is not there is made when it is needed. */
+/* Owner and mode of one file of the store; a file that is not there is made when it is needed. That
+ * nobody may write is for those who want it so. */
 static bool is_private(exam *at, const char *path)
 {
-    char hint[HSM_ADMIN_TEXT_MAX];
+    char owner[HSM_ADMIN_TEXT_MAX] = "";
+    char hint[2 * HSM_ADMIN_TEXT_MAX];
     struct stat info;
 
     if (lstat(path, &info) != 0)
         return true;
     const bool is_ours = info.st_uid == geteuid() || info.st_uid == 0;
     const bool is_closed = (info.st_mode & 077u) == 0;
-    if (is_ours && is_closed)
+    const unsigned needed = S_ISDIR(info.st_mode) ? 0500u : 0400u;
+    if (is_ours && is_closed && (info.st_mode & needed) == needed)
         return true;
-    (void)snprintf(hint, sizeof hint, "chown %u '%s' && chmod %s '%s'", (unsigned)geteuid(), path,
+    if (!is_ours)
+        (void)snprintf(owner, sizeof owner, "chown %u '%s' && ", (unsigned)geteuid(), path);
+    (void)snprintf(hint, sizeof hint, "%schmod %s '%s'", owner,
                    S_ISDIR(info.st_mode) ? "700" : "600", path);
     tell(at, "owner and modes", HSM_ADMIN_ERROR, hint, "%s: owner %u, mode %03o", path,
          (unsigned)info.st_uid, (unsigned)(info.st_mode & 0777u));
@@ -165,6 +172,24 @@ static hsm_err check_locks(exam *at)
     return HSM_OK;
 }
 
+/* Looked at before the store is opened, which fails when there is none. */
+static void check_space(exam *at)
+{
+    const hsm_config *config = at->admin->config;
+    char hint[HSM_ADMIN_TEXT_MAX];
+    struct statvfs system;
+
+    if (!config->token.persist_objects || statvfs(config->token.storage_path, &system) != 0)
+        return;
+    const uint64_t free_bytes = (uint64_t)system.f_bavail * system.f_frsize;
+    (void)snprintf(hint, sizeof hint, "make room: df -h '%s'", config->token.storage_path);
+    tell(at, "space",
+         free_bytes < FREE_BYTES_LEAST    ? HSM_ADMIN_ERROR
+         : free_bytes < FREE_BYTES_WANTED ? HSM_ADMIN_WARNING
+                                          : HSM_ADMIN_OK,
+         hint, "%llu MiB free", (unsigned long long)(free_bytes >> 20));
+}
+
 static hsm_err check_store(exam *at)
 {
     hsm_core_facts facts;
@@ -187,10 +212,6 @@ static hsm_err check_store(exam *at)
          "make it writable, or leave it so on purpose", "%s%s",
          facts.storage_path != NULL ? facts.storage_path : "in memory: gone with each process",
          facts.is_read_only ? " (read-only: nobody can log in)" : "");
-    if (facts.free_bytes != UINT64_MAX)
-        tell(at, "space", facts.free_bytes < FREE_BYTES_WANTED ? HSM_ADMIN_WARNING : HSM_ADMIN_OK,
-             "make room on this file system", "%llu MiB free",
-             (unsigned long long)(facts.free_bytes >> 20));
     tell(at, "cryptography", HSM_ADMIN_OK, "", "%s", facts.crypto_version);
     return HSM_OK;
 }
@@ -310,6 +331,31 @@ static hsm_err check_tokens(exam *at)
     return check_objects(at, (uint32_t)slot, has_pin);
 }
 
+/* --- the audit log ----------------------------------------------------------------------------- */
+
+static hsm_err check_audit(exam *at)
+{
+    HSM_AUTO(hsm_core_audit_drop) hsm_core_audit *audit = NULL;
+    hsm_audit_verdict verdict;
+
+    if (!at->admin->config->audit.enabled)
+        return HSM_OK;
+    hsm_err err = hsm_admin_open_audit(at->admin, hsm_bytes_none(), &audit);
+    if (err == HSM_OK)
+        err = hsm_admin_verify_audit(audit, &verdict);
+    if (err != HSM_OK)
+        tell(at, "audit log", HSM_ADMIN_ERROR, "craton-hsm-admin audit verify-chain",
+             "can't be verified: %s", hsm_err_text(err));
+    else if (verdict.fault != HSM_AUDIT_FAULT_NONE)
+        tell(at, "audit log", HSM_ADMIN_ERROR, "craton-hsm-admin audit verify-chain",
+             "entry %llu: %s", (unsigned long long)verdict.bad_index,
+             hsm_audit_fault_text(verdict.fault));
+    else
+        tell(at, "audit log", HSM_ADMIN_OK, "", "%llu entries, whole and authentic",
+             (unsigned long long)verdict.entries);
+    return HSM_OK;
+}
+
 /* --- p11-kit ----------------------------------------------------------------------------------- */
 
 /* "module: PATH" in the text of a file of p11-kit; cuts the text into lines. NULL: not our module. */
@@ -417,9 +463,11 @@ static hsm_err examine(exam *at)
         return HSM_OK;
     HSM_TRY(check_modes(at));
     HSM_TRY(check_locks(at));
+    check_space(at);
     if (check_store(at) != HSM_OK)
         return HSM_OK;
-    return check_tokens(at);
+    HSM_TRY(check_tokens(at));
+    return check_audit(at);
 }
 
 static hsm_err run_doctor(hsm_admin *admin)

@@ -65,12 +65,52 @@ static void print_line(const char *prefix, const char *text)
     hsm_admin_print_plain(hsm_bytes_of_text(text), stderr);
 }
 
+/* What to do when the store can't be worked with. */
+static void hint_store(hsm_admin *admin, hsm_err err)
+{
+    const hsm_config *config = admin->config;
+
+    switch ((int)err) {
+    case HSM_E_STORE_PERMISSION:
+        hsm_admin_hint(admin,
+                       "run this as the owner of %s; craton-hsm-admin doctor names files whose "
+                       "owner or mode is wrong",
+                       config->token.storage_path);
+        break;
+    case HSM_E_STORE_BUSY:
+        hsm_admin_hint(admin, "see who holds it: fuser -v %s/*", config->token.storage_path);
+        break;
+    case HSM_E_STORE_FULL:
+        hsm_admin_hint(admin, "make room: df -h %s", config->token.storage_path);
+        break;
+    case HSM_E_STORE_CORRUPT:
+        hsm_admin_hint(admin,
+                       "put back from a copy what the line above names; or move %s away, make the "
+                       "token anew and restore a backup",
+                       config->token.storage_path);
+        break;
+    case HSM_E_STORE_VERSION:
+        hsm_admin_hint(admin, "use the version of Craton HSM that wrote it, or a later one");
+        break;
+    case HSM_E_AUDIT:
+        hsm_admin_hint(admin,
+                       "put right what the line above names: room, owner or mode of %s and its "
+                       "directory",
+                       config->audit.log_path != NULL ? config->audit.log_path : "the log");
+        break;
+    default:
+        break;
+    }
+}
+
 int hsm_admin_tell_error(hsm_admin *admin, hsm_err err)
 {
     const int status = hsm_err_exit(err);
 
     if (admin->is_quiet_failure)
         return status;
+    if (err == HSM_E_AUDIT && admin->hint[0] == '\0' && admin->config != NULL)
+        hint_store(admin, err); /* any step of a command can meet it */
     if (admin->is_json)
         tell_json(admin, err, status);
     print_line("craton-hsm-admin: ", hsm_err_text(err));
@@ -98,29 +138,6 @@ hsm_err hsm_admin_open_config(hsm_admin *admin)
     hsm_admin_hint(admin, "correct what the line above names; docs/configure.md lists every key");
     return hsm_admin_fail(admin, err, "%s",
                           admin->config_path != NULL ? admin->config_path : "the configuration");
-}
-
-static void hint_store(hsm_admin *admin, hsm_err err)
-{
-    switch ((int)err) {
-    case HSM_E_STORE_PERMISSION:
-        hsm_admin_hint(admin,
-                       "run this as the owner of %s, and see that nobody else may write there",
-                       admin->config->token.storage_path);
-        break;
-    case HSM_E_STORE_BUSY:
-        hsm_admin_hint(admin, "see who holds it: fuser -v %s/*", admin->config->token.storage_path);
-        break;
-    case HSM_E_STORE_FULL:
-        hsm_admin_hint(admin, "make room: df -h %s", admin->config->token.storage_path);
-        break;
-    case HSM_E_STORE_CORRUPT:
-    case HSM_E_STORE_VERSION:
-        hsm_admin_hint(admin, "craton-hsm-admin doctor");
-        break;
-    default:
-        break;
-    }
 }
 
 hsm_err hsm_admin_open_core(hsm_admin *admin)
@@ -162,12 +179,14 @@ hsm_err hsm_admin_open_session(hsm_admin *admin, CK_SESSION_HANDLE *out_session)
     HSM_TRY(hsm_admin_slot(admin, &slot));
     const hsm_err err =
         hsm_core_open_session(admin->core, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, out_session);
-    if (err == HSM_E_TOKEN_NOT_INITIALIZED) {
+    if (err == HSM_OK)
+        return HSM_OK;
+    if (err == HSM_E_TOKEN_NOT_INITIALIZED)
         hsm_admin_hint(admin, "craton-hsm-admin token init --slot %lu --label NAME",
                        (unsigned long)slot);
-        return hsm_admin_fail(admin, err, "slot %lu", (unsigned long)slot);
-    }
-    return err;
+    if (err == HSM_E_TOKEN_WRITE_PROTECTED)
+        hsm_admin_hint(admin, "make the store writable: a login counts its try there");
+    return hsm_admin_fail(admin, err, "slot %lu", (unsigned long)slot);
 }
 
 hsm_err hsm_admin_explain_pin(hsm_admin *admin, hsm_admin_role role, hsm_err err)
@@ -179,15 +198,19 @@ hsm_err hsm_admin_explain_pin(hsm_admin *admin, hsm_admin_role role, hsm_err err
         hsm_core_pin_status(admin->core, slot, &pins) != HSM_OK)
         return err;
     const bool is_so = role == HSM_ADMIN_SO_PIN || role == HSM_ADMIN_FIRST_SO_PIN;
+    const uint32_t tries = is_so ? pins.so_tries_left : pins.user_tries_left;
+    const char *unlock = is_so ? "nothing unlocks it; objects stay usable with the user PIN"
+                               : "craton-hsm-admin pin reset (needs the security officer PIN)";
     switch ((int)err) {
     case HSM_E_PIN_INCORRECT:
-        hsm_admin_hint(admin, "check the PIN; %u tries are left before it is locked",
-                       (unsigned)(is_so ? pins.so_tries_left : pins.user_tries_left));
+        if (tries > 0)
+            hsm_admin_hint(admin, "check the PIN; %u %s left before it is locked", (unsigned)tries,
+                           tries == 1 ? "try is" : "tries are");
+        else
+            hsm_admin_hint(admin, "that was the last try: it is locked now; %s", unlock);
         break;
     case HSM_E_PIN_LOCKED:
-        hsm_admin_hint(admin, "%s",
-                       is_so ? "nothing unlocks it; objects stay usable with the user PIN"
-                             : "craton-hsm-admin pin reset (needs the security officer PIN)");
+        hsm_admin_hint(admin, "%s", unlock);
         break;
     case HSM_E_USER_PIN_NOT_INITIALIZED:
         hsm_admin_hint(admin, "craton-hsm-admin pin reset");

@@ -35,7 +35,7 @@ begin_admin
 register
 make_admin_token
 check 'a public and a private key' admin key generate --type P-256 --label d --pin-file pin
-check_json 'all is well' 'd["healthy"] and all(c["verdict"] == "ok" for c in d["checks"])' doctor --pin-file pin
+check_json 'all is well' 'd["ok"] and d["healthy"] and all(c["verdict"] == "ok" for c in d["checks"])' doctor --pin-file pin
 check 'and the status says so' doctor --pin-file pin
 check_json 'it names OpenSSL and counts objects' \
     'any("OpenSSL 3" in c["finding"] for c in d["checks"]) and any("2 whole" in c["finding"] for c in d["checks"])' doctor --pin-file pin
@@ -47,6 +47,8 @@ check_status 'the device key is open to others' 5 "chmod 600 '.*/store/device.ke
 chmod 600 store/device.key
 chmod 755 store
 check_json 'the directory is open to others' "'chmod 700' in [c['hint'] for c in d['checks'] if c['check'] == 'owner and modes'][0]" doctor
+chmod 000 store
+check_json 'the directory is closed to its owner' "'chmod 700' in [c['hint'] for c in d['checks'] if c['check'] == 'owner and modes'][0] and not d['ok']" doctor
 chmod 700 store
 rm "$HOME/.config/pkcs11/modules/craton-hsm.module"
 check_status 'not registered' 5 'the module is not registered' doctor
@@ -67,3 +69,8 @@ wait "$held" 2>/dev/null
 check 'a record is damaged' spoil_store
 check_status 'and that is seen' 5 'damaged' doctor --pin-file pin
 check_json 'with what to do' '"restore" in [c["hint"] for c in d["checks"] if c["check"] == "objects"][0]' doctor --pin-file pin
+check_json 'the audit log is whole' "$(verdict_of 'audit log') == 'ok'" doctor
+sed -i 2d store/craton_hsm_audit.jsonl
+check_json 'an entry is missing' "$(verdict_of 'audit log') == 'error'" doctor
+check_json 'verify-chain says so, and is not ok' 'not d["ok"] and "error" not in d and d["fault"] == "missing"' \
+    admin audit verify-chain
