@@ -59,16 +59,20 @@ static bool is_anybody_inside(void)
 }
 
 /* In the error state nobody comes in any more. The last who leaves closes the core, which wipes the
- * keys; an application need not wait for C_Finalize. */
+ * keys; an application need not wait for C_Finalize. The lock is not waited for: who holds it for long
+ * has taken the core, and C_Finalize waits for those who leave. */
 static void close_if_failed(void)
 {
-    hsm_core *core = NULL;
-
-    (void)pthread_mutex_lock(&library.life_lock);
-    if (atomic_load(&library.has_failed) && !is_anybody_inside())
-        core = atomic_exchange(&library.core, NULL);
-    hsm_core_close(core);
-    (void)pthread_mutex_unlock(&library.life_lock);
+    while (atomic_load(&library.core) != NULL && !is_anybody_inside()) {
+        if (pthread_mutex_trylock(&library.life_lock) != 0) {
+            (void)sched_yield();
+            continue;
+        }
+        if (atomic_load(&library.has_failed) && !is_anybody_inside())
+            hsm_core_close(atomic_exchange(&library.core, NULL));
+        (void)pthread_mutex_unlock(&library.life_lock);
+        return;
+    }
 }
 
 static void leave(stripe *mine)
@@ -231,13 +235,13 @@ hsm_err abi_close(void)
     HSM_CHECK(is_own_process(), HSM_E_NOT_INITIALIZED);
     HSM_AUTO(unlock) pthread_mutex_t *lock = lock_life();
     hsm_core *core = atomic_exchange(&library.core, NULL);
-    const bool had_failed = atomic_exchange(&library.has_failed, false);
 
     (void)lock;
-    HSM_CHECK(core != NULL || had_failed, HSM_E_NOT_INITIALIZED);
+    HSM_CHECK(core != NULL || atomic_load(&library.has_failed), HSM_E_NOT_INITIALIZED);
     tell_end();
     drain();
     hsm_core_close(core);
+    atomic_store(&library.has_failed, false); /* those who were inside may have met the failure */
     return HSM_OK;
 }
 
