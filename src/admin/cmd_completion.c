@@ -25,15 +25,19 @@ static void print_words(const hsm_admin_group *group, const hsm_admin_command *c
     (void)puts("' ;;");
 }
 
-static void print_choices(const hsm_admin_group *group, const hsm_admin_command *command)
+/* What comes after an option: one of its choices, or a file. */
+static void print_values(const hsm_admin_group *group, const hsm_admin_command *command)
 {
     for (size_t i = 0; command->options[i].name != NULL; i++) {
         const hsm_admin_option *option = &command->options[i];
-        if (option->kind != HSM_ADMIN_CHOICE)
+        if (option->kind != HSM_ADMIN_CHOICE && option->kind != HSM_ADMIN_FILE)
             continue;
-        (void)printf("    '%s%s%s --%s') words='%s' ;;\n", group->name,
-                     command->name[0] != '\0' ? " " : "", command->name, option->name,
-                     option->choices);
+        (void)printf("    '%s%s%s --%s') ", group->name, command->name[0] != '\0' ? " " : "",
+                     command->name, option->name);
+        if (option->kind == HSM_ADMIN_CHOICE)
+            (void)printf("words='%s' ;;\n", option->choices);
+        else
+            (void)puts("files=1 ;;");
     }
 }
 
@@ -74,19 +78,19 @@ static void print_function(void)
 {
     (void)puts("_craton_hsm_admin()\n{\n"
                "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path='' "
-               "words='' i\n"
+               "words='' files='' i\n"
                "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
                "        [[ ${COMP_WORDS[i]} != -* ]] || break\n"
                "        path=\"$path${path:+ }${COMP_WORDS[i]}\"\n"
                "    done\n"
-               "    case $prev in\n"
-               "    --*-file|--config|--file|--input|--output)\n"
-               "        COMPREPLY=($(compgen -f -- \"$cur\"))\n"
-               "        return ;;\n"
-               "    esac\n"
-               "    case \"$path $prev\" in");
-    each_command(print_choices);
+               "    case \"$path $prev\" in\n"
+               "    *' --config') files=1 ;;");
+    each_command(print_values);
     (void)puts("    esac\n"
+               "    if [ -n \"$files\" ]; then\n"
+               "        COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+               "        return\n"
+               "    fi\n"
                "    [ -n \"$words\" ] || case $path in");
     print_group_words();
     each_command(print_words);

@@ -24,8 +24,15 @@ test_completion() {
     check_says 'bash: options' '^--label$' complete_line token init --l
     check_says 'bash: choices' '^SO$' complete_line pin change --user-type S
     check_says 'bash: files' '^completion.bash$' complete_line token init --so-pin-file comp
+    check_says 'bash: files of any option that takes one' '^completion.zsh$' complete_line audit report --html completion.z
     if command -v zsh >/dev/null; then
         check 'zsh reads its completion' zsh -n completion.zsh
+        mkdir -p functions
+        cp completion.zsh functions/_craton-hsm-admin
+        # Outside of a completion it can't go further than to complain that it is outside of one.
+        check_says 'and completes the first time, as a file of fpath' '^_bash_complete:' zsh -fc '
+            fpath=($PWD/functions $fpath); autoload -U compinit && compinit -D -u
+            _craton-hsm-admin 2>&1; true'
     else
         skip 'zsh reads its completion' 'no zsh'
     fi
