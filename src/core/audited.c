@@ -175,6 +175,12 @@ void hsm_audited_made(const hsm_session *session, const CK_OBJECT_HANDLE *handle
         call->made[call->made_count++] = handles[i];
 }
 
+void hsm_audited_made_bits(const hsm_session *session, uint32_t bits)
+{
+    if (session->audited != NULL)
+        session->audited->made_bits = bits;
+}
+
 /* --- the end ------------------------------------------------------------------------------------ */
 
 /* What was made is the event's object: of a pair the private key, with the public one beside it. */
@@ -185,6 +191,8 @@ static void tell_made(hsm_audited_call *call)
     if (call->made_count > 1 && call->other == NULL)
         hsm_audited_other(call, call->made[0]);
     hsm_audited_object(call, call->made[call->made_count - 1]);
+    if (call->event.key_bits == 0)
+        call->event.key_bits = call->made_bits;
 }
 
 /* What the rules say of the operation as a whole, once it is complete; the row's own word before. */

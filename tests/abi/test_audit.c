@@ -45,7 +45,14 @@ static void calls_leave_events(void)
     CHECK_EQ(audit_lines_with(&fix, "\"generate_key\"", "\"phase\":\"begin\""), 1);
     CHECK_EQ(audit_lines_with(&fix, "\"generate_key\",\"result\":\"success\"", "\"audited key\""),
              1);
+    CHECK_EQ(audit_lines_with(&fix, "\"generate_key\"", "\"key_length\":256"), 1);
     CHECK_EQ(audit_lines_with(&fix, "\"login\"", "\"result\":\"success\""), 2); /* SO, user */
+    (void)generate_pair(fix.session, &p_384, true, "audited 384");
+    (void)generate_pair(fix.session, &ed_25519, false, "audited 25519");
+    (void)generate_pair(fix.session, &rsa_2048, true, "audited 2048");
+    CHECK_EQ(audit_lines_with(&fix, "\"audited 384\"", "\"key_length\":384"), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"audited 25519\"", "\"key_length\":255"), 1);
+    CHECK_EQ(audit_lines_with(&fix, "\"audited 2048\"", "\"key_length\":2048"), 1);
 
     CHECK_OK(p11->C_EncryptInit(fix.session, &ecb, key));
     CHECK_OK(p11->C_Encrypt(fix.session, data, sizeof data, NULL, &len)); /* no event */
