@@ -4,13 +4,6 @@
 #include "pkcs11_abi/args.h"
 #include "pkcs11_abi/templates.h"
 
-static hsm_err read_both(const void *mechanism, CK_MECHANISM *out_mechanism, const void *attributes,
-                         CK_ULONG count, abi_template *tmpl)
-{
-    HSM_TRY(abi_mechanism(mechanism, out_mechanism));
-    return abi_template_read(attributes, count, tmpl);
-}
-
 CK_RV C_EncapsulateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
                        CK_OBJECT_HANDLE hPublicKey, CK_ATTRIBUTE_PTR pTemplate,
                        CK_ULONG ulAttributeCount, CK_BYTE_PTR pCiphertext,
@@ -31,7 +24,7 @@ CK_RV C_EncapsulateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
                           (phKey == NULL && pCiphertext != NULL)))
         err = HSM_E_ARG;
     if (err == HSM_OK)
-        err = read_both(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
+        err = abi_making_read(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
     if (err != HSM_OK)
         return abi_rv(err);
 
@@ -64,7 +57,7 @@ CK_RV C_DecapsulateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
     if (err == HSM_OK && (phKey == NULL || !abi_in(pCiphertext, ulCiphertextLen, &ciphertext)))
         err = HSM_E_ARG;
     if (err == HSM_OK)
-        err = read_both(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
+        err = abi_making_read(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
     if (err == HSM_OK) {
         const hsm_kem_request request = {
             .mechanism = &mechanism,

@@ -20,9 +20,7 @@ CK_RV C_GenerateKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
     if (err == HSM_OK && phKey == NULL)
         err = HSM_E_ARG;
     if (err == HSM_OK)
-        err = abi_mechanism(pMechanism, &mechanism);
-    if (err == HSM_OK)
-        err = abi_template_read(pTemplate, ulCount, &tmpl);
+        err = abi_making_read(pMechanism, &mechanism, pTemplate, ulCount, &tmpl);
     if (err == HSM_OK)
         err = hsm_core_generate_key(core, session, &mechanism, &tmpl.view, &handle);
     return abi_put(err, &handle, sizeof handle, phKey);
@@ -135,14 +133,6 @@ CK_RV C_WrapKeyAuthenticated(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMecha
     return wrap(hSession, pMechanism, request, &io);
 }
 
-/* The template and mechanism of C_UnwrapKey and C_DeriveKey. */
-static hsm_err read_both(const void *mechanism, CK_MECHANISM *out_mechanism, const void *attributes,
-                         CK_ULONG count, abi_template *tmpl)
-{
-    HSM_TRY(abi_mechanism(mechanism, out_mechanism));
-    return abi_template_read(attributes, count, tmpl);
-}
-
 /* What the caller of C_UnwrapKey and C_UnwrapKeyAuthenticated gives beside its keys, unchecked. */
 typedef struct unwrap_args {
     const void *mechanism;
@@ -171,8 +161,8 @@ static CK_RV unwrap(CK_SESSION_HANDLE handle, const unwrap_args *args, hsm_unwra
          !abi_in(args->aad, args->aad_len, &request.aad)))
         err = HSM_E_ARG;
     if (err == HSM_OK)
-        err =
-            read_both(args->mechanism, &mechanism, args->attributes, args->attribute_count, &tmpl);
+        err = abi_making_read(args->mechanism, &mechanism, args->attributes, args->attribute_count,
+                              &tmpl);
     if (err == HSM_OK) {
         request.mechanism = &mechanism;
         request.tmpl = &tmpl.view;
@@ -237,7 +227,7 @@ CK_RV C_DeriveKey(CK_SESSION_HANDLE hSession, CK_MECHANISM_PTR pMechanism,
     hsm_err err = hsm_core_session(core, hSession, &session);
     request.has_no_handle = phKey == NULL;
     if (err == HSM_OK)
-        err = read_both(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
+        err = abi_making_read(pMechanism, &mechanism, pTemplate, ulAttributeCount, &tmpl);
     if (err == HSM_OK) {
         request.tmpl = &tmpl.view;
         err = hsm_core_derive_key(core, session, &request, &handle);

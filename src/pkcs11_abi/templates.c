@@ -82,6 +82,13 @@ hsm_err abi_template_read(const void *attributes, CK_ULONG count, abi_template *
     return HSM_OK;
 }
 
+hsm_err abi_making_read(const void *mechanism, CK_MECHANISM *out_mechanism, const void *attributes,
+                        CK_ULONG count, abi_template *tmpl)
+{
+    HSM_TRY(abi_mechanism(mechanism, out_mechanism));
+    return abi_template_read(attributes, count, tmpl);
+}
+
 void abi_template_clear(abi_template *tmpl)
 {
     for (size_t i = 0; i < tmpl->nested_count; i++)

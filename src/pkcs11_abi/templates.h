@@ -36,6 +36,9 @@ typedef struct abi_template {
  *         HSM_E_NO_MEMORY
  */
 HSM_MUST_USE hsm_err abi_template_read(const void *attributes, CK_ULONG count, abi_template *tmpl);
+/* What every function that makes a key takes: a mechanism, as abi_mechanism(), and a template. */
+HSM_MUST_USE hsm_err abi_making_read(const void *mechanism, CK_MECHANISM *out_mechanism,
+                                     const void *attributes, CK_ULONG count, abi_template *tmpl);
 /* For HSM_AUTO. */
 void abi_template_clear(abi_template *tmpl);
 
