@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "admin/report_parts.h"
+#include "base/hex.h"
 #include "os/clock.h"
 
 #define NOTE_MAX 1024
@@ -98,17 +99,13 @@ void hsm_admin_put_text(hsm_admin_report *report, const char *key, const char *t
 void hsm_admin_put_hex(hsm_admin_report *report, const char *key, const char *title,
                        hsm_bytes bytes)
 {
-    static const char digits[] = "0123456789abcdef";
     char *hex = malloc(bytes.len * 2 + 1);
 
     if (hex == NULL) {
         report->is_failed = true;
         return;
     }
-    for (size_t i = 0; i < bytes.len; i++) {
-        hex[2 * i] = digits[bytes.data[i] >> 4];
-        hex[2 * i + 1] = digits[bytes.data[i] & 15];
-    }
+    hsm_hex_encode(bytes, hex);
     hsm_admin_put_bytes(report, key, title, hsm_bytes_of(hex, bytes.len * 2));
     free(hex);
 }

@@ -1,5 +1,6 @@
 /* Keys and strings.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "base/hex.h"
 #include "base/utf8.h"
 #include "config/internal.h"
 
@@ -61,21 +62,12 @@ static hsm_err put_scalar(hsm_buf *out, uint32_t value)
     return hsm_buf_append(out, hsm_bytes_of(four, sizeof four));
 }
 
-static int hex_value(int c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static hsm_err read_unicode(toml_parser *parser, unsigned digits, hsm_buf *out)
 {
     uint32_t value = 0;
 
     for (unsigned i = 0; i < digits; i++) {
-        const int digit = hex_value(toml_peek(parser));
+        const int digit = hsm_hex_digit(toml_peek(parser));
 
         if (digit < 0)
             return toml_fail(parser, digits == 4 ? "4 hexadecimal digits expected after \\u"

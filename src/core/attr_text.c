@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "core/internal.h"
 #include "core/keyring.h"
 
@@ -119,14 +120,6 @@ static hsm_err put_ulong(hsm_named *named, CK_ATTRIBUTE_TYPE type, const char *t
     return put(named, type, hsm_bytes_of(&value, sizeof value));
 }
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c == '\0' ? NULL : strchr(digits, tolower((unsigned char)c));
-
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
 static hsm_err put_hex(hsm_named *named, CK_ATTRIBUTE_TYPE type, const char *text)
 {
     uint8_t bytes[256];
@@ -134,8 +127,8 @@ static hsm_err put_hex(hsm_named *named, CK_ATTRIBUTE_TYPE type, const char *tex
 
     HSM_CHECK(len % 2 == 0 && len / 2 <= sizeof bytes, HSM_E_ATTRIBUTE_VALUE);
     for (size_t i = 0; i < len / 2; i++) {
-        const int high = hex_digit(text[2 * i]);
-        const int low = hex_digit(text[2 * i + 1]);
+        const int high = hsm_hex_digit(text[2 * i]);
+        const int low = hsm_hex_digit(text[2 * i + 1]);
         HSM_CHECK(high >= 0 && low >= 0, HSM_E_ATTRIBUTE_VALUE);
         bytes[i] = (uint8_t)(high << 4 | low);
     }

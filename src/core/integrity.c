@@ -7,6 +7,7 @@
 
 #include "base/break.h"
 #include "base/ct.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "core/core.h"
 #include "core/stamp.h"
@@ -71,12 +72,7 @@ static hsm_err compute(hsm_crypto *crypto, int fd, uint8_t out[HSM_SHA256_BYTES]
 /* Lower-case hexadecimal and a line's end. */
 static void to_text(const uint8_t mac[HSM_SHA256_BYTES], char out[HEX_CHARS + 1])
 {
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < HSM_SHA256_BYTES; i++) {
-        out[2 * i] = digits[mac[i] >> 4];
-        out[2 * i + 1] = digits[mac[i] & 15];
-    }
+    hsm_hex_encode(hsm_bytes_of(mac, HSM_SHA256_BYTES), out);
     out[HEX_CHARS] = '\n';
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "core/audited.h"
 #include "core/backup_parts.h"
 #include "os/clock.h"
@@ -21,16 +22,6 @@ bool hsm_core_is_restore_mark(const hsm_object *object)
 
     return application != NULL &&
            hsm_bytes_equal(application->value, hsm_bytes_of_text(HSM_RESTORE_APPLICATION));
-}
-
-static void label_of(const hsm_backup_head *head, char out[LABEL_CHARS])
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < HSM_BACKUP_ID_BYTES; i++) {
-        out[2 * i] = digits[head->id[i] >> 4];
-        out[2 * i + 1] = digits[head->id[i] & 15];
-    }
 }
 
 static const CK_OBJECT_CLASS data_class = CKO_DATA;
@@ -51,7 +42,7 @@ static hsm_err make_mark(const hsm_backup_head *head, hsm_draft **out_draft)
     const hsm_template tmpl = { attrs, HSM_ARRAY_LEN(attrs) };
     const hsm_template none = { 0 };
 
-    label_of(head, label);
+    hsm_hex_encode(hsm_bytes_of(head->id, sizeof head->id), label);
     return hsm_draft_from_template(HSM_ORIGIN_CREATE, &tmpl, &none, false, out_draft);
 }
 
@@ -66,7 +57,7 @@ static hsm_err was_restored(hsm_core *core, uint32_t slot, const hsm_backup_head
     const hsm_template tmpl = { attrs, HSM_ARRAY_LEN(attrs) };
     HSM_AUTO(hsm_buf_clear) hsm_buf ids = { 0 };
 
-    label_of(head, label);
+    hsm_hex_encode(hsm_bytes_of(head->id, sizeof head->id), label);
     *out_was = false;
     HSM_TRY(hsm_store_find(core->store, slot, &tmpl, &ids));
     for (size_t at = 0; at < ids.len; at += sizeof(uint64_t)) {

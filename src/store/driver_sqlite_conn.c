@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 #include "os/file.h"
 #include "store/driver_sqlite.h"
@@ -123,7 +124,6 @@ hsm_err hsm_conn_err(const hsm_conn *conn, int rc)
 /* "file:" URI with the characters that mean something in one escaped; free() it. */
 static char *uri_of(const hsm_sqlite *sqlite)
 {
-    static const char hex[] = "0123456789abcdef";
     const size_t len = strlen(sqlite->path);
     char *uri = malloc(len * 3 + sizeof "file:?immutable=1");
     size_t at = 0;
@@ -139,8 +139,8 @@ static char *uri_of(const hsm_sqlite *sqlite)
             continue;
         }
         uri[at++] = '%';
-        uri[at++] = hex[c >> 4];
-        uri[at++] = hex[c & 15];
+        hsm_hex_encode(hsm_bytes_of(&c, 1), uri + at);
+        at += 2;
     }
     for (const char *c = sqlite->is_immutable ? "?immutable=1" : ""; *c != '\0'; c++)
         uri[at++] = *c;

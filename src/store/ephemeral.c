@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "store/attr_internal.h"
 
 #define BUCKETS_FIRST 64u
@@ -215,16 +216,6 @@ void hsm_ephemeral_destroy(hsm_ephemeral *ephemeral)
 
 /* --- add and replace ---------------------------------------------------------------------------- */
 
-static void hex(const uint8_t *data, size_t len, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < len; i++) {
-        out[2 * i] = digits[data[i] >> 4];
-        out[2 * i + 1] = digits[data[i] & 0x0Fu];
-    }
-}
-
 static hsm_err put_unique_id(const hsm_ephemeral *e, uint64_t id, hsm_draft *draft)
 {
     uint8_t id_bytes[sizeof id];
@@ -232,8 +223,8 @@ static hsm_err put_unique_id(const hsm_ephemeral *e, uint64_t id, hsm_draft *dra
     hsm_writer writer = hsm_writer_of(id_bytes, sizeof id_bytes);
 
     hsm_write_u64(&writer, id);
-    hex(id_bytes, sizeof id_bytes, text);
-    hex(e->nonce, sizeof e->nonce, text + 2 * sizeof id_bytes);
+    hsm_hex_encode(hsm_bytes_of(id_bytes, sizeof id_bytes), text);
+    hsm_hex_encode(hsm_bytes_of(e->nonce, sizeof e->nonce), text + 2 * sizeof id_bytes);
     return hsm_draft_put_unique_id(draft, hsm_bytes_of(text, sizeof text));
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 #include "store/change.h"
 #include "token/internal.h"
@@ -195,7 +196,6 @@ hsm_err hsm_token_get_info(hsm_token *token, hsm_token_info *out_info)
 /* The configured serial, or 64 random bits in hexadecimal. */
 static hsm_err make_serial(hsm_token *token, uint8_t out_serial[HSM_SERIAL_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
     uint8_t random[HSM_SERIAL_BYTES / 2];
 
     if (token->options.serial != NULL) {
@@ -204,10 +204,7 @@ static hsm_err make_serial(hsm_token *token, uint8_t out_serial[HSM_SERIAL_BYTES
         return HSM_OK;
     }
     HSM_TRY(hsm_crypto_random(token->options.crypto, random, sizeof random));
-    for (size_t i = 0; i < sizeof random; i++) {
-        out_serial[2 * i] = (uint8_t)digits[random[i] >> 4];
-        out_serial[2 * i + 1] = (uint8_t)digits[random[i] & 15];
-    }
+    hsm_hex_encode(hsm_bytes_of(random, sizeof random), (char *)out_serial);
     return HSM_OK;
 }
 
