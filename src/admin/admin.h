@@ -51,7 +51,7 @@ HSM_MUST_USE hsm_err hsm_admin_number(hsm_admin *admin, const char *option, hsm_
 
 /* --- Errors ------------------------------------------------------------------------------------- */
 
-/* Sets what an error is about; returns err. A format for either may be NULL. */
+/* Sets what an error is about; returns err. */
 hsm_err hsm_admin_fail(hsm_admin *admin, hsm_err err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Sets what to do about it. */

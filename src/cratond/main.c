@@ -33,7 +33,8 @@ typedef struct options {
     bool is_help;
 } options;
 
-static bool read_options(int count, char **arguments, options *out)
+/* NULL, or the argument that is none, or lacks its value. */
+static const char *read_options(int count, char **arguments, options *out)
 {
     for (int i = 1; i < count; i++) {
         if (strcmp(arguments[i], "--config") == 0 && i + 1 < count)
@@ -45,9 +46,9 @@ static bool read_options(int count, char **arguments, options *out)
         else if (strcmp(arguments[i], "--help") == 0)
             out->is_help = true;
         else
-            return false;
+            return arguments[i];
     }
-    return true;
+    return NULL;
 }
 
 /* Keys and PINs pass through: no core file, no debugger of another program of the same user. */
@@ -96,8 +97,10 @@ int main(int count, char **arguments)
 
     if (hsm_fd_fill_standard() != HSM_OK)
         return HSM_EXIT_RESOURCE;
-    if (!read_options(count, arguments, &given)) {
-        (void)fputs(usage, stderr);
+    const char *bad = read_options(count, arguments, &given);
+    if (bad != NULL) {
+        (void)fprintf(stderr, "cratond: unknown argument, or one without its value: %s\n\n%s", bad,
+                      usage);
         return HSM_EXIT_USAGE;
     }
     if (given.is_help || given.is_version) {
