@@ -69,6 +69,9 @@ static hsm_err complete_storage_path(hsm_config *config, hsm_config_error *error
     if (err != HSM_OK)
         return refuse(error, "token.storage_path",
                       err == HSM_E_ARG ? "is too long" : "must be set: no home directory is known");
+    if (config->token.persist_objects && strlen(path) > HSM_STORAGE_PATH_MAX_BYTES)
+        return refuse(error, "token.storage_path",
+                      "is too long: the store takes 480 bytes at most, as an absolute path");
     free(config->token.storage_path);
     config->token.storage_path = HSM_MOVE(path);
     return HSM_OK;

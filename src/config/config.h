@@ -49,6 +49,8 @@ typedef enum hsm_client_role {
 } hsm_client_role;
 
 /* Limits of [[daemon.client]]. */
+/* SQLite opens no path over 512 bytes, its own suffixes included; the store adds "/store.db". */
+#define HSM_STORAGE_PATH_MAX_BYTES 480u
 #define HSM_CLIENTS_MAX 1024u
 #define HSM_CLIENT_NAMES_MAX 64u /* in each of keys and operations */
 #define HSM_CLIENT_NAME_MAX_BYTES 512u
@@ -67,7 +69,8 @@ typedef struct hsm_client_rule {
 typedef struct hsm_config {
     char *source; /* the file it came from; NULL: built-in defaults */
     struct {
-        char *label;        /* at most 32 bytes of UTF-8 */
+        char *label; /* at most 32 bytes of UTF-8 */
+        /* With persist_objects at most HSM_STORAGE_PATH_MAX_BYTES. */
         char *storage_path; /* absolute; NULL only when persist_objects is false and none is set */
         bool persist_objects;
         uint32_t max_sessions;

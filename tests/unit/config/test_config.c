@@ -262,6 +262,36 @@ static void paths_become_absolute(void)
     CHECK_ERR(parse("token.storage_path = 'link/data'", &config, &error), HSM_E_CONFIG);
 }
 
+/* A path of this many bytes, whose components are as short as file systems want them. */
+static void make_path(char *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        out[i] = i % 100 == 0 ? '/' : 'p';
+    out[len] = '\0';
+}
+
+static void the_store_takes_short_paths(void)
+{
+    HSM_AUTO(hsm_config_drop) hsm_config *config = NULL;
+    char path[HSM_STORAGE_PATH_MAX_BYTES + 2];
+    char text[sizeof path + 100];
+    hsm_config_error error = { 0 };
+
+    make_path(path, HSM_STORAGE_PATH_MAX_BYTES);
+    (void)snprintf(text, sizeof text, "token.storage_path = '%s'", path);
+    CHECK_OK(parse(text, &config, NULL));
+    hsm_config_drop(&config);
+    make_path(path, HSM_STORAGE_PATH_MAX_BYTES + 1);
+    (void)snprintf(text, sizeof text, "token.storage_path = '%s'", path);
+    CHECK_ERR(parse(text, &config, &error), HSM_E_CONFIG);
+    CHECK_STR(error.field, "token.storage_path");
+    CHECK_THAT(strstr(error.reason, "480 bytes") != NULL);
+    CASE("no store, no limit of it");
+    (void)snprintf(text, sizeof text, "token.storage_path = '%s'\ntoken.persist_objects = false",
+                   path);
+    CHECK_OK(parse(text, &config, NULL));
+}
+
 /* --- files and the look-up order ---------------------------------------------------------- */
 
 static void put(const char *path, const char *text)
@@ -413,6 +443,7 @@ static const check_test tests[] = {
     CHECK_TEST(bounds_follow_each_other),
     CHECK_TEST(old_backend_names),
     CHECK_TEST(paths_become_absolute),
+    CHECK_TEST(the_store_takes_short_paths),
     CHECK_TEST(files_must_be_trusted),
     CHECK_TEST(look_up_order),
     CHECK_TEST(setid_processes_read_etc_only),
