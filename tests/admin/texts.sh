@@ -30,6 +30,7 @@ test_completion() {
         mkdir -p functions
         cp completion.zsh functions/_craton-hsm-admin
         # Outside of a completion it can't go further than to complain that it is outside of one.
+        # shellcheck disable=SC2016 # for zsh to expand
         check_says 'and completes the first time, as a file of fpath' '^_bash_complete:' zsh -fc '
             fpath=($PWD/functions $fpath); autoload -U compinit && compinit -D -u
             _craton-hsm-admin 2>&1; true'
