@@ -55,13 +55,25 @@ void hsm_core_revoke_operations(hsm_core *core, CK_SESSION_HANDLE handle)
     }
 }
 
+/* Who can't prove any more to be the user is not taken for him either (PKCS#11 v3.2, 4.9). */
+static void logout_locked(hsm_core *core, uint32_t slot)
+{
+    HSM_AUTO(release_login) pthread_mutex_t *lock = &core->slots[slot].login_lock;
+
+    (void)pthread_mutex_lock(lock);
+    hsm_core_logout_slot(core, slot);
+}
+
 static hsm_err login_for_operation(hsm_core *core, CK_SESSION_HANDLE handle, hsm_bytes pin)
 {
     session_facts facts;
 
     HSM_TRY(facts_of(core, handle, &facts));
     HSM_CHECK(facts.waits_for_login, HSM_E_OPERATION);
-    HSM_TRY(hsm_token_check_pin(core->slots[facts.slot].token, pin));
+    const hsm_err err = hsm_token_check_pin(core->slots[facts.slot].token, pin);
+    if (err == HSM_E_PIN_LOCKED)
+        logout_locked(core, facts.slot);
+    HSM_TRY(err);
     return grant_operations(core, handle);
 }
 
