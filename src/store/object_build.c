@@ -44,6 +44,14 @@ static bool is_same(const hsm_attr_info *info, hsm_bytes a, hsm_bytes b)
     return hsm_ct_equal(a, b);
 }
 
+/* 4.1.1, 6: the same value twice is as good as once. */
+static hsm_err repeats(const hsm_draft *draft, const hsm_attr_info *info, const hsm_attr *attr)
+{
+    HSM_CHECK(is_same(info, attr->value, hsm_draft_row(draft, hsm_attr_row(info))),
+              HSM_E_TEMPLATE_INCONSISTENT);
+    return HSM_OK;
+}
+
 /* --- creation ----------------------------------------------------------------------------------- */
 
 static hsm_err put_implied(hsm_draft *draft, const hsm_template *implied, hsm_row_set *rows)
@@ -72,7 +80,8 @@ static hsm_err put_given(hsm_draft *draft, application *to, const hsm_attr *attr
 
     HSM_TRY(find_row(draft, attr, &info));
     const size_t row = hsm_attr_row(info);
-    HSM_CHECK(!hsm_row_set_has(&to->given, row), HSM_E_TEMPLATE_INCONSISTENT);
+    if (hsm_row_set_has(&to->given, row))
+        return repeats(draft, info, attr);
     hsm_row_set_add(&to->given, row);
     HSM_CHECK((info->flags & origins[to->origin].forbidden) == 0, HSM_E_ATTRIBUTE_READ_ONLY);
     if ((info->flags & HSM_ATTR_SO_ONLY_TRUE) != 0 && is_true(attr))
@@ -153,7 +162,10 @@ hsm_err hsm_draft_change(hsm_draft *draft, hsm_origin origin, const hsm_template
         const hsm_attr_info *info = NULL;
 
         HSM_TRY(find_row(draft, &changes->attrs[i], &info));
-        HSM_CHECK(!hsm_row_set_has(&given, hsm_attr_row(info)), HSM_E_TEMPLATE_INCONSISTENT);
+        if (hsm_row_set_has(&given, hsm_attr_row(info))) {
+            HSM_TRY(repeats(draft, info, &changes->attrs[i]));
+            continue;
+        }
         hsm_row_set_add(&given, hsm_attr_row(info));
         HSM_TRY(apply_change(draft, info, &changes->attrs[i], origin == HSM_ORIGIN_COPY, is_so));
     }
