@@ -45,7 +45,6 @@ static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_templ
                            const hsm_template *forced, hsm_draft **out_draft)
 {
     const CK_OBJECT_CLASS secret_key = CKO_SECRET_KEY;
-    const CK_BBOOL yes = CK_TRUE;
     hsm_attr implied[HSM_TEMPLATE_MAX_ATTRS + 2];
     size_t count = 0;
 
@@ -54,9 +53,7 @@ static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_templ
         implied[count] = forced->attrs[count];
     if (hsm_template_get(forced, CKA_CLASS) == NULL)
         implied[count++] = (hsm_attr){ CKA_CLASS, hsm_bytes_of(&secret_key, sizeof secret_key) };
-    if (hsm_template_get(forced, CKA_EXTRACTABLE) == NULL &&
-        hsm_template_get(tmpl, CKA_EXTRACTABLE) == NULL)
-        implied[count++] = (hsm_attr){ CKA_EXTRACTABLE, hsm_bytes_of(&yes, sizeof yes) };
+    hsm_core_imply_extractable(tmpl, implied, &count);
 
     const hsm_template all = { implied, count };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;

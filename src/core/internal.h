@@ -113,6 +113,15 @@ HSM_MUST_USE hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *p
 /* Puts what follows from the key itself: check value, public key info, value length.
  * in      known  the key pair parsed already (either half); NULL: it is parsed here */
 HSM_MUST_USE hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft, hsm_key *known);
+/* Keys that come in from elsewhere may leave again unless one of the templates says otherwise
+ * (PKCS#11 v3.2, C_UnwrapKey, C_EncapsulateKey, C_DecapsulateKey).
+ * inout   implied  what the token adds to tmpl; room for one more */
+void hsm_core_imply_extractable(const hsm_template *tmpl, hsm_attr *implied, size_t *count);
+/* What changes said of a private key's public half must be true (PKCS#11 v3.2, 4.9); nothing is no lie.
+ * in      draft  with the changes
+ * errors  HSM_E_ATTRIBUTE_VALUE */
+HSM_MUST_USE hsm_err hsm_core_check_public_info(hsm_core *core, hsm_draft *draft,
+                                                const hsm_template *changes);
 /* Puts the lengths of a domain parameter object's numbers. */
 HSM_MUST_USE hsm_err hsm_core_put_domain(hsm_draft *draft);
 /* Puts where the key comes from: local, generation mechanism, always sensitive, never

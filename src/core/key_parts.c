@@ -105,7 +105,7 @@ static hsm_err compare_halves(hsm_core *core, const hsm_object *object, hsm_key 
     const hsm_attr *given = hsm_object_attr(object, CKA_PUBLIC_KEY_INFO);
 
     if (object->object_class != CKO_PRIVATE_KEY || object->key_type != CKK_EC || given == NULL ||
-        !hsm_object_bool(object, CKA_LOCAL, false))
+        given->value.len == 0 || !hsm_object_bool(object, CKA_LOCAL, false))
         return HSM_OK;
     HSM_TRY(hsm_key_spki(key, &computed));
     if (!hsm_bytes_equal(hsm_buf_view(&computed), given->value) || hsm_break("pair-ec-session"))
@@ -275,6 +275,16 @@ hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft, hsm_key *known)
     if (known == NULL)
         HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
     return put_public_info(draft, known != NULL ? known : key);
+}
+
+hsm_err hsm_core_check_public_info(hsm_core *core, hsm_draft *draft, const hsm_template *changes)
+{
+    const hsm_attr *given = hsm_template_get(changes, CKA_PUBLIC_KEY_INFO);
+
+    if (given == NULL || given->value.len == 0 ||
+        hsm_draft_ulong(draft, CKA_CLASS, CKO_PUBLIC_KEY) != CKO_PRIVATE_KEY)
+        return HSM_OK;
+    return hsm_core_put_derived(core, draft, NULL);
 }
 
 hsm_err hsm_core_put_provenance(hsm_draft *draft, const hsm_provenance *provenance)

@@ -155,7 +155,7 @@ static hsm_err crypt_whole(hsm_core *core, hsm_session *session, hsm_op op,
     hsm_operation *operation = &session->operation[hsm_op_slot_of(op)];
     opening open = { .op = op, .session = session };
 
-    HSM_TRY(hsm_message_params_read(operation->mech, part->param, &open.given));
+    HSM_TRY(hsm_message_params_read(operation->mech, is_encrypting(op), part->param, &open.given));
     HSM_CHECK(open.given.tag != NULL, HSM_E_MECHANISM_PARAM);
     out->len = part->in.len; /* the tag is apart: asked for before an IV is made */
     if (was_asked(out))
@@ -189,7 +189,7 @@ hsm_err hsm_core_do_message_crypt_begin(hsm_core *core, hsm_session *session, hs
     hsm_operation *operation = NULL;
 
     HSM_TRY(hsm_core_message_ready(session, op, false, &operation));
-    HSM_TRY(hsm_message_params_read(operation->mech, part->param, &open.given));
+    HSM_TRY(hsm_message_params_read(operation->mech, is_encrypting(op), part->param, &open.given));
     HSM_TRY(start(core, operation, part->aad, &open));
     if (is_encrypting(op))
         memcpy(open.given.iv, open.iv, open.given.iv_len);
@@ -204,7 +204,7 @@ static hsm_err crypt_last(hsm_operation *operation, hsm_op op, const hsm_message
 {
     hsm_message_params given;
 
-    HSM_TRY(hsm_message_params_read(operation->mech, part->param, &given));
+    HSM_TRY(hsm_message_params_read(operation->mech, is_encrypting(op), part->param, &given));
     HSM_CHECK(given.tag != NULL && given.tag_bits == operation->message->tag_bits,
               HSM_E_MECHANISM_PARAM);
     take_tag(op, operation, &given);

@@ -127,6 +127,24 @@ static hsm_err complete_key(hsm_core *core, hsm_draft *draft)
     return hsm_core_put_provenance(draft, &provenance);
 }
 
+/* 4.6.2: part of the hash of the certificate; empty where a caller wants none. */
+static hsm_err complete_certificate(hsm_core *core, hsm_draft *draft)
+{
+    enum { CHECK_VALUE_BYTES = 3, SHA1_BYTES = 20 };
+    uint8_t hash[SHA1_BYTES];
+    hsm_bytes value = hsm_bytes_none();
+    hsm_bytes given;
+    const bool has_value = hsm_draft_get(draft, CKA_VALUE, &value) && value.len > 0;
+    const bool is_given = hsm_draft_get(draft, CKA_CHECK_VALUE, &given);
+
+    if (!has_value || (is_given && given.len == 0))
+        return HSM_OK;
+    HSM_TRY(hsm_crypto_sha1(core->crypto, value, hash));
+    const hsm_bytes own = hsm_bytes_of(hash, CHECK_VALUE_BYTES);
+    HSM_CHECK(!is_given || hsm_bytes_equal(given, own), HSM_E_ATTRIBUTE_VALUE);
+    return hsm_draft_put(draft, CKA_CHECK_VALUE, own);
+}
+
 hsm_err hsm_core_complete_foreign(hsm_core *core, hsm_draft *draft)
 {
     const hsm_kind_set keys = HSM_KIND_RSA_PUBLIC | HSM_KIND_RSA_PRIVATE | HSM_KIND_EC_PUBLIC |
@@ -138,6 +156,8 @@ hsm_err hsm_core_complete_foreign(hsm_core *core, hsm_draft *draft)
         HSM_TRY(complete_key(core, draft));
     if (hsm_draft_kind(draft) == HSM_KIND_DOMAIN)
         HSM_TRY(hsm_core_put_domain(draft));
+    if (hsm_draft_kind(draft) == HSM_KIND_CERTIFICATE)
+        HSM_TRY(complete_certificate(core, draft));
     return HSM_OK;
 }
 
@@ -165,6 +185,7 @@ hsm_err hsm_core_do_copy_object(hsm_core *core, hsm_session *session, CK_OBJECT_
     HSM_CHECK(hsm_object_bool(object, CKA_COPYABLE, true), HSM_E_ACTION_PROHIBITED);
     HSM_TRY(hsm_object_to_draft(object, hsm_core_serial(core, object->slot), &draft));
     HSM_TRY(hsm_draft_change(draft, HSM_ORIGIN_COPY, changes, hsm_core_is_so(core, session)));
+    HSM_TRY(hsm_core_check_public_info(core, draft, changes));
     HSM_TRY(hsm_core_check_forward(core, object, draft));
     if (object->is_token || is_token(draft))
         HSM_TRY(hsm_core_iv_mark_copy(object, draft));
@@ -223,6 +244,7 @@ static hsm_err change_once(hsm_core *core, hsm_session *session, CK_OBJECT_HANDL
               HSM_E_ACTION_PROHIBITED);
     HSM_TRY(hsm_object_to_draft(object, hsm_core_serial(core, object->slot), &draft));
     HSM_TRY(hsm_draft_change(draft, HSM_ORIGIN_CREATE, changes, hsm_core_is_so(core, session)));
+    HSM_TRY(hsm_core_check_public_info(core, draft, changes));
     HSM_TRY(hsm_core_check_forward(core, object, draft));
     if (object->is_token)
         return hsm_store_replace(core->store, object, draft, &changed);

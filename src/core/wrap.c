@@ -52,7 +52,7 @@ static void wrapper_clear(wrapper *w)
 /* The parameter of authenticated wrapping: the tag is in it, not in the wrapped key. */
 static hsm_err read_message(wrapper *w, hsm_bytes param)
 {
-    HSM_TRY(hsm_message_params_read(w->mech, param, &w->given));
+    HSM_TRY(hsm_message_params_read(w->mech, w->op == HSM_OP_WRAP, param, &w->given));
     HSM_CHECK(w->given.tag != NULL, HSM_E_MECHANISM_PARAM);
     w->makes_iv = w->op == HSM_OP_WRAP && w->given.source != HSM_IV_GIVEN;
     w->params = (hsm_mech_params){
@@ -266,18 +266,50 @@ static hsm_err open_wrapped(wrapper *w, hsm_bytes wrapped, hsm_secret **out_plai
     return HSM_OK;
 }
 
+void hsm_core_imply_extractable(const hsm_template *tmpl, hsm_attr *implied, size_t *count)
+{
+    static const CK_BBOOL yes = CK_TRUE;
+    const hsm_template forced = { implied, *count };
+
+    if (hsm_template_get(&forced, CKA_EXTRACTABLE) == NULL &&
+        hsm_template_get(tmpl, CKA_EXTRACTABLE) == NULL)
+        implied[(*count)++] = (hsm_attr){ CKA_EXTRACTABLE, hsm_bytes_of(&yes, sizeof yes) };
+}
+
 /* The unwrapping key's template is added to the caller's, which may repeat but not contradict it. */
 static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_object *unwrapping,
                            const hsm_template *tmpl, hsm_draft **out_draft)
 {
     const hsm_attr *encoded = hsm_object_attr(unwrapping, CKA_UNWRAP_TEMPLATE);
     HSM_AUTO(hsm_template_owned_clear) hsm_template_owned forced = { 0 };
+    hsm_attr implied[HSM_TEMPLATE_MAX_ATTRS + 1];
+    size_t count = 0;
 
     if (encoded != NULL && encoded->value.len > 0)
         HSM_TRY(hsm_template_decode(encoded->value, &forced));
-    const hsm_template implied = { forced.attrs, forced.count };
-    HSM_TRY(hsm_draft_from_template(HSM_ORIGIN_UNWRAP, tmpl, &implied,
-                                    hsm_core_is_so(core, session), out_draft));
+    for (; count < forced.count && count < HSM_TEMPLATE_MAX_ATTRS; count++)
+        implied[count] = forced.attrs[count];
+    hsm_core_imply_extractable(tmpl, implied, &count);
+    const hsm_template all = { implied, count };
+    return hsm_draft_from_template(HSM_ORIGIN_UNWRAP, tmpl, &all, hsm_core_is_so(core, session),
+                                   out_draft);
+}
+
+/* Modes that fill up without a trace of it: only the template tells how long a key is whose type has
+ * no length of its own (5.18, C_UnwrapKey). AES keys are taken as long as they come. */
+static hsm_err check_len_is_told(const hsm_mech *mech, const hsm_draft *draft)
+{
+    const bool hides_len = mech->alg == HSM_ALG_AES_ECB || mech->alg == HSM_ALG_AES_CBC ||
+                           mech->alg == HSM_ALG_DES3_ECB || mech->alg == HSM_ALG_DES3_CBC ||
+                           mech->alg == HSM_ALG_RSA_X509;
+    const CK_KEY_TYPE type = hsm_draft_ulong(draft, CKA_KEY_TYPE, CKK_AES);
+    const bool has_len =
+        type == CKK_AES || type == CKK_AES_XTS || type == CKK_CHACHA20 || type == CKK_DES3;
+    hsm_bytes len;
+
+    HSM_CHECK(!hides_len || has_len || hsm_draft_kind(draft) != HSM_KIND_SECRET ||
+                  hsm_draft_get(draft, CKA_VALUE_LEN, &len),
+              HSM_E_TEMPLATE_INCOMPLETE);
     return HSM_OK;
 }
 
@@ -357,6 +389,7 @@ hsm_err hsm_core_do_unwrap_key(hsm_core *core, hsm_session *session,
         w.params.aad = request->aad;
     HSM_TRY(about(start_wrapper(core, &w), HSM_OP_UNWRAP));
     HSM_TRY(start_draft(core, session, w.object, request->tmpl, &draft));
+    HSM_TRY(check_len_is_told(w.mech, draft));
     HSM_TRY(hsm_core_may_write(core, session, hsm_draft_bool(draft, CKA_TOKEN, false),
                                hsm_draft_bool(draft, CKA_PRIVATE, true)));
     HSM_TRY(open_wrapped(&w, request->wrapped, &plain));

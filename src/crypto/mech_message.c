@@ -7,7 +7,9 @@
 #define CCM_TAG_MAX_BYTES 16u
 #define CHACHA20_NONCE_BYTES 12u
 
-static hsm_err read_source(CK_GENERATOR_FUNCTION id, hsm_iv_source *out_source)
+/* Where an IV comes from, and which of its bits stay. */
+static hsm_err read_source(CK_GENERATOR_FUNCTION id, CK_ULONG fixed_bits,
+                           hsm_message_params *params)
 {
     static const struct {
         CK_GENERATOR_FUNCTION id;
@@ -20,9 +22,11 @@ static hsm_err read_source(CK_GENERATOR_FUNCTION id, hsm_iv_source *out_source)
         { CKG_GENERATE_COUNTER_XOR, HSM_IV_COUNTER_XOR },
     };
 
+    HSM_CHECK(fixed_bits <= params->iv_len * 8, HSM_E_MECHANISM_PARAM);
+    params->fixed_bits = (uint32_t)fixed_bits;
     for (size_t i = 0; i < HSM_ARRAY_LEN(sources); i++) {
         if (sources[i].id == id) {
-            *out_source = sources[i].source;
+            params->source = sources[i].source;
             return HSM_OK;
         }
     }
@@ -35,52 +39,51 @@ static bool is_gcm_tag(CK_ULONG bits)
     return bits == 32 || bits == 64 || (bits >= 96 && bits <= 128 && bits % 8 == 0);
 }
 
-static hsm_err read_gcm(const void *param, hsm_message_params *out)
+static hsm_err read_gcm(const void *param, bool may_make, hsm_message_params *out)
 {
     CK_GCM_MESSAGE_PARAMS gcm;
 
     memcpy(&gcm, param, sizeof gcm);
-    HSM_CHECK(gcm.ulIvLen >= 1 && gcm.ulIvLen <= HSM_IV_MAX_BYTES &&
-                  gcm.ulIvFixedBits <= gcm.ulIvLen * 8 && is_gcm_tag(gcm.ulTagBits),
+    HSM_CHECK(gcm.ulIvLen >= 1 && gcm.ulIvLen <= HSM_IV_MAX_BYTES && is_gcm_tag(gcm.ulTagBits),
               HSM_E_MECHANISM_PARAM);
     *out = (hsm_message_params){
         .iv = gcm.pIv,
         .iv_len = gcm.ulIvLen,
-        .fixed_bits = (uint32_t)gcm.ulIvFixedBits,
+        .source = HSM_IV_GIVEN,
         .tag = gcm.pTag,
         .tag_bits = (uint32_t)gcm.ulTagBits,
     };
-    return read_source(gcm.ivGenerator, &out->source);
+    return may_make ? read_source(gcm.ivGenerator, gcm.ulIvFixedBits, out) : HSM_OK;
 }
 
 /* The lengths of SP 800-38C, A.1. */
-static hsm_err read_ccm(const void *param, hsm_message_params *out)
+static hsm_err read_ccm(const void *param, bool may_make, hsm_message_params *out)
 {
     CK_CCM_MESSAGE_PARAMS ccm;
 
     memcpy(&ccm, param, sizeof ccm);
-    HSM_CHECK(ccm.ulNonceLen >= CCM_NONCE_MIN_BYTES && ccm.ulNonceLen <= CCM_NONCE_MAX_BYTES &&
-                  ccm.ulNonceFixedBits <= ccm.ulNonceLen * 8,
+    HSM_CHECK(ccm.ulNonceLen >= CCM_NONCE_MIN_BYTES && ccm.ulNonceLen <= CCM_NONCE_MAX_BYTES,
               HSM_E_MECHANISM_PARAM);
     HSM_CHECK(ccm.ulMACLen >= 4 && ccm.ulMACLen <= CCM_TAG_MAX_BYTES && ccm.ulMACLen % 2 == 0,
               HSM_E_MECHANISM_PARAM);
     *out = (hsm_message_params){
         .iv = ccm.pNonce,
         .iv_len = ccm.ulNonceLen,
-        .fixed_bits = (uint32_t)ccm.ulNonceFixedBits,
+        .source = HSM_IV_GIVEN,
         .tag = ccm.pMAC,
         .tag_bits = (uint32_t)ccm.ulMACLen * 8,
         .data_len = ccm.ulDataLen,
     };
-    return read_source(ccm.nonceGenerator, &out->source);
+    return may_make ? read_source(ccm.nonceGenerator, ccm.ulNonceFixedBits, out) : HSM_OK;
 }
 
 /* The nonce is always the caller's. Its length is in bits; clients that write 12 mean bytes, and
  * there are no other 12. */
-static hsm_err read_chacha20_poly1305(const void *param, hsm_message_params *out)
+static hsm_err read_chacha20_poly1305(const void *param, bool may_make, hsm_message_params *out)
 {
     CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS chacha;
 
+    (void)may_make;
     memcpy(&chacha, param, sizeof chacha);
     HSM_CHECK(chacha.ulNonceLen == 8 * CHACHA20_NONCE_BYTES ||
                   chacha.ulNonceLen == CHACHA20_NONCE_BYTES,
@@ -98,7 +101,7 @@ static hsm_err read_chacha20_poly1305(const void *param, hsm_message_params *out
 static const struct shape {
     hsm_alg alg;
     size_t size;
-    hsm_err (*read)(const void *param, hsm_message_params *out);
+    hsm_err (*read)(const void *param, bool may_make, hsm_message_params *out);
 } shapes[] = {
     { HSM_ALG_AES_GCM, sizeof(CK_GCM_MESSAGE_PARAMS), read_gcm },
     { HSM_ALG_AES_CCM, sizeof(CK_CCM_MESSAGE_PARAMS), read_ccm },
@@ -115,14 +118,14 @@ static const struct shape *shape_of(const hsm_mech *mech)
     return NULL;
 }
 
-hsm_err hsm_message_params_read(const hsm_mech *mech, hsm_bytes param,
+hsm_err hsm_message_params_read(const hsm_mech *mech, bool may_make, hsm_bytes param,
                                 hsm_message_params *out_params)
 {
     const struct shape *shape = shape_of(mech);
     hsm_message_params params = { 0 };
 
     HSM_CHECK(shape != NULL && param.len == shape->size, HSM_E_MECHANISM_PARAM);
-    HSM_TRY(shape->read(param.data, &params));
+    HSM_TRY(shape->read(param.data, may_make, &params));
     HSM_CHECK(params.iv != NULL, HSM_E_MECHANISM_PARAM);
     *out_params = params;
     return HSM_OK;
@@ -137,14 +140,14 @@ hsm_err hsm_wrap_iv_read(const hsm_mech *mech, hsm_bytes param, hsm_message_para
         memcpy(&gcm, param.data, sizeof gcm);
         const CK_GCM_MESSAGE_PARAMS same = { gcm.pIv,         gcm.ulIvLen, gcm.ulIvFixedBits,
                                              gcm.ivGenerator, NULL,        gcm.ulTagBits };
-        return read_gcm(&same, out_params);
+        return read_gcm(&same, true, out_params);
     }
     HSM_CHECK(mech->alg == HSM_ALG_AES_CCM && param.len == sizeof ccm, HSM_E_MECHANISM_PARAM);
     memcpy(&ccm, param.data, sizeof ccm);
     const CK_CCM_MESSAGE_PARAMS same = {
         0, ccm.pNonce, ccm.ulNonceLen, ccm.ulNonceFixedBits, ccm.nonceGenerator, NULL, ccm.ulMACLen
     };
-    return read_ccm(&same, out_params);
+    return read_ccm(&same, true, out_params);
 }
 
 hsm_err hsm_message_params_check(const hsm_mech *mech, const CK_MECHANISM *mechanism)

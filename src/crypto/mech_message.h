@@ -32,9 +32,11 @@ typedef struct hsm_message_params {
 } hsm_message_params;
 
 /* Reads and checks the parameter of one message.
- * in      mech  a row with HSM_OP_MESSAGE_ENCRYPT
+ * in      mech      a row with HSM_OP_MESSAGE_ENCRYPT
+ *         may_make  encryption, wrapping: what is said of the IV's source counts; else it is ignored,
+ *                   and out_params says HSM_IV_GIVEN
  * errors  HSM_E_MECHANISM_PARAM */
-HSM_MUST_USE hsm_err hsm_message_params_read(const hsm_mech *mech, hsm_bytes param,
+HSM_MUST_USE hsm_err hsm_message_params_read(const hsm_mech *mech, bool may_make, hsm_bytes param,
                                              hsm_message_params *out_params);
 /* What CK_GCM_WRAP_PARAMS or CK_CCM_WRAP_PARAMS says of the IV that it leaves to the token
  * (hsm_mech_params.leaves_iv); the tag is in the wrapped key, so tag is NULL.

@@ -412,6 +412,7 @@ static void triple_des_is_for_old_data(void)
     attrs tmpl = { .count = 0 };
     put_ulong(&tmpl, CKA_CLASS, CKO_SECRET_KEY);
     put_ulong(&tmpl, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    put_ulong(&tmpl, CKA_VALUE_LEN, 24);
     put_bool(&tmpl, CKA_SENSITIVE, false);
     put_bool(&tmpl, CKA_EXTRACTABLE, true);
     CHECK_OK(p11->C_UnwrapKey(fix.session, &ecb, key, wrapped, sizeof wrapped, tmpl.at, tmpl.count,
