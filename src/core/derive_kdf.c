@@ -84,6 +84,19 @@ static bool any_has(const job *j, CK_ATTRIBUTE_TYPE type, bool fallback)
     return any;
 }
 
+static bool is_kbkdf(const job *j)
+{
+    return j->mech->alg == HSM_ALG_KBKDF_COUNTER || j->mech->alg == HSM_ALG_KBKDF_FEEDBACK ||
+           j->mech->alg == HSM_ALG_KBKDF_PIPELINE;
+}
+
+/* Whether a result can have been hidden all its life: as all its keys, or with SP 800-108, where one
+ * unknown key is enough, as any of them (PKCS#11 v3.2, SP 800-108, sensitivity and extractability). */
+static bool hides(const job *j, CK_ATTRIBUTE_TYPE type)
+{
+    return is_kbkdf(j) ? any_has(j, type, false) : all_have(j, type, false);
+}
+
 static hsm_err open_job(job *j, const CK_MECHANISM *mechanism)
 {
     const hsm_key_use use = {
@@ -101,8 +114,8 @@ static hsm_err open_job(job *j, const CK_MECHANISM *mechanism)
         HSM_TRY(open_other(j, i));
     j->provenance = (hsm_provenance){
         .mechanism = CK_UNAVAILABLE_INFORMATION,
-        .may_be_always_sensitive = all_have(j, CKA_ALWAYS_SENSITIVE, false),
-        .may_be_never_extractable = all_have(j, CKA_NEVER_EXTRACTABLE, false),
+        .may_be_always_sensitive = hides(j, CKA_ALWAYS_SENSITIVE),
+        .may_be_never_extractable = hides(j, CKA_NEVER_EXTRACTABLE),
     };
     return HSM_OK;
 }
@@ -113,12 +126,6 @@ static const CK_BBOOL is_false = CK_FALSE;
 static hsm_attr bool_attr(CK_ATTRIBUTE_TYPE type, bool value)
 {
     return (hsm_attr){ type, hsm_bytes_of(value ? &is_true : &is_false, sizeof is_true) };
-}
-
-static bool is_kbkdf(const job *j)
-{
-    return j->mech->alg == HSM_ALG_KBKDF_COUNTER || j->mech->alg == HSM_ALG_KBKDF_FEEDBACK ||
-           j->mech->alg == HSM_ALG_KBKDF_PIPELINE;
 }
 
 /* What the mechanism says about the secrecy of its result: a key that shows its base stays as

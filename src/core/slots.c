@@ -196,6 +196,8 @@ hsm_err hsm_core_mechanism_info(hsm_core *core, CK_SLOT_ID slot, CK_MECHANISM_TY
         .ulMaxKeySize = mech->key_max_bits / unit,
         .flags = mech->extra_flags,
     };
+    if (mech->told_bytes != 0)
+        out_info->ulMinKeySize = out_info->ulMaxKeySize = mech->told_bytes;
     for (size_t i = 0; i < HSM_ARRAY_LEN(op_flags); i++) {
         if ((ops & op_flags[i].op) != 0)
             out_info->flags |= op_flags[i].flag;

@@ -118,9 +118,10 @@
 #define XTS_KEY                                                                      \
     .key_type = CKK_AES_XTS, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 256, \
     .key_max_bits = 512, .is_size_in_bytes = true
-#define CHACHA20_KEY                                                                  \
+#define CHACHA20_SIZE                                                                 \
     .key_type = CKK_CHACHA20, .key_type_alt = HSM_KEY_TYPE_NONE, .key_min_bits = 256, \
-    .key_max_bits = 256, .is_size_in_bytes = true
+    .key_max_bits = 256
+#define CHACHA20_KEY CHACHA20_SIZE, .is_size_in_bytes = true
 #define SECRET_KEY_GEN_ROW(NAME, KEY, SOURCE, APPROVAL)                                 \
     {                                                                                   \
         ID(NAME), .source = SOURCE, .ops = HSM_OP_GENERATE, KEY, .alg = HSM_ALG_KEYGEN, \
@@ -139,6 +140,13 @@
                   .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE, .is_size_in_bytes = true, \
                   .alg = HSM_ALG_##ALG, .hash = HSM_HASH_##HASH, .params = HSM_PARAM_KDF,   \
                   .approval = APPROVAL,                                                     \
+    }
+/* Sizes in bits, as the section says. */
+#define KBKDF_ROW(NAME, ALG)                                                                   \
+    {                                                                                          \
+        ID(NAME), .source = KBKDF_SOURCE, .ops = HSM_OP_DERIVE, .key_type = HSM_KEY_TYPE_NONE, \
+                  .key_type_alt = HSM_KEY_TYPE_NONE, SECRET_SIZE, .alg = HSM_ALG_##ALG,        \
+                  .params = HSM_PARAM_KDF, .approval = HSM_APPROVED,                           \
     }
 #define HASH_DERIVE_ROW(NAME, HASH) \
     DERIVE_ROW(NAME##_KEY_DERIVATION, HASH_DERIVE, HASH, HASH_DERIVE_SOURCE, HSM_NOT_APPROVED)
@@ -292,9 +300,9 @@ static const hsm_mech mechs[] = {
     HASH_DERIVE_ROW(SHA3_512, SHA3_512),
     SHAKE_DERIVE_ROW(SHAKE_128_KEY_DERIVATION, 32),
     SHAKE_DERIVE_ROW(SHAKE_256_KEY_DERIVATION, 64),
-    DERIVE_ROW(SP800_108_COUNTER_KDF, KBKDF_COUNTER, NONE, KBKDF_SOURCE, HSM_APPROVED),
-    DERIVE_ROW(SP800_108_FEEDBACK_KDF, KBKDF_FEEDBACK, NONE, KBKDF_SOURCE, HSM_APPROVED),
-    DERIVE_ROW(SP800_108_DOUBLE_PIPELINE_KDF, KBKDF_PIPELINE, NONE, KBKDF_SOURCE, HSM_APPROVED),
+    KBKDF_ROW(SP800_108_COUNTER_KDF, KBKDF_COUNTER),
+    KBKDF_ROW(SP800_108_FEEDBACK_KDF, KBKDF_FEEDBACK),
+    KBKDF_ROW(SP800_108_DOUBLE_PIPELINE_KDF, KBKDF_PIPELINE),
     {
         ID(PKCS5_PBKD2),
         .source = "RFC 8018, 5.2; SP 800-132; PKCS#11 v3.2, Password-based encryption",
@@ -310,7 +318,20 @@ static const hsm_mech mechs[] = {
     TLS_MASTER_ROW(TLS12_KDF, TLS12_EXPORTER, 8, 16384),
     TLS_OLD_ROW(TLS12_MASTER_KEY_DERIVE, TLS12_MASTER, 384, 384),
     TLS_MASTER_ROW(TLS12_KEY_AND_MAC_DERIVE, TLS12_KEYS, 384, 384),
-    TLS_OLD_ROW(TLS12_MASTER_KEY_DERIVE_DH, TLS12_MASTER, 8, 16384),
+    {
+        ID(TLS12_MASTER_KEY_DERIVE_DH),
+        .source = TLS_SOURCE,
+        .ops = HSM_OP_DERIVE,
+        .key_type = CKK_GENERIC_SECRET,
+        .key_type_alt = HSM_KEY_TYPE_NONE,
+        .key_min_bits = 8, /* of the shared secret; the standard speaks of the master secret */
+        .key_max_bits = 16384,
+        .is_size_in_bytes = true,
+        .told_bytes = 48,
+        .alg = HSM_ALG_TLS12_MASTER,
+        .params = HSM_PARAM_KDF,
+        .approval = HSM_NOT_APPROVED,
+    },
     TLS_MASTER_ROW(TLS12_KEY_SAFE_DERIVE, TLS12_SAFE_KEYS, 384, 384),
     TLS_MASTER_ROW(TLS_KDF, TLS12_EXPORTER, 8, 16384),
     EC_KEY_GEN_ROW(EC_KEY_PAIR_GEN, KEYGEN, "FIPS 186-5, A.2.2"),
@@ -379,7 +400,7 @@ static const hsm_mech mechs[] = {
     {
         ID(AES_XTS),
         .source = "SP 800-38E; IEEE 1619; PKCS#11 v3.2, AES XTS",
-        .ops = EN_DE_CRYPT,
+        .ops = EN_DE_CRYPT, /* for storage only (SP 800-38E): it wraps no keys */
         XTS_KEY,
         .is_multi_part = true,
         .alg = HSM_ALG_AES_XTS,
@@ -426,7 +447,7 @@ static const hsm_mech mechs[] = {
         ID(CHACHA20),
         .source = "RFC 8439, 2.4; PKCS#11 v3.2, ChaCha20",
         .ops = EN_DE_CRYPT | UN_WRAP,
-        CHACHA20_KEY,
+        CHACHA20_SIZE, /* in bits, unlike the others with this key */
         .is_multi_part = true,
         .alg = HSM_ALG_CHACHA20,
         .params = HSM_PARAM_CHACHA20,

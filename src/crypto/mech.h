@@ -164,6 +164,7 @@ typedef struct hsm_mech {
     uint32_t key_min_bits;
     uint32_t key_max_bits;
     bool is_size_in_bytes; /* how C_GetMechanismInfo counts */
+    uint32_t told_bytes; /* what it says of both sizes where the standard sets that; 0: the range */
     bool is_multi_part;
     hsm_alg alg;
     hsm_hash hash;
