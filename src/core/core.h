@@ -219,6 +219,8 @@ HSM_MUST_USE hsm_err hsm_core_verify_signature(hsm_core *core, hsm_session *sess
 HSM_MUST_USE hsm_err hsm_core_verify_signature_update(hsm_core *core, hsm_session *session,
                                                       hsm_bytes part);
 HSM_MUST_USE hsm_err hsm_core_verify_signature_final(hsm_core *core, hsm_session *session);
+/* As hsm_core_abort(), for these. */
+hsm_err hsm_core_verify_signature_abort(hsm_session *session, hsm_err err);
 /* C_DigestKey. errors HSM_E_KEY_INDIGESTIBLE, HSM_E_KEY_HANDLE, HSM_E_OPERATION */
 HSM_MUST_USE hsm_err hsm_core_digest_key(hsm_core *core, hsm_session *session,
                                          CK_OBJECT_HANDLE key);

@@ -218,7 +218,7 @@ hsm_err hsm_core_abort(hsm_session *session, hsm_op op, hsm_err err)
 {
     hsm_operation *operation = operation_of(session, op);
 
-    HSM_CHECK(operation->is_open, HSM_E_OPERATION);
+    HSM_CHECK(operation->is_open && !operation->has_signature, HSM_E_OPERATION);
     hsm_operation_end(operation);
     return err;
 }

@@ -65,3 +65,10 @@ hsm_err hsm_core_verify_signature_final(hsm_core *core, hsm_session *session)
     HSM_AUTO(hsm_buf_clear) hsm_buf signature = take_signature(session);
     return hsm_core_verify_final(core, session, hsm_buf_view(&signature));
 }
+
+hsm_err hsm_core_verify_signature_abort(hsm_session *session, hsm_err err)
+{
+    HSM_TRY(check_open(session));
+    hsm_operation_end(operation_of(session));
+    return err;
+}

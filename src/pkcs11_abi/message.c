@@ -319,7 +319,9 @@ CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE hSession, CK_VOID_PTR pParameter,
         .is_last = pSignature != NULL,
     };
 
-    return verify(hSession, &raw, pSignature, ulSignatureLen, hsm_core_message_verify_next);
+    /* Without a signature its length says nothing. */
+    return verify(hSession, &raw, pSignature, pSignature == NULL ? 0 : ulSignatureLen,
+                  hsm_core_message_verify_next);
 }
 
 CK_RV C_MessageVerifyFinal(CK_SESSION_HANDLE hSession)

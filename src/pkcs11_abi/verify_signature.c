@@ -38,7 +38,7 @@ static CK_RV feed(CK_SESSION_HANDLE handle, const void *in, CK_ULONG in_len,
     if (err != HSM_OK)
         return abi_rv(err);
     if (!abi_in(in, in_len, &data))
-        return abi_rv(hsm_core_abort(session, HSM_OP_VERIFY, HSM_E_ARG));
+        return abi_rv(hsm_core_verify_signature_abort(session, HSM_E_ARG));
     return abi_rv(step(core, session, data));
 }
 
