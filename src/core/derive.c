@@ -143,6 +143,13 @@ static hsm_err derive_shared(hsm_core *core, hsm_session *session,
     return hsm_core_agreement_end(core, session, &agreement, out_key);
 }
 
+/* HKDF also takes data as its base. */
+static bool is_base(const hsm_object *object, const hsm_mech *mech)
+{
+    return object->key_type != HSM_KEY_TYPE_NONE ||
+           (object->object_class == CKO_DATA && mech != NULL && mech->alg == HSM_ALG_HKDF);
+}
+
 hsm_err hsm_core_do_derive_key(hsm_core *core, hsm_session *session,
                                const hsm_derive_request *request, CK_OBJECT_HANDLE *out_key)
 {
@@ -155,7 +162,7 @@ hsm_err hsm_core_do_derive_key(hsm_core *core, hsm_session *session,
     const hsm_err err = hsm_core_object(core, session, request->base_key, &base);
     HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
     HSM_TRY(err);
-    HSM_CHECK(base->key_type != HSM_KEY_TYPE_NONE, HSM_E_KEY_HANDLE);
+    HSM_CHECK(is_base(base, mech), HSM_E_KEY_HANDLE);
     HSM_CHECK(mech != NULL, HSM_E_MECHANISM);
     if (mech->alg == HSM_ALG_PUBLIC_FROM_PRIVATE)
         return hsm_core_derive_public(core, session, request, base, out_key);

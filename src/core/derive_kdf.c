@@ -23,6 +23,7 @@ typedef struct job {
     hsm_session *session;
     hsm_object *base;
     hsm_key *key;
+    hsm_key *own_key; /* made of data; NULL: key is the base's */
     const hsm_mech *mech;
     hsm_kdf kdf;
     hsm_object *others[HSM_KDF_HANDLES_MAX];
@@ -35,6 +36,7 @@ typedef struct job {
 
 static void job_clear(job *j)
 {
+    hsm_key_destroy(j->own_key);
     for (size_t i = 0; i < HSM_KDF_HANDLES_MAX; i++)
         hsm_object_release(j->others[i]);
     for (size_t i = 0; i < HSM_KDF_KEYS_MAX; i++)
@@ -97,19 +99,38 @@ static bool hides(const job *j, CK_ATTRIBUTE_TYPE type)
     return is_kbkdf(j) ? any_has(j, type, false) : all_have(j, type, false);
 }
 
+/* Data in the place of a key: as long as the hash, to extract from, with a salt that has the secret. So
+ * TLS 1.3 mixes zeros in (PKCS#11 v3.2, HKDF derive; RFC 8446, 7.1). */
+static hsm_err open_data(job *j)
+{
+    const hsm_attr *value = hsm_object_attr(j->base, CKA_VALUE);
+    hsm_key_parts parts = { .key_class = CKO_SECRET_KEY, .key_type = CKK_GENERIC_SECRET };
+
+    HSM_CHECK(j->kdf.does_extract && (j->kdf.has_salt_key || j->kdf.salt.len > 0),
+              HSM_E_MECHANISM_PARAM);
+    HSM_CHECK(value != NULL && value->value.len == hsm_hash_get(j->kdf.hash)->len, HSM_E_KEY_SIZE);
+    parts.part[HSM_PART_VALUE] = value->value;
+    HSM_TRY(hsm_key_create(j->core->crypto, &parts, &j->own_key));
+    j->key = j->own_key;
+    return HSM_OK;
+}
+
 static hsm_err open_job(job *j, const CK_MECHANISM *mechanism)
 {
+    const bool is_data = j->base->object_class == CKO_DATA;
     const hsm_key_use use = {
         .mechanism = mechanism,
         .op = HSM_OP_DERIVE,
-        .object = j->base,
+        .object = is_data ? NULL : j->base,
         .session = j->session,
     };
     hsm_mech_params params;
 
     HSM_TRY(hsm_core_admit(j->core, &use, &j->mech, &params, &j->key));
-    HSM_CHECK(j->base->object_class == CKO_SECRET_KEY, HSM_E_KEY_TYPE);
+    HSM_CHECK(is_data || j->base->object_class == CKO_SECRET_KEY, HSM_E_KEY_TYPE);
     HSM_TRY(hsm_kdf_read(j->mech, params.raw, &j->kdf));
+    if (is_data)
+        HSM_TRY(open_data(j));
     for (size_t i = 0; i < j->kdf.handle_count; i++)
         HSM_TRY(open_other(j, i));
     j->provenance = (hsm_provenance){

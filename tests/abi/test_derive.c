@@ -116,6 +116,49 @@ static void hkdf(void)
     }
 }
 
+/* RFC 8448, 3: the master secret, which is extracted from zeros with the secret as salt. */
+static void hkdf_from_data(void)
+{
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+    const bytes salt = hex("43de77e0c77713859a944db9db2590b53190a65b3ee2e4f12dd7a0bb7ce254b4");
+    const bytes secret = hex("18df06843d13a08bf2a449844c5f8a478001bc4d4c627984d5a41da8d0402919");
+    static const CK_BYTE zeros[33];
+    CK_HKDF_PARAMS params = { .bExtract = CK_TRUE,
+                              .prfHashMechanism = CKM_SHA256,
+                              .ulSaltType = CKF_HKDF_SALT_KEY,
+                              .hSaltKey = base_key(h, CKK_HKDF, &salt, true) };
+    CK_MECHANISM hkdf = { CKM_HKDF_DERIVE, &params, sizeof params };
+    CK_MECHANISM other = { CKM_SHA256_KEY_DERIVATION, NULL, 0 };
+    CK_OBJECT_HANDLE data[3], key = CK_INVALID_HANDLE;
+    attrs tmpl;
+
+    for (size_t i = 0; i < ARRAY_LEN(data); i++) {
+        attrs made = { .count = 0 };
+
+        put_ulong(&made, CKA_CLASS, CKO_DATA);
+        put_bytes(&made, CKA_VALUE, zeros, 31 + i);
+        REQUIRE_OK(p11->C_CreateObject(h, made.at, made.count, &data[i]));
+    }
+    key = check_derive(h, hkdf, data[1], &secret, true);
+    CHECK_THAT(!get_bool(h, key, CKA_ALWAYS_SENSITIVE));
+    CHECK_THAT(!get_bool(h, key, CKA_NEVER_EXTRACTABLE));
+    open_template(&tmpl, 0);
+    CHECK_EQ(p11->C_DeriveKey(h, &hkdf, data[0], tmpl.at, tmpl.count, &key), CKR_KEY_SIZE_RANGE);
+    CHECK_EQ(p11->C_DeriveKey(h, &hkdf, data[2], tmpl.at, tmpl.count, &key), CKR_KEY_SIZE_RANGE);
+    CHECK_EQ(p11->C_DeriveKey(h, &other, data[1], tmpl.at, tmpl.count, &key),
+             CKR_KEY_HANDLE_INVALID);
+    params.ulSaltType = CKF_HKDF_SALT_NULL;
+    CHECK_EQ(p11->C_DeriveKey(h, &hkdf, data[1], tmpl.at, tmpl.count, &key),
+             CKR_MECHANISM_PARAM_INVALID);
+    params.ulSaltType = CKF_HKDF_SALT_KEY;
+    params.bExtract = CK_FALSE;
+    params.bExpand = CK_TRUE;
+    open_template(&tmpl, 32);
+    CHECK_EQ(p11->C_DeriveKey(h, &hkdf, data[1], tmpl.at, tmpl.count, &key),
+             CKR_MECHANISM_PARAM_INVALID);
+}
+
 static void hkdf_makes_data(void)
 {
     FIXTURE(fix);
@@ -542,18 +585,10 @@ static void public_from_private(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(hkdf),
-    CHECK_TEST(hkdf_makes_data),
-    CHECK_TEST(hkdf_refuses),
-    CHECK_TEST(counter_mode),
-    CHECK_TEST(feedback_and_pipeline),
-    CHECK_TEST(several_keys),
-    CHECK_TEST(simple_ones),
-    CHECK_TEST(encrypted_data),
-    CHECK_TEST(secrecy_stays),
-    CHECK_TEST(tls_master),
-    CHECK_TEST(tls_keys),
-    CHECK_TEST(pbkdf2),
-    CHECK_TEST(public_from_private),
+    CHECK_TEST(hkdf),          CHECK_TEST(hkdf_makes_data),     CHECK_TEST(hkdf_from_data),
+    CHECK_TEST(hkdf_refuses),  CHECK_TEST(counter_mode),        CHECK_TEST(feedback_and_pipeline),
+    CHECK_TEST(several_keys),  CHECK_TEST(simple_ones),         CHECK_TEST(encrypted_data),
+    CHECK_TEST(secrecy_stays), CHECK_TEST(tls_master),          CHECK_TEST(tls_keys),
+    CHECK_TEST(pbkdf2),        CHECK_TEST(public_from_private),
 };
 CHECK_MAIN(tests)
