@@ -169,5 +169,7 @@ hsm_err hsm_draft_change(hsm_draft *draft, hsm_origin origin, const hsm_template
         hsm_row_set_add(&given, hsm_attr_row(info));
         HSM_TRY(apply_change(draft, info, &changes->attrs[i], origin == HSM_ORIGIN_COPY, is_so));
     }
-    return hsm_rules_agree(draft);
+    /* 4.1.2: a change is never incomplete; what it asks for can't be without something else. */
+    const hsm_err err = hsm_rules_agree(draft);
+    return err == HSM_E_TEMPLATE_INCOMPLETE ? HSM_E_TEMPLATE_INCONSISTENT : err;
 }

@@ -141,6 +141,117 @@ static void an_attribute_given_twice(void)
              CKR_TEMPLATE_INCONSISTENT);
 }
 
+/* --- 4.1.2: "... except for the possibility of a template being incomplete" ---------------------- */
+
+static void changes_are_never_incomplete(void)
+{
+    FIXTURE(fix);
+    CK_ULONG trusted = CKT_TRUSTED;
+    CK_OBJECT_HANDLE trust = CK_INVALID_HANDLE;
+    attrs tmpl = { .count = 0 };
+
+    put_ulong(&tmpl, CKA_CLASS, CKO_TRUST);
+    put_text(&tmpl, CKA_ISSUER, "issuer");
+    put_text(&tmpl, CKA_SERIAL_NUMBER, "serial");
+    REQUIRE_OK(p11->C_CreateObject(fix.session, tmpl.at, tmpl.count, &trust));
+    CHECK_EQ(set_bytes(fix.session, trust, CKA_TRUST_SERVER_AUTH, &trusted, sizeof trusted),
+             CKR_TEMPLATE_INCONSISTENT); /* in which certificate? */
+    CHECK_EQ(copy_bytes(fix.session, trust, CKA_TRUST_SERVER_AUTH, &trusted, sizeof trusted),
+             CKR_TEMPLATE_INCONSISTENT);
+    put_ulong(&tmpl, CKA_TRUST_SERVER_AUTH, CKT_TRUSTED);
+    CHECK_EQ(p11->C_CreateObject(fix.session, tmpl.at, tmpl.count, &trust),
+             CKR_TEMPLATE_INCOMPLETE);
+}
+
+/* --- 5.7: arrays of attributes and of mechanisms ------------------------------------------------ */
+
+/* A wrapping key whose CKA_UNWRAP_TEMPLATE has two attributes. */
+static CK_OBJECT_HANDLE array_key(CK_SESSION_HANDLE session, CK_ATTRIBUTE *inner, CK_ULONG count)
+{
+    CK_MECHANISM gen = { CKM_AES_KEY_GEN, NULL, 0 };
+    static const CK_MECHANISM_TYPE mechanisms[] = { CKM_AES_KEY_WRAP, CKM_AES_GCM };
+    CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+    attrs tmpl = { .count = 0 };
+
+    put_ulong(&tmpl, CKA_VALUE_LEN, 16);
+    put_bool(&tmpl, CKA_TOKEN, true);
+    put_bool(&tmpl, CKA_SENSITIVE, true);
+    put_bytes(&tmpl, CKA_UNWRAP_TEMPLATE, inner, count * sizeof *inner);
+    put_bytes(&tmpl, CKA_ALLOWED_MECHANISMS, mechanisms, sizeof mechanisms);
+    CHECK_OK(p11->C_GenerateKey(session, &gen, tmpl.at, tmpl.count, &key));
+    return key;
+}
+
+static void keys_are_found_by_their_arrays(void)
+{
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+    CK_MECHANISM_TYPE own[] = { CKM_AES_KEY_WRAP, CKM_AES_GCM };
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_ATTRIBUTE inner[] = { { CKA_ENCRYPT, &yes, 1 }, { CKA_DECRYPT, &no, 1 } };
+    CK_ATTRIBUTE reversed[] = { inner[1], inner[0] };
+    CK_ATTRIBUTE other[] = { { CKA_ENCRYPT, &yes, 1 }, { CKA_DECRYPT, &yes, 1 } };
+    const CK_OBJECT_HANDLE key = array_key(h, inner, 2);
+    const struct {
+        CK_ATTRIBUTE by;
+        size_t want;
+    } cases[] = {
+        { { CKA_UNWRAP_TEMPLATE, inner, sizeof inner }, 1 },
+        { { CKA_UNWRAP_TEMPLATE, reversed, sizeof reversed }, 1 }, /* a template has no order */
+        { { CKA_UNWRAP_TEMPLATE, other, sizeof other }, 0 },
+        { { CKA_UNWRAP_TEMPLATE, inner, sizeof inner[0] }, 0 },
+        { { CKA_UNWRAP_TEMPLATE, NULL, 0 }, 0 },
+        { { CKA_WRAP_TEMPLATE, inner, sizeof inner }, 0 },
+        { { CKA_ALLOWED_MECHANISMS, own, sizeof own }, 1 },
+        { { CKA_ALLOWED_MECHANISMS, own, sizeof own[0] }, 0 },
+        { { CKA_ALLOWED_MECHANISMS, NULL, 0 }, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CK_OBJECT_HANDLE found[2] = { 0, 0 };
+        attrs by = { .count = 0 };
+
+        put_bytes(&by, cases[i].by.type, cases[i].by.pValue, cases[i].by.ulValueLen);
+        CHECK_EQ(find_all(h, &by, found, 2), cases[i].want);
+        CHECK_THAT(cases[i].want == 0 || found[0] == key);
+    }
+}
+
+/* "... the call MUST nonetheless have processed every attribute in the template", arrays and what is in
+ * them too. */
+static void each_attribute_is_answered_for(void)
+{
+    FIXTURE(fix);
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_ATTRIBUTE inner[] = { { CKA_ENCRYPT, &yes, 1 }, { CKA_DECRYPT, &no, 1 } };
+    const CK_OBJECT_HANDLE key = array_key(fix.session, inner, 2);
+    CK_BYTE value[32], modulus[32];
+    CK_MECHANISM_TYPE one = 4711;
+    CK_BBOOL got = 7;
+    CK_ATTRIBUTE parts[2] = { { 4711, NULL, 4711 }, { 4711, &got, 1 } };
+    CK_ATTRIBUTE small[1] = { { 4711, NULL, 0 } };
+    CK_ATTRIBUTE ask[] = {
+        { CKA_VALUE, value, sizeof value },           { CKA_MODULUS, modulus, sizeof modulus },
+        { CKA_UNWRAP_TEMPLATE, small, sizeof small }, { CKA_ALLOWED_MECHANISMS, &one, sizeof one },
+        { CKA_UNWRAP_TEMPLATE, parts, sizeof parts }, { CKA_ALLOWED_MECHANISMS, NULL, 0 },
+    };
+    const CK_RV rv = p11->C_GetAttributeValue(fix.session, key, ask, ARRAY_LEN(ask));
+
+    CHECK_THAT(rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID ||
+               rv == CKR_BUFFER_TOO_SMALL);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(ask[i].ulValueLen, CK_UNAVAILABLE_INFORMATION);
+    CHECK_EQ(ask[4].ulValueLen, sizeof parts);
+    CHECK_EQ(parts[0].type, CKA_ENCRYPT); /* "ignored on input and MUST be set on output" */
+    CHECK_EQ(parts[0].ulValueLen, 1);
+    CHECK_THAT(parts[0].pValue == NULL);
+    CHECK_EQ(parts[1].type, CKA_DECRYPT);
+    CHECK_EQ(got, CK_FALSE);
+    CHECK_EQ(ask[5].ulValueLen, 2 * sizeof(CK_MECHANISM_TYPE));
+    CHECK_EQ(one, 4711);
+    CHECK_EQ(small[0].type, 4711);
+}
+
 /* --- 4.6: certificates ------------------------------------------------------------------------- */
 
 static CK_RV create_certificate(CK_SESSION_HANDLE session, const CK_BYTE *check, size_t check_len,
@@ -493,6 +604,9 @@ static const check_test tests[] = {
     CHECK_TEST(a_locked_pin_ends_the_login),
     CHECK_TEST(public_key_info_is_the_keys_own),
     CHECK_TEST(an_attribute_given_twice),
+    CHECK_TEST(changes_are_never_incomplete),
+    CHECK_TEST(keys_are_found_by_their_arrays),
+    CHECK_TEST(each_attribute_is_answered_for),
     CHECK_TEST(certificates_have_their_own_check_value),
     CHECK_TEST(built_in_objects_are_the_tokens),
     CHECK_TEST(signature_first),
