@@ -24,11 +24,15 @@ static hsm_err start_draft(const hsm_core *core, const hsm_session *session,
 {
     const CK_ULONG asked = hsm_template_ulong(tmpl, CKA_KEY_TYPE, mech->key_type);
     const CK_ULONG key_type = mech->key_type == HSM_KEY_TYPE_NONE ? asked : mech->key_type;
+    static const CK_ULONG chacha20_len = 32;
     const hsm_attr implied[] = {
         { CKA_CLASS, hsm_bytes_of(&object_class, sizeof object_class) },
         { CKA_KEY_TYPE, hsm_bytes_of(&key_type, sizeof key_type) },
+        { CKA_VALUE_LEN, hsm_bytes_of(&chacha20_len, sizeof chacha20_len) },
     };
-    const hsm_template all = { implied, HSM_ARRAY_LEN(implied) };
+    /* PBKDF2 needs no length for a type that has one (PKCS#11 v3.2, PBKDF2 key generation). */
+    const bool has_len = mech->key_type == HSM_KEY_TYPE_NONE && key_type == CKK_CHACHA20;
+    const hsm_template all = { implied, HSM_ARRAY_LEN(implied) - (has_len ? 0 : 1) };
 
     return hsm_draft_from_template(HSM_ORIGIN_GENERATE, tmpl, &all, hsm_core_is_so(core, session),
                                    out_draft);

@@ -530,7 +530,8 @@ static void pbkdf2(void)
 {
     FIXTURE(fix);
     CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-    attrs bare;
+    CK_BYTE value[32];
+    attrs bare, sized;
     open_template(&bare, 16);
 
     for (size_t i = 0; i < ARRAY_LEN(pbkdf2_vectors); i++) {
@@ -552,6 +553,12 @@ static void pbkdf2(void)
         check_value(fix.session, key, &want);
         CHECK_EQ(p11->C_GenerateKey(fix.session, &mechanism, bare.at, bare.count, &key),
                  CKR_TEMPLATE_INCOMPLETE);
+        CASE("a type that has a length");
+        open_template(&sized, 0);
+        put_ulong(&sized, CKA_KEY_TYPE, CKK_CHACHA20);
+        CHECK_OK(p11->C_GenerateKey(fix.session, &mechanism, sized.at, sized.count, &key));
+        CHECK_EQ(get_attr(fix.session, key, CKA_VALUE, value, sizeof value), 32);
+        CHECK_BYTES(value, want.len < 32 ? want.len : 32, want.at, want.len < 32 ? want.len : 32);
         params.iterations = 0;
         CHECK_EQ(p11->C_GenerateKey(fix.session, &mechanism, tmpl.at, tmpl.count, &key),
                  CKR_MECHANISM_PARAM_INVALID);
