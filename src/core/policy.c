@@ -24,6 +24,31 @@ static bool key_lists(const hsm_object *object, CK_MECHANISM_TYPE id)
     return false;
 }
 
+/* Whether the PIN was given for the key, for an operation that is still open (PKCS#11 v3.2, 4.9). */
+static bool is_authenticated(const hsm_session *session, const hsm_object *object)
+{
+    for (size_t i = 0; i < HSM_SLOT_COUNT; i++) {
+        const hsm_operation *operation = &session->operation[i];
+
+        if (operation->is_open && !operation->needs_login && operation->object != NULL &&
+            operation->object->id == object->id)
+            return true;
+    }
+    return false;
+}
+
+/* Operations that are opened wait for the PIN themselves. Those of one call have nowhere to wait, and
+ * unwrapping would be a decryption without the PIN. */
+static hsm_err check_presence(const hsm_key_use *use)
+{
+    const hsm_op_set at_once = HSM_OP_UNWRAP | HSM_OP_DERIVE | HSM_OP_DECAPSULATE;
+
+    HSM_CHECK(!use->object->always_authenticate || (use->op & at_once) == 0 ||
+                  is_authenticated(use->session, use->object),
+              HSM_E_NOT_LOGGED_IN);
+    return HSM_OK;
+}
+
 static hsm_err check_key(hsm_core *core, const hsm_key_use *use, const hsm_mech *mech,
                          hsm_key **out_key)
 {
@@ -32,6 +57,7 @@ static hsm_err check_key(hsm_core *core, const hsm_key_use *use, const hsm_mech 
     HSM_CHECK((use->object->usages & use->op) != 0, HSM_E_KEY_FUNCTION);
     HSM_CHECK(key_lists(use->object, mech->id), HSM_E_MECHANISM);
     HSM_TRY(hsm_core_check_life(core, use->object, use->op));
+    HSM_TRY(check_presence(use));
     HSM_TRY(hsm_core_key(core, use->object, &key));
     HSM_TRY(hsm_mech_fit(mech, use->op, use->object->key_type, hsm_key_bits(key)));
     *out_key = key;

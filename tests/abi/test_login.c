@@ -254,7 +254,48 @@ static void a_key_that_asks_each_time(void)
     CHECK_EQ(p11->C_Sign(fix.session, hash, sizeof hash, signature, &len), CKR_USER_NOT_LOGGED_IN);
 }
 
+/* Unwrapping is a use of the key as decryption is; it is allowed while the PIN that was given for an
+ * operation on the key holds. */
+static void unwrapping_asks_too(void)
+{
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+    CK_MECHANISM gen = { CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0 };
+    CK_MECHANISM pkcs = { CKM_RSA_PKCS, NULL, 0 };
+    CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE, private_key = CK_INVALID_HANDLE, key = 4711;
+    CK_BYTE wrapped[256];
+    CK_ULONG len = sizeof wrapped;
+    attrs pub = { .count = 0 }, priv = { .count = 0 }, tmpl = { .count = 0 };
+
+    if (!module_is_ours())
+        SKIP("others unwrap without the PIN");
+    put_ulong(&pub, CKA_MODULUS_BITS, 2048);
+    put_bool(&pub, CKA_WRAP, true);
+    put_bool(&priv, CKA_UNWRAP, true);
+    put_bool(&priv, CKA_DECRYPT, true);
+    put_bool(&priv, CKA_ALWAYS_AUTHENTICATE, true);
+    REQUIRE_OK(p11->C_GenerateKeyPair(h, &gen, pub.at, pub.count, priv.at, priv.count, &public_key,
+                                      &private_key));
+    REQUIRE_OK(p11->C_WrapKey(h, &pkcs, public_key,
+                              import_secret(h, CKK_GENERIC_SECRET, "secret", 6), wrapped, &len));
+    put_ulong(&tmpl, CKA_CLASS, CKO_SECRET_KEY);
+    put_ulong(&tmpl, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    for (int is_given = 0; is_given < 2; is_given++) {
+        CHECK_EQ(p11->C_UnwrapKey(h, &pkcs, private_key, wrapped, len, tmpl.at, tmpl.count, &key),
+                 CKR_USER_NOT_LOGGED_IN);
+        CHECK_OK(p11->C_DecryptInit(h, &pkcs, private_key));
+        if (is_given != 0)
+            CHECK_OK(login(h, CKU_CONTEXT_SPECIFIC, USER_PIN));
+        CHECK_EQ(p11->C_UnwrapKey(h, &pkcs, private_key, wrapped, len, tmpl.at, tmpl.count, &key),
+                 is_given != 0 ? CKR_OK : CKR_USER_NOT_LOGGED_IN);
+        CHECK_OK(p11->C_DecryptInit(h, NULL, 0));
+    }
+    CHECK_EQ(p11->C_UnwrapKey(h, &pkcs, private_key, wrapped, len, tmpl.at, tmpl.count, &key),
+             CKR_USER_NOT_LOGGED_IN);
+}
+
 static const check_test tests[] = {
+    CHECK_TEST(unwrapping_asks_too),
     CHECK_TEST(login_states),
     CHECK_TEST(login_arguments),
     CHECK_TEST(user_pin_locks_and_the_so_unlocks),
