@@ -335,7 +335,7 @@ hsm_err hsm_approval_of_generation(const hsm_keygen *request)
         HSM_CHECK(request->bits >= RSA_MIN_BITS && request->bits % 2 == 0, HSM_E_KEY_SIZE);
         HSM_CHECK(request->public_exponent.len == 0 ||
                       is_approved_exponent(request->public_exponent),
-                  HSM_E_ATTRIBUTE_VALUE);
+                  HSM_E_TEMPLATE_INCONSISTENT);
     } else if (request->key_type == CKK_EC) {
         HSM_TRY(hsm_curve_find(request->ec_params, CKK_EC, &curve));
         HSM_CHECK(is_for_new_data(curve), HSM_E_CURVE);

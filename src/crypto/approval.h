@@ -33,7 +33,7 @@ HSM_MUST_USE hsm_err hsm_approval_of_use(const hsm_approval_case *use);
  * approved hash function only. errors HSM_E_DATA_LEN */
 HSM_MUST_USE hsm_err hsm_approval_of_data(const hsm_mech *mech, hsm_op op, size_t data_len);
 /* Whether a key of this size, curve or set may be made (mechanism and parameters: of_use).
- * errors  HSM_E_KEY_SIZE, HSM_E_CURVE, HSM_E_ATTRIBUTE_VALUE (RSA's public exponent) */
+ * errors  HSM_E_KEY_SIZE, HSM_E_CURVE, HSM_E_TEMPLATE_INCONSISTENT (RSA's public exponent) */
 HSM_MUST_USE hsm_err hsm_approval_of_generation(const hsm_keygen *request);
 /* Whether a derivation may give keys this long (bytes each, 0: no key there).
  * errors  HSM_E_MECHANISM_PARAM (the hash), HSM_E_KEY_SIZE */

@@ -241,7 +241,8 @@ static hsm_err rsa_generate(hsm_crypto *crypto, const hsm_keygen *request, hsm_k
 
     HSM_TRY(check_bits(crypto, request->bits));
     HSM_CHECK(request->bits % 8 == 0, HSM_E_KEY_SIZE);
-    HSM_TRY(check_exponent(exponent, request->bits));
+    /* Not what it is for a key that comes from elsewhere (PKCS#11 v3.2, 6.1, key pair generation). */
+    HSM_CHECK(check_exponent(exponent, request->bits) == HSM_OK, HSM_E_TEMPLATE_INCONSISTENT);
 
     HSM_AUTO(hsm_ossl_pkey_drop) EVP_PKEY *pkey = NULL;
     HSM_TRY(generate_pkey(crypto, request, exponent, &pkey));

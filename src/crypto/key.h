@@ -133,9 +133,10 @@ typedef struct hsm_keygen {
 } hsm_keygen;
 
 /* Makes a key: a secret key's VALUE, or all parts of a pair (private bundle with public parts in
- * it). errors  HSM_E_KEY_SIZE, HSM_E_CURVE, HSM_E_DOMAIN_PARAMS, HSM_E_ATTRIBUTE_VALUE (bad public
- * exponent or value_bits), HSM_E_PARAMETER_SET, HSM_E_RANDOM, HSM_E_SELF_TEST (the pair does not fit together),
- * HSM_E_OPERATION_CANCELLED (stop; only where making a key takes seconds: RSA) */
+ * it). errors  HSM_E_KEY_SIZE, HSM_E_CURVE, HSM_E_DOMAIN_PARAMS, HSM_E_TEMPLATE_INCONSISTENT (bad
+ * public exponent), HSM_E_ATTRIBUTE_VALUE (bad value_bits), HSM_E_PARAMETER_SET, HSM_E_RANDOM,
+ * HSM_E_SELF_TEST (the pair does not fit together), HSM_E_OPERATION_CANCELLED (stop; only where making
+ * a key takes seconds: RSA) */
 HSM_MUST_USE hsm_err hsm_keygen_run(hsm_crypto *crypto, const hsm_keygen *request,
                                     hsm_key_bundle *out_bundle);
 

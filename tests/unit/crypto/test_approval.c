@@ -330,14 +330,14 @@ static void generation(void)
     CHECK_OK(generate(CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, 2048, hsm_bytes_none()));
     CHECK_OK(generate(CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, 2048, hsm_bytes_of(f4, sizeof f4)));
     CHECK_ERR(generate(CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, 2048, hsm_bytes_of(below, sizeof below)),
-              HSM_E_ATTRIBUTE_VALUE);
+              HSM_E_TEMPLATE_INCONSISTENT);
     CHECK_ERR(generate(CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, 2048, hsm_bytes_of(even, sizeof even)),
-              HSM_E_ATTRIBUTE_VALUE);
+              HSM_E_TEMPLATE_INCONSISTENT);
     longest[32] = 1;
     CHECK_ERR(generate(CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, 2048, hsm_bytes_of(longest, 33)),
-              HSM_E_ATTRIBUTE_VALUE);
+              HSM_E_TEMPLATE_INCONSISTENT);
     CHECK_ERR(generate(CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, 2048, hsm_bytes_of(longest + 1, 32)),
-              HSM_E_ATTRIBUTE_VALUE); /* zeros and a 1 */
+              HSM_E_TEMPLATE_INCONSISTENT); /* zeros and a 1 */
     longest[1] = 0x80;
     CHECK_OK(generate(CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, 2048, hsm_bytes_of(longest + 1, 32)));
     CHECK_OK(generate(CKM_EC_KEY_PAIR_GEN, CKK_EC, 0,

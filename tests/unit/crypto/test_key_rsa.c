@@ -89,12 +89,14 @@ static const struct {
     { "no bits", 0, "", HSM_E_KEY_SIZE },
     { "most bits there are", UINT32_MAX, "", HSM_E_KEY_SIZE },
     { "bits that are not bytes", 1025, "", HSM_E_KEY_SIZE },
-    { "even exponent", 1024, "010000", HSM_E_ATTRIBUTE_VALUE },
-    { "exponent 1", 1024, "01", HSM_E_ATTRIBUTE_VALUE },
-    { "exponent 0", 1024, "0000", HSM_E_ATTRIBUTE_VALUE },
+    { "even exponent", 1024, "010000", HSM_E_TEMPLATE_INCONSISTENT },
+    { "exponent 1", 1024, "01", HSM_E_TEMPLATE_INCONSISTENT },
+    { "exponent 0", 1024, "0000", HSM_E_TEMPLATE_INCONSISTENT },
     { "exponent of 257 bits", 1024,
-      "010000000000000000000000000000000000000000000000000000000000000001", HSM_E_ATTRIBUTE_VALUE },
-    { "exponent of 65 bits for a large key", 4096, "010000000000000001", HSM_E_ATTRIBUTE_VALUE },
+      "010000000000000000000000000000000000000000000000000000000000000001",
+      HSM_E_TEMPLATE_INCONSISTENT },
+    { "exponent of 65 bits for a large key", 4096, "010000000000000001",
+      HSM_E_TEMPLATE_INCONSISTENT },
 };
 
 static void bad_requests_are_refused(void)
