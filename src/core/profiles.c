@@ -32,10 +32,7 @@ static const struct {
 static hsm_err add_built_in(hsm_core *core, uint32_t slot, hsm_draft *draft)
 {
     static const CK_ATTRIBUTE_TYPE never[] = {
-        CKA_PRIVATE,
-        CKA_MODIFIABLE,
-        CKA_COPYABLE,
-        CKA_DESTROYABLE,
+        CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE,
     };
     const hsm_ephemeral_owner owner = {
         .slot = slot,
@@ -47,7 +44,6 @@ static hsm_err add_built_in(hsm_core *core, uint32_t slot, hsm_draft *draft)
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(never); i++)
         HSM_TRY(hsm_draft_put_bool(draft, never[i], false));
-    HSM_TRY(hsm_draft_put_bool(draft, CKA_TOKEN, true));
     HSM_TRY(hsm_ephemeral_add(core->ephemeral, &owner, &draft, 1, &object));
     return hsm_core_handle_of(core, object, &handle);
 }

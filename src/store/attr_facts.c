@@ -59,16 +59,10 @@ static hsm_op_set usages_of(const hsm_object *object)
     return ops;
 }
 
-/* Objects of the token that no store keeps: each process has its own. */
-static bool is_built_in(hsm_object_kind kind)
-{
-    return (kind & (HSM_KIND_PROFILE | HSM_KIND_MECHANISM | HSM_KIND_VALIDATION)) != 0;
-}
-
 hsm_err hsm_facts_read(hsm_object *object)
 {
     HSM_TRY(read_kind(object));
-    object->is_token = hsm_object_bool(object, CKA_TOKEN, false) && !is_built_in(object->kind);
+    object->is_token = hsm_object_bool(object, CKA_TOKEN, false);
     object->is_private = hsm_object_bool(object, CKA_PRIVATE, false);
     /* Only keys that can be hidden have these, and only they have secret attributes. */
     object->is_sensitive = hsm_object_bool(object, CKA_SENSITIVE, false) ||

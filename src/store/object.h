@@ -57,7 +57,7 @@ typedef struct hsm_object {
     uint64_t id;                    /* the store's id; session objects: unique in the process */
     uint64_t version;               /* 1, 2, ... */
     uint32_t slot;
-    bool is_token; /* CKA_TOKEN, and kept by the store: built-in objects are not */
+    bool is_token;
     bool is_private;
     hsm_object_kind kind;
     CK_OBJECT_CLASS object_class;
