@@ -9,7 +9,6 @@
 #include "admin/admin.h"
 #include "admin/terminal.h"
 #include "base/ct.h"
-#include "os/env.h"
 #include "os/file.h"
 #include "os/paths.h"
 
@@ -37,17 +36,10 @@ const char *hsm_admin_role_name(hsm_admin_role role)
 /* --- sources ---------------------------------------------------------------------------------- */
 
 /* Keeps the first line. errors HSM_E_DATA (nothing in it), HSM_E_LIMIT */
-static hsm_err keep_line(hsm_secret **secret)
+static hsm_err keep_line(hsm_secret *secret)
 {
-    const hsm_bytes all = hsm_secret_view(*secret);
-    size_t len = 0;
-
-    while (len < all.len && all.data[len] != '\n' && all.data[len] != '\r' && all.data[len] != '\0')
-        len++;
-    HSM_CHECK(len > 0, HSM_E_DATA);
-    HSM_CHECK(len <= HSM_ADMIN_SECRET_MAX_BYTES, HSM_E_LIMIT);
-    hsm_secret_shrink(*secret, len);
-    return HSM_OK;
+    HSM_TRY(hsm_secret_keep_line(secret));
+    return hsm_secret_len(secret) <= HSM_ADMIN_SECRET_MAX_BYTES ? HSM_OK : HSM_E_LIMIT;
 }
 
 /* What a file may hold beyond its first line: notes, of no interest. */
@@ -69,7 +61,7 @@ static hsm_err from_file(hsm_admin *admin, const char *path, hsm_file_check chec
 
     hsm_err err = hsm_file_read_secret(path, (unsigned)checks, FILE_MAX_BYTES, &secret);
     if (err == HSM_OK)
-        err = keep_line(&secret);
+        err = keep_line(secret);
     HSM_TRY(explain_file(admin, path, err));
     *out_secret = HSM_MOVE(secret);
     return HSM_OK;
@@ -93,7 +85,7 @@ static hsm_err read_line_fd(int fd, hsm_secret **out_secret)
     HSM_CHECK(len <= HSM_ADMIN_SECRET_MAX_BYTES, HSM_E_LIMIT);
     HSM_CHECK(len > 0, HSM_E_DATA);
     hsm_secret_shrink(secret, len);
-    HSM_TRY(keep_line(&secret));
+    HSM_TRY(keep_line(secret));
     *out_secret = HSM_MOVE(secret);
     return HSM_OK;
 }
@@ -111,18 +103,10 @@ static hsm_err from_fd(hsm_admin *admin, const char *option, hsm_secret **out_se
 /* The path of the role's credential if systemd gave one; NULL if not. */
 static hsm_err find_credential(hsm_admin_role role, char **out_path)
 {
-    HSM_AUTO(hsm_path_drop) char *path = NULL;
-    const char *directory = hsm_env_get("CREDENTIALS_DIRECTORY");
     char name[64];
 
-    *out_path = NULL;
-    if (directory == NULL)
-        return HSM_OK;
     (void)snprintf(name, sizeof name, "craton-hsm-%s", roles[role].option);
-    HSM_TRY(hsm_path_join(directory, name, &path));
-    if (hsm_path_exists(path))
-        *out_path = HSM_MOVE(path);
-    return HSM_OK;
+    return hsm_path_credential(name, out_path);
 }
 
 /* --- the prompt ------------------------------------------------------------------------------- */

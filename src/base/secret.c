@@ -383,6 +383,19 @@ void hsm_secret_shrink(hsm_secret *secret, size_t len)
     (void)pthread_mutex_unlock(&slab.lock);
 }
 
+hsm_err hsm_secret_keep_line(hsm_secret *secret)
+{
+    const uint8_t *data = hsm_secret_data(secret);
+    const size_t all = hsm_secret_len(secret);
+    size_t len = 0;
+
+    while (len < all && data[len] != '\n' && data[len] != '\r' && data[len] != '\0')
+        len++;
+    HSM_CHECK(len > 0, HSM_E_DATA);
+    hsm_secret_shrink(secret, len);
+    return HSM_OK;
+}
+
 hsm_bytes hsm_secret_view(const hsm_secret *secret)
 {
     return secret == NULL ? hsm_bytes_none() : hsm_bytes_of(secret->data, secret->len);

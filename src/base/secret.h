@@ -34,6 +34,9 @@ uint8_t *hsm_secret_data(hsm_secret *secret);
 size_t hsm_secret_len(const hsm_secret *secret);
 /* Makes a secret shorter (1 .. its length) and wipes what is cut off. */
 void hsm_secret_shrink(hsm_secret *secret, size_t len);
+/* Keeps the first line, without its end: what files with PINs and passphrases mean.
+ * errors  HSM_E_DATA (there is nothing in it; the secret is as it was) */
+HSM_MUST_USE hsm_err hsm_secret_keep_line(hsm_secret *secret);
 /* The bytes as a span; empty for NULL. */
 hsm_bytes hsm_secret_view(const hsm_secret *secret);
 

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "os/env.h"
+#include "os/file.h"
 
 void hsm_path_drop(char **path)
 {
@@ -88,6 +89,17 @@ static hsm_err user_dir(const char *variable, const char *below_home, char **out
 hsm_err hsm_path_user_config_dir(char **out_path)
 {
     return user_dir("XDG_CONFIG_HOME", ".config", out_path);
+}
+
+hsm_err hsm_path_credential(const char *name, char **out_path)
+{
+    HSM_AUTO(hsm_path_drop) char *path = NULL;
+    const char *directory = hsm_env_get("CREDENTIALS_DIRECTORY");
+
+    if (directory != NULL)
+        HSM_TRY(hsm_path_join(directory, name, &path));
+    *out_path = path != NULL && hsm_path_exists(path) ? HSM_MOVE(path) : NULL;
+    return HSM_OK;
 }
 
 hsm_err hsm_path_data_dir(char **out_path)

@@ -40,6 +40,11 @@ HSM_MUST_USE hsm_err hsm_path_socket(char **out_path);
  * errors  HSM_E_ARG (too long), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_path_runtime_dir(char **out_path);
 
+/* The credential that systemd gave this service under a name: a file of $CREDENTIALS_DIRECTORY; free()
+ * it. NULL (and HSM_OK) when there is none.
+ * errors  HSM_E_ARG (too long), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_path_credential(const char *name, char **out_path);
+
 /* Where tokens live by default: /var/lib/craton-hsm for root and set-id processes, else
  * $XDG_DATA_HOME/craton-hsm or ~/.local/share/craton-hsm; free() it.
  * errors  HSM_E_STORE_NOT_FOUND (no home known), HSM_E_ARG (too long), HSM_E_NO_MEMORY */

@@ -90,6 +90,32 @@ static void dup_and_shrink(void)
         CHECK_THAT(is_all(hsm_secret_data(secret) + 4, 6, 0));
 }
 
+static void first_line_is_kept(void)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *line; /* NULL: there is none */
+    } cases[] = {
+        { "pin", 3, "pin" },       { "pin\n", 4, "pin" },      { "pin\r\nnote\n", 10, "pin" },
+        { "pin\0rest", 8, "pin" }, { " pin \nx", 7, " pin " }, { "\n", 1, NULL },
+        { "\r\npin", 5, NULL },
+    };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(cases); i++) {
+        HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
+
+        CASE(cases[i].text);
+        REQUIRE_OK(hsm_secret_dup(hsm_bytes_of(cases[i].text, cases[i].len), &secret));
+        CHECK_ERR(hsm_secret_keep_line(secret), cases[i].line != NULL ? HSM_OK : HSM_E_DATA);
+        if (cases[i].line != NULL)
+            CHECK_BYTES(hsm_secret_view(secret).data, hsm_secret_len(secret), cases[i].line,
+                        strlen(cases[i].line));
+        else
+            CHECK_EQ(hsm_secret_len(secret), cases[i].len);
+    }
+}
+
 static void freed_memory_is_zero(void)
 {
     if (IS_SANITIZED)
@@ -261,6 +287,7 @@ static const check_test tests[] = {
     CHECK_TEST(every_size_is_zeroed_and_wiped),
     CHECK_TEST(bad_lengths_are_refused),
     CHECK_TEST(dup_and_shrink),
+    CHECK_TEST(first_line_is_kept),
     CHECK_TEST(freed_memory_is_zero),
     CHECK_TEST(many_come_and_go),
     CHECK_TEST(guards_stop_overruns),

@@ -158,14 +158,28 @@ static void socket_place(void)
     hsm_path_drop(&path);
 }
 
+static void credential_place(void)
+{
+    char *path = NULL;
+
+    REQUIRE_THAT(unsetenv("CREDENTIALS_DIRECTORY") == 0);
+    REQUIRE_OK(hsm_path_credential("pin", &path));
+    CHECK_THAT(path == NULL);
+    REQUIRE_THAT(setenv("CREDENTIALS_DIRECTORY", scratch_path(""), 1) == 0);
+    REQUIRE_OK(hsm_path_credential("no-such-pin", &path));
+    CHECK_THAT(path == NULL);
+    REQUIRE_OK(hsm_file_create(scratch_path("pin"), hsm_bytes_of_text("1234"), 0600));
+    REQUIRE_OK(hsm_path_credential("pin", &path));
+    CHECK_THAT(path != NULL && hsm_path_exists(path));
+    hsm_path_drop(&path);
+    REQUIRE_THAT(unsetenv("CREDENTIALS_DIRECTORY") == 0);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(form),
-    CHECK_TEST(links_are_found),
-    CHECK_TEST(dir_is_made_private),
-    CHECK_TEST(dir_must_be_trusted),
-    CHECK_TEST(syncs),
-    CHECK_TEST(local_is_not_network),
-    CHECK_TEST(absolute_and_resolved),
+    CHECK_TEST(credential_place),     CHECK_TEST(form),
+    CHECK_TEST(links_are_found),      CHECK_TEST(dir_is_made_private),
+    CHECK_TEST(dir_must_be_trusted),  CHECK_TEST(syncs),
+    CHECK_TEST(local_is_not_network), CHECK_TEST(absolute_and_resolved),
     CHECK_TEST(socket_place),
 };
 CHECK_MAIN(tests)
