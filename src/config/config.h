@@ -106,7 +106,7 @@ typedef struct hsm_config {
     struct {
         char *bind;     /* "host:port" */
         char *tls_cert; /* NULL: none; so the other three */
-        char *tls_key;
+        char *tls_key;  /* a path, or what hsm_key_uri_read() accepts */
         char *tls_client_ca;
         char *tls_client_crl;
         uint32_t crl_refresh_secs; /* 0: no timer */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "config/internal.h"
+#include "config/key_uri.h"
 #include "os/file.h"
 
 #define DISTANCE_MAX_CHARS 64u
@@ -64,6 +65,13 @@ const char *config_check_metrics(char **text)
     return config_check_bind(text) == NULL
                ? NULL
                : "must be an address, a colon and a port, or unix: and an absolute path";
+}
+
+const char *config_check_tls_key(char **text)
+{
+    hsm_key_uri uri;
+
+    return hsm_key_uri_is(*text) ? hsm_key_uri_read(*text, &uri) : NULL;
 }
 
 const char *config_check_path(char **text)

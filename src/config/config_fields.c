@@ -81,7 +81,7 @@ static const field fields[] = {
 
     TEXT(daemon, bind, 1, 255, "127.0.0.1:5696", config_check_bind),
     TEXT(daemon, tls_cert, 1, PATH_MAX - 1, NULL, NULL),
-    TEXT(daemon, tls_key, 1, PATH_MAX - 1, NULL, NULL),
+    TEXT(daemon, tls_key, 1, PATH_MAX - 1, NULL, config_check_tls_key),
     TEXT(daemon, tls_client_ca, 1, PATH_MAX - 1, NULL, NULL),
     TEXT(daemon, tls_client_crl, 1, PATH_MAX - 1, NULL, NULL),
     NUMBER(daemon, crl_refresh_secs, 0, 31536000, 300),

@@ -77,6 +77,7 @@ const char *config_check_backend(char **text);
 const char *config_check_bind(char **text);
 const char *config_check_path(char **text);
 const char *config_check_metrics(char **text);
+const char *config_check_tls_key(char **text);
 /* How many characters differ: for suggestions. */
 size_t config_distance(const char *a, const char *b);
 
