@@ -286,8 +286,13 @@ bool client_sees_all_keys(const client *held)
 
 bool client_may_label(const client *held, hsm_bytes label)
 {
+    return client_sees_all_keys(held) || client_is_given_label(held, label);
+}
+
+bool client_is_given_label(const client *held, hsm_bytes label)
+{
     if (client_sees_all_keys(held))
-        return true;
+        return false;
     for (size_t i = 0; held->rule->keys[i] != NULL; i++) {
         if (name_matches(held->rule->keys[i], label))
             return true;

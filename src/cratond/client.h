@@ -62,6 +62,8 @@ HSM_MUST_USE hsm_err client_core(client *held, hsm_core **out_core);
 bool client_may(const client *held, unsigned roles, const char *operation);
 bool client_may_slot(const client *held, uint64_t slot);
 bool client_may_label(const client *held, hsm_bytes label);
+/* The same by a rule that says so, and not for want of one. */
+bool client_is_given_label(const client *held, hsm_bytes label);
 bool client_sees_all_keys(const client *held);
 bool client_is_operator(const client *held);
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cratond/convert.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/keyring.h"
 #include "cratond/client.h"
 #include "cratond/convert_kdf.h"
+#include "cratond/internal.h"
 
 typedef CratonHsm__Mechanism wire;
 
@@ -345,14 +350,42 @@ hsm_err wire_attribute_write(rpc_context *context, CK_ATTRIBUTE_TYPE type, hsm_b
 
 /* --- the client's rules ---------------------------------------------------------------------------- */
 
+/* Whether any rule hides objects from the client. */
+static bool is_restricted(const rpc_context *context)
+{
+    return !client_sees_all_keys(context->client) ||
+           atomic_load(&context->server->token_key_id) != 0;
+}
+
+/* Whether an object is the daemon's own key; also where that can't be said. */
+static bool is_own_key(rpc_context *context, hsm_session *session, CK_OBJECT_HANDLE handle)
+{
+    const uint64_t own = atomic_load(&context->server->token_key_id);
+    HSM_AUTO(hsm_buf_clear) hsm_buf id = { 0 };
+    char own_id[sizeof "0123456789abcdef"];
+
+    if (own == 0)
+        return false;
+    const hsm_err err = hsm_core_get_value(context->core, session, handle, "UNIQUE_ID", &id);
+    if (err == HSM_E_OBJECT_HANDLE || err == HSM_E_ATTRIBUTE_TYPE)
+        return false;
+    (void)snprintf(own_id, sizeof own_id, "%016" PRIx64, own);
+    return err != HSM_OK || hsm_bytes_equal(hsm_buf_view(&id), hsm_bytes_of_text(own_id));
+}
+
 hsm_err wire_may_use(rpc_context *context, hsm_session *session, CK_OBJECT_HANDLE handle)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf label = { 0 };
 
-    if (client_sees_all_keys(context->client))
+    if (!is_restricted(context))
+        return HSM_OK;
+    const bool is_own = is_own_key(context, session, handle);
+    if (!is_own && client_sees_all_keys(context->client))
         return HSM_OK;
     HSM_TRY(hsm_core_object_label(context->core, session, handle, &label));
-    return client_may_label(context->client, hsm_buf_view(&label)) ? HSM_OK : HSM_E_OBJECT_HANDLE;
+    const bool may = is_own ? client_is_given_label(context->client, hsm_buf_view(&label))
+                            : client_may_label(context->client, hsm_buf_view(&label));
+    return may ? HSM_OK : HSM_E_OBJECT_HANDLE;
 }
 
 hsm_err wire_refuse(const rpc_context *context, const char *what)
@@ -383,7 +416,7 @@ hsm_err wire_may_use_parameter(rpc_context *context, hsm_session *session,
 {
     CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
 
-    if (client_sees_all_keys(context->client))
+    if (!is_restricted(context))
         return HSM_OK;
     for (size_t i = 0; i < mechanism->named_count; i++)
         HSM_TRY(wire_may_use(context, session, mechanism->named[i]));

@@ -96,7 +96,8 @@ static inline hsm_bytes wire_bytes(ProtobufCBinaryData data)
 }
 
 /* The rules for this client's keys: whether a key or an object may be used, and whether one with this
- * template may be made. errors HSM_E_KEY_HANDLE, HSM_E_ACTION_PROHIBITED */
+ * template may be made. The daemon's own key is only for who is given its label.
+ * errors HSM_E_OBJECT_HANDLE, HSM_E_ACTION_PROHIBITED */
 HSM_MUST_USE hsm_err wire_may_use(rpc_context *context, hsm_session *session,
                                   CK_OBJECT_HANDLE handle);
 HSM_MUST_USE hsm_err wire_may_make(const rpc_context *context, const hsm_template *tmpl);

@@ -154,6 +154,10 @@ struct conn {
     int fd;
     conn_state state;
     tls_stream *tls; /* NULL: a Unix socket */
+    pool_job shake_job;
+    tls_step shaken;  /* what the job's step came to */
+    bool is_shaking;  /* a worker has `tls`, and the descriptor is not watched */
+    bool is_reap_due; /* when that worker is through */
     nghttp2_session *h2;
     client *client; /* after the handshake */
     loop_timer timer;
@@ -261,6 +265,8 @@ struct server {
     uint64_t call_number;
     bool
         is_stopping; /* no new connections; calls on those there are, are taken until the last GOAWAY */
+    atomic_uint_least64_t
+        token_key_id;              /* of the daemon's own key; 0: in no token; read by workers */
     atomic_uint sessions_open;     /* read by handlers in workers */
     atomic_uint *slot_sessions;    /* by slot */
     atomic_uint *slot_rw_sessions; /* by slot */
@@ -271,6 +277,7 @@ struct server {
 /* Has a descriptor watched; events 0 keeps it, quiet. errors HSM_E_INTERNAL */
 HSM_MUST_USE hsm_err server_watch_fd(server *on, int fd, uint32_t events, loop_source *source);
 void server_change_fd(server *on, int fd, uint32_t events, loop_source *source);
+void server_unwatch_fd(server *on, int fd);
 /* scrape.c: a place where metrics are read, if one is configured.
  * errors  HSM_E_CONFIG (logged), HSM_E_NO_MEMORY */
 typedef struct scrape_door scrape_door;

@@ -58,9 +58,11 @@ typedef struct loop {
     tls_context *reloaded;
     hsm_err reload_result;
     bool is_reloading;
-    bool is_reload_wanted; /* once more: files may have changed after they were read */
-    bool has_gone_away;    /* the second step of stopping */
-    bool has_failed;       /* a self-test of the core */
+    bool is_reload_wanted;   /* once more: files may have changed after they were read */
+    bool is_key_wanted;      /* by the reload that goes on: a key in a token is opened anew */
+    bool is_next_key_wanted; /* by the one after it */
+    bool has_gone_away;      /* the second step of stopping */
+    bool has_failed;         /* a self-test of the core */
 } loop;
 
 static loop *loop_of(server *on)
@@ -80,6 +82,12 @@ hsm_err server_watch_fd(server *on, int fd, uint32_t events, loop_source *source
     struct epoll_event event = { .events = events, .data.ptr = source };
 
     return epoll_ctl(on->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? HSM_OK : HSM_E_INTERNAL;
+}
+
+void server_unwatch_fd(server *on, int fd)
+{
+    if (epoll_ctl(on->epoll_fd, EPOLL_CTL_DEL, fd, NULL) != 0)
+        hsm_log(HSM_LOG_ERROR, "epoll: %s", strerror(errno));
 }
 
 void server_change_fd(server *on, int fd, uint32_t events, loop_source *source)
@@ -140,8 +148,10 @@ static void read_files(void *owner)
 {
     loop *on = owner;
 
+    /* The loop leaves server.tls alone until use_files(). */
     on->reload_result =
-        tls_context_create(on->server.tls_library, on->server.config, &on->reloaded);
+        tls_context_create(on->server.tls_library, on->server.config,
+                           on->is_key_wanted ? NULL : on->server.tls, &on->reloaded);
 }
 
 /* Connections whose certificate is no longer good end; the others never notice. */
@@ -151,6 +161,7 @@ static void use_context(loop *on)
 
     tls_context_destroy(of->tls);
     of->tls = HSM_MOVE(on->reloaded);
+    atomic_store(&of->token_key_id, tls_token_key_id(of->tls));
     for (conn *at = of->conns; at != NULL; at = at->next) {
         if (at->state == CONN_OPEN && at->tls != NULL && !tls_is_still_trusted(of->tls, at->tls)) {
             hsm_log(HSM_LOG_WARNING, "%s: its certificate is no longer accepted", at->client->name);
@@ -160,7 +171,7 @@ static void use_context(loop *on)
     hsm_log(HSM_LOG_INFO, "the TLS files were read again");
 }
 
-static void reload(loop *on);
+static void reload(loop *on, bool is_key_wanted);
 
 static void use_files(void *owner)
 {
@@ -169,7 +180,7 @@ static void use_files(void *owner)
     on->is_reloading = false;
     if (on->is_reload_wanted) {
         tls_context_destroy(HSM_MOVE(on->reloaded));
-        reload(on);
+        reload(on, on->is_key_wanted);
         return;
     }
     notify_send("READY=1");
@@ -179,12 +190,17 @@ static void use_files(void *owner)
         hsm_log(HSM_LOG_ERROR, "the TLS files can't be used; those read before stay in force");
 }
 
-static void reload(loop *on)
+/* A key in a token is looked for only when somebody asks for it: that is a login, and a PIN that has
+ * become wrong must not be tried again and again by a timer. */
+static void reload(loop *on, bool is_key_wanted)
 {
     on->is_reload_wanted = on->is_reloading;
+    on->is_next_key_wanted = on->is_next_key_wanted || is_key_wanted;
     if (on->server.tls == NULL || on->is_reloading)
         return;
     on->is_reloading = true;
+    on->is_key_wanted = on->is_next_key_wanted;
+    on->is_next_key_wanted = false;
     on->reload_job = (pool_job){ .run = read_files, .done = use_files, .owner = on };
     pool_add_end(on->server.workers, POOL_SLOW, &on->reload_job);
 }
@@ -193,7 +209,7 @@ static void on_crl_timer(void *owner)
 {
     loop *on = owner;
 
-    reload(on);
+    reload(on, false);
     timers_set(&on->server.timers, &on->crl_timer,
                on->server.now_ms +
                    (int64_t)on->server.config->daemon.crl_refresh_secs * MS_PER_SEC);
@@ -258,7 +274,7 @@ static void on_signal(void *owner, uint32_t events)
     while (read(on->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP) {
             notify_send("RELOADING=1");
-            reload(on);
+            reload(on, true);
         } else {
             stop(on);
         }
@@ -388,8 +404,10 @@ static hsm_err open_tls(server *on)
 {
     if (on->config->daemon.allow_insecure)
         return HSM_OK;
-    HSM_TRY(tls_library_open(&on->tls_library));
-    return tls_context_create(on->tls_library, on->config, &on->tls);
+    HSM_TRY(tls_library_open(on->root, &on->tls_library));
+    HSM_TRY(tls_context_create(on->tls_library, on->config, NULL, &on->tls));
+    atomic_store(&on->token_key_id, tls_token_key_id(on->tls));
+    return HSM_OK;
 }
 
 static hsm_err open_core(server *on)
@@ -504,10 +522,10 @@ void server_close(server *of)
     hsm_handle_table_destroy(of->sessions);
     free(of->slot_sessions);
     free(of->slot_rw_sessions);
-    hsm_core_close(of->root);
     tls_context_destroy(on->reloaded);
     tls_context_destroy(of->tls);
     tls_library_close(of->tls_library);
+    hsm_core_close(of->root);
     metrics_destroy(of->metrics);
     hsm_fd_drop(&on->signal_fd);
     hsm_fd_drop(&of->epoll_fd);

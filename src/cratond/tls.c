@@ -8,7 +8,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "config/key_uri.h"
 #include "cratond/tls_files.h"
+#include "cratond/tls_token.h"
 
 /* Hybrid first: what is recorded today stays closed to a quantum computer. */
 #define GROUPS "X25519MLKEM768:X25519:P-256:P-384"
@@ -22,14 +24,18 @@
 struct tls_library {
     OSSL_LIB_CTX *libctx;
     OSSL_PROVIDER *provider;
+    OSSL_PROVIDER *token_provider;
+    hsm_core *core;
 };
 
 struct tls_context {
     SSL_CTX *ctx;
+    uint64_t token_key_id; /* 0: the key is in a file */
 };
 
 struct tls_stream {
     SSL *ssl;
+    unsigned long error; /* OpenSSL's, of the step that failed: the queue is the thread's */
 };
 
 /* --- the library and its contexts --------------------------------------------------------------- */
@@ -39,7 +45,7 @@ static void library_drop(tls_library **library)
     tls_library_close(*library);
 }
 
-hsm_err tls_library_open(tls_library **out_library)
+hsm_err tls_library_open(hsm_core *core, tls_library **out_library)
 {
     HSM_AUTO(library_drop) tls_library *library = calloc(1, sizeof *library);
 
@@ -50,6 +56,8 @@ hsm_err tls_library_open(tls_library **out_library)
     HSM_CHECK(library->libctx != NULL, HSM_E_NO_MEMORY);
     library->provider = OSSL_PROVIDER_load(library->libctx, "default");
     HSM_CHECK(library->provider != NULL, HSM_E_CRYPTO);
+    HSM_TRY(tls_token_provider_load(library->libctx, &library->token_provider));
+    library->core = core;
     *out_library = HSM_MOVE(library);
     return HSM_OK;
 }
@@ -58,6 +66,8 @@ void tls_library_close(tls_library *library)
 {
     if (library == NULL)
         return;
+    if (library->token_provider != NULL)
+        (void)OSSL_PROVIDER_unload(library->token_provider);
     if (library->provider != NULL)
         (void)OSSL_PROVIDER_unload(library->provider);
     OSSL_LIB_CTX_free(library->libctx);
@@ -117,14 +127,41 @@ static hsm_err set_clients(SSL_CTX *ctx, const hsm_config *config)
                                                  : HSM_OK;
 }
 
-static hsm_err set_own(SSL_CTX *ctx, OSSL_LIB_CTX *libctx, const hsm_config *config)
+static void drop_pkey(EVP_PKEY **pkey)
 {
-    if (config->daemon.tls_cert == NULL || config->daemon.tls_key == NULL) {
+    EVP_PKEY_free(*pkey);
+}
+
+static hsm_err set_token_key(tls_context *context, const tls_library *library, const char *uri,
+                             const tls_context *before)
+{
+    HSM_AUTO(drop_pkey) EVP_PKEY *pkey = NULL;
+    token_key *key = NULL;
+
+    if (before != NULL && before->token_key_id != 0) {
+        pkey = SSL_CTX_get0_privatekey(before->ctx);
+        HSM_CHECK(EVP_PKEY_up_ref(pkey) == 1, HSM_E_CRYPTO);
+        context->token_key_id = before->token_key_id;
+    } else {
+        HSM_TRY(token_key_open(library->core, uri, &key));
+        context->token_key_id = token_key_id(key);
+        HSM_TRY(tls_token_pkey(library->libctx, key, &pkey));
+    }
+    return tls_use_pkey(context->ctx, pkey, "daemon.tls_key");
+}
+
+static hsm_err set_own(tls_context *context, const tls_library *library, const hsm_config *config,
+                       const tls_context *before)
+{
+    const char *key = config->daemon.tls_key;
+
+    if (config->daemon.tls_cert == NULL || key == NULL) {
         hsm_log(HSM_LOG_ERROR, "daemon.tls_cert and daemon.tls_key must be set");
         return HSM_E_CONFIG;
     }
-    HSM_TRY(tls_use_chain(ctx, config->daemon.tls_cert));
-    return tls_use_key(ctx, libctx, config->daemon.tls_key);
+    HSM_TRY(tls_use_chain(context->ctx, config->daemon.tls_cert));
+    return hsm_key_uri_is(key) ? set_token_key(context, library, key, before)
+                               : tls_use_key(context->ctx, library->libctx, key);
 }
 
 static void context_drop(tls_context **context)
@@ -133,7 +170,7 @@ static void context_drop(tls_context **context)
 }
 
 hsm_err tls_context_create(const tls_library *library, const hsm_config *config,
-                           tls_context **out_context)
+                           const tls_context *before, tls_context **out_context)
 {
     HSM_AUTO(context_drop) tls_context *context = calloc(1, sizeof *context);
 
@@ -141,7 +178,7 @@ hsm_err tls_context_create(const tls_library *library, const hsm_config *config,
     context->ctx = SSL_CTX_new_ex(library->libctx, NULL, TLS_server_method());
     HSM_CHECK(context->ctx != NULL, HSM_E_NO_MEMORY);
     HSM_CHECK(set_rules(context->ctx, config->daemon.tls_min_version == HSM_TLS_1_2), HSM_E_CRYPTO);
-    HSM_TRY(set_own(context->ctx, library->libctx, config));
+    HSM_TRY(set_own(context, library, config, before));
     HSM_TRY(set_clients(context->ctx, config));
     *out_context = HSM_MOVE(context);
     return HSM_OK;
@@ -153,6 +190,11 @@ void tls_context_destroy(tls_context *context)
         return;
     SSL_CTX_free(context->ctx);
     free(context);
+}
+
+uint64_t tls_token_key_id(const tls_context *context)
+{
+    return context->token_key_id;
 }
 
 /* --- one connection ----------------------------------------------------------------------------- */
@@ -180,7 +222,7 @@ void tls_stream_destroy(tls_stream *stream)
     free(stream);
 }
 
-static tls_step step_of(const tls_stream *stream, int result)
+static tls_step step_of(tls_stream *stream, int result)
 {
     switch (SSL_get_error(stream->ssl, result)) {
     case SSL_ERROR_NONE:
@@ -192,6 +234,7 @@ static tls_step step_of(const tls_stream *stream, int result)
     case SSL_ERROR_ZERO_RETURN:
         return TLS_CLOSED;
     default:
+        stream->error = ERR_peek_last_error();
         return TLS_FAILED;
     }
 }
@@ -245,13 +288,11 @@ const char *tls_group(tls_stream *stream)
 const char *tls_reason(tls_stream *stream, char *room, size_t room_len)
 {
     const long verified = SSL_get_verify_result(stream->ssl);
-    const unsigned long code = ERR_peek_last_error();
-
     if (verified != X509_V_OK)
         return X509_verify_cert_error_string(verified);
-    if (code == 0)
+    if (stream->error == 0)
         return "the connection was closed";
-    ERR_error_string_n(code, room, room_len);
+    ERR_error_string_n(stream->error, room, room_len);
     return room;
 }
 

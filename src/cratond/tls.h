@@ -4,6 +4,7 @@
 #define HSM_CRATOND_TLS_H
 
 #include "config/config.h"
+#include "core/core.h"
 #include "cratond/names.h"
 
 typedef struct tls_library tls_library;
@@ -11,15 +12,22 @@ typedef struct tls_context tls_context;
 typedef struct tls_stream tls_stream;
 
 /* OpenSSL with nothing of the host's configuration. Once for the process.
+ * in      core  where the daemon's own key may live; outlives the library
  * errors  HSM_E_CRYPTO, HSM_E_NO_MEMORY */
-HSM_MUST_USE hsm_err tls_library_open(tls_library **out_library);
+HSM_MUST_USE hsm_err tls_library_open(hsm_core *core, tls_library **out_library);
 void tls_library_close(tls_library *library);
 
-/* Reads the files that the configuration names; what is wrong is logged with the file's name.
+/* Reads the files that the configuration names; what is wrong is logged with the file's name. A key in
+ * a token is looked for anew, with a login, unless `before` has it.
+ * in      before  whose key in a token is used on; NULL: none
  * errors  HSM_E_CONFIG (a file is missing, not readable by us alone, or no certificate, key or CRL;
- *         the key is not the certificate's; no client CA where one is needed), HSM_E_NO_MEMORY */
+ *         the key is not the certificate's; no client CA where one is needed), those of
+ *         token_key_open(), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err tls_context_create(const tls_library *library, const hsm_config *config,
-                                        tls_context **out_context);
+                                        const tls_context *before, tls_context **out_context);
+/* The object that the daemon's own key is (token_key_id()); 0: it is in a file. Then a handshake is quick;
+ * else it waits for the token, and the audit log's disk. */
+uint64_t tls_token_key_id(const tls_context *context);
 /* Streams that were made with it stay. NULL is allowed. */
 void tls_context_destroy(tls_context *context);
 
@@ -36,6 +44,7 @@ typedef enum tls_step {
     TLS_CLOSED, /* by the peer, in order */
     TLS_FAILED,
 } tls_step;
+/* thread  any, one at a time */
 tls_step tls_handshake(tls_stream *stream);
 tls_step tls_read(tls_stream *stream, uint8_t *data, size_t cap, size_t *out_len);
 /* Whether bytes have come that tls_read() has not handed out: the socket does not tell of those. */

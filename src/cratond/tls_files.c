@@ -107,8 +107,13 @@ hsm_err tls_use_key(SSL_CTX *ctx, OSSL_LIB_CTX *libctx, const char *path)
     EVP_PKEY *key = PEM_read_bio_PrivateKey_ex(bio, NULL, no_password, NULL, libctx, NULL);
     if (key == NULL)
         return refuse(path, "holds no private key without a pass phrase");
+    return tls_use_pkey(ctx, key, path);
+}
+
+hsm_err tls_use_pkey(SSL_CTX *ctx, EVP_PKEY *key, const char *name)
+{
     if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
-        return refuse(path, "is not the key of the certificate");
+        return refuse(name, "is not the key of the certificate");
     return HSM_OK;
 }
 

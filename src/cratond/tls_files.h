@@ -14,6 +14,8 @@
  * The key's file may be read by its owner alone. */
 HSM_MUST_USE hsm_err tls_use_chain(SSL_CTX *ctx, const char *path);
 HSM_MUST_USE hsm_err tls_use_key(SSL_CTX *ctx, OSSL_LIB_CTX *libctx, const char *path);
+/* The same with a key that is there; name: where it is from, for the log. */
+HSM_MUST_USE hsm_err tls_use_pkey(SSL_CTX *ctx, EVP_PKEY *key, const char *name);
 HSM_MUST_USE hsm_err tls_trust(SSL_CTX *ctx, const char *path);
 HSM_MUST_USE hsm_err tls_revoke(SSL_CTX *ctx, const char *path);
 
