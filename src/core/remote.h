@@ -34,6 +34,10 @@ typedef enum hsm_param_form {
     HSM_FORM_TLS12_KEYS,     /* CK_TLS12_KEY_MAT_PARAMS */
     HSM_FORM_TLS12_SAFE,     /* the same, and no initialisation vectors come back */
     HSM_FORM_TLS_EXPORTER,   /* CK_TLS_KDF_PARAMS */
+    HSM_FORM_IKE_PRF,        /* CK_IKE_PRF_DERIVE_PARAMS */
+    HSM_FORM_IKE2_PRF_PLUS,  /* CK_IKE2_PRF_PLUS_DERIVE_PARAMS */
+    HSM_FORM_IKE1_PRF,       /* CK_IKE1_PRF_DERIVE_PARAMS */
+    HSM_FORM_IKE1_EXTENDED,  /* CK_IKE1_EXTENDED_DERIVE_PARAMS */
 } hsm_param_form;
 
 typedef struct hsm_mechanism_facts {

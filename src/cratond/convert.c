@@ -225,6 +225,10 @@ static const form_row rows[] = {
     ROW(TLS12_KEYS, TLS12_KEYS, CK_TLS12_KEY_MAT_PARAMS, wire_read_tls_keys),
     ROW(TLS12_SAFE, TLS12_KEYS, CK_TLS12_KEY_MAT_PARAMS, wire_read_tls_keys),
     ROW(TLS_EXPORTER, TLS_EXPORTER, CK_TLS_KDF_PARAMS, wire_read_tls_exporter),
+    ROW(IKE_PRF, IKE_PRF, CK_IKE_PRF_DERIVE_PARAMS, wire_read_ike_prf),
+    ROW(IKE2_PRF_PLUS, IKE2_PRF_PLUS, CK_IKE2_PRF_PLUS_DERIVE_PARAMS, wire_read_ike2_prf_plus),
+    ROW(IKE1_PRF, IKE1_PRF, CK_IKE1_PRF_DERIVE_PARAMS, wire_read_ike1_prf),
+    ROW(IKE1_EXTENDED, IKE1_EXTENDED, CK_IKE1_EXTENDED_DERIVE_PARAMS, wire_read_ike1_extended),
 };
 
 /* Raw bytes: of a structure without pointers, or the IV of AES-GCM. None at all is no parameter,

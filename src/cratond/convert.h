@@ -17,6 +17,7 @@
 
 /* Pieces of what an SP 800-108 derivation's PRF is given, and keys that a parameter names. */
 #define WIRE_PIECES_MAX 32u
+#define WIRE_MORE_KEYS_MAX 15u
 #define WIRE_NAMED_KEYS_MAX 8u
 /* Bytes of an initialisation vector that a TLS derivation gives. */
 #define WIRE_TLS_IV_MAX_BYTES 256u
@@ -30,6 +31,9 @@ typedef union wire_room {
             CK_SP800_108_COUNTER_FORMAT counter;
             CK_SP800_108_DKM_LENGTH_FORMAT length;
         } formats[WIRE_PIECES_MAX];
+        CK_DERIVED_KEY more_keys[WIRE_MORE_KEYS_MAX];
+        CK_OBJECT_HANDLE more_handles[WIRE_MORE_KEYS_MAX];
+        size_t more_count;
     } kbkdf;
     struct {
         CK_SSL3_KEY_MAT_OUT keys;
@@ -72,6 +76,10 @@ typedef struct wire_mechanism {
         CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS tls_extended;
         CK_TLS12_KEY_MAT_PARAMS tls_keys;
         CK_TLS_KDF_PARAMS tls_exporter;
+        CK_IKE_PRF_DERIVE_PARAMS ike_prf;
+        CK_IKE2_PRF_PLUS_DERIVE_PARAMS ike2_prf_plus;
+        CK_IKE1_PRF_DERIVE_PARAMS ike1_prf;
+        CK_IKE1_EXTENDED_DERIVE_PARAMS ike1_extended;
     } params;
     wire_room room; /* last, and written only where it is used: it is large */
 } wire_mechanism;

@@ -95,6 +95,65 @@ static hsm_err read_pieces(const CratonHsm__KbkdfParams *from, wire_mechanism *o
     return HSM_OK;
 }
 
+/* For the call: pointers to values that are only read. */
+static hsm_err put_template(rpc_context *context, const hsm_template *from, CK_DERIVED_KEY *out)
+{
+    CK_ATTRIBUTE *attrs = arena_alloc(context->memory, (from->count + 1) * sizeof *attrs);
+
+    HSM_CHECK(attrs != NULL, HSM_E_NO_MEMORY);
+    for (size_t i = 0; i < from->count; i++) {
+        const hsm_attr *attr = &from->attrs[i];
+
+        attrs[i] = (CK_ATTRIBUTE){ .type = attr->type,
+                                   .pValue = (void *)(uintptr_t)attr->value.data,
+                                   .ulValueLen = attr->value.len };
+    }
+    out->pTemplate = attrs;
+    out->ulAttributeCount = from->count;
+    return HSM_OK;
+}
+
+static hsm_err read_more_key(rpc_context *context, const CratonHsm__KbkdfKey *from, size_t at,
+                             wire_mechanism *out)
+{
+    CK_DERIVED_KEY *key = &out->room.kbkdf.more_keys[at];
+    hsm_template tmpl;
+
+    HSM_TRY(wire_template_read(context, from->n_template_, from->template_, &tmpl));
+    HSM_TRY(wire_may_make(context, &tmpl));
+    HSM_TRY(put_template(context, &tmpl, key));
+    out->room.kbkdf.more_handles[at] = CK_INVALID_HANDLE;
+    key->phKey = &out->room.kbkdf.more_handles[at];
+    return HSM_OK;
+}
+
+hsm_err wire_more_keys_read(rpc_context *context, const CratonHsm__Mechanism *from,
+                            wire_mechanism *out)
+{
+    const bool is_feedback = out->form == HSM_FORM_KBKDF_FEEDBACK;
+
+    if (out->form != HSM_FORM_KBKDF && !is_feedback)
+        return HSM_OK;
+    out->room.kbkdf.more_count = 0;
+    if (from->typed_case != CRATON_HSM__MECHANISM__TYPED_KBKDF)
+        return HSM_OK;
+    const CratonHsm__KbkdfParams *kbkdf = from->kbkdf;
+    HSM_CHECK(kbkdf->n_more_keys <= WIRE_MORE_KEYS_MAX, HSM_E_MECHANISM_PARAM);
+    for (size_t i = 0; i < kbkdf->n_more_keys; i++)
+        HSM_TRY(read_more_key(context, kbkdf->more_keys[i], i, out));
+    out->room.kbkdf.more_count = kbkdf->n_more_keys;
+    if (kbkdf->n_more_keys == 0)
+        return HSM_OK;
+    if (is_feedback) {
+        out->params.feedback.ulAdditionalDerivedKeys = kbkdf->n_more_keys;
+        out->params.feedback.pAdditionalDerivedKeys = out->room.kbkdf.more_keys;
+    } else {
+        out->params.kbkdf.ulAdditionalDerivedKeys = kbkdf->n_more_keys;
+        out->params.kbkdf.pAdditionalDerivedKeys = out->room.kbkdf.more_keys;
+    }
+    return HSM_OK;
+}
+
 hsm_err wire_read_kbkdf(const CratonHsm__Mechanism *from, wire_mechanism *out)
 {
     HSM_CHECK(from->kbkdf->iv.len == 0, HSM_E_MECHANISM_PARAM);
@@ -201,6 +260,59 @@ hsm_err wire_read_tls_exporter(const CratonHsm__Mechanism *from, wire_mechanism 
     return HSM_OK;
 }
 
+/* --- IKE ------------------------------------------------------------------------------------------- */
+
+/* A key that may be missing. */
+static hsm_err put_key(uint64_t handle, CK_OBJECT_HANDLE *key, CK_BBOOL *has, wire_mechanism *out)
+{
+    *has = handle != 0 ? CK_TRUE : CK_FALSE;
+    *key = wire_handle(handle);
+    return handle != 0 ? add_key(out, handle, NULL) : HSM_OK;
+}
+
+hsm_err wire_read_ike_prf(const CratonHsm__Mechanism *from, wire_mechanism *out)
+{
+    CK_IKE_PRF_DERIVE_PARAMS *ike = &out->params.ike_prf;
+
+    ike->prfMechanism = from->ike_prf->prf;
+    ike->bDataAsKey = from->ike_prf->data_as_key ? CK_TRUE : CK_FALSE;
+    WIRE_PUT(from->ike_prf->initiator_nonce, ike->pNi, ike->ulNiLen);
+    WIRE_PUT(from->ike_prf->responder_nonce, ike->pNr, ike->ulNrLen);
+    return put_key(from->ike_prf->new_key_handle, &ike->hNewKey, &ike->bRekey, out);
+}
+
+hsm_err wire_read_ike2_prf_plus(const CratonHsm__Mechanism *from, wire_mechanism *out)
+{
+    CK_IKE2_PRF_PLUS_DERIVE_PARAMS *ike = &out->params.ike2_prf_plus;
+
+    ike->prfMechanism = from->ike2_prf_plus->prf;
+    WIRE_PUT(from->ike2_prf_plus->seed_data, ike->pSeedData, ike->ulSeedDataLen);
+    return put_key(from->ike2_prf_plus->seed_key_handle, &ike->hSeedKey, &ike->bHasSeedKey, out);
+}
+
+hsm_err wire_read_ike1_prf(const CratonHsm__Mechanism *from, wire_mechanism *out)
+{
+    CK_IKE1_PRF_DERIVE_PARAMS *ike = &out->params.ike1_prf;
+
+    HSM_CHECK(from->ike1_prf->key_number <= UINT8_MAX, HSM_E_MECHANISM_PARAM);
+    ike->prfMechanism = from->ike1_prf->prf;
+    ike->keyNumber = (CK_BYTE)from->ike1_prf->key_number;
+    WIRE_PUT(from->ike1_prf->initiator_cookie, ike->pCKYi, ike->ulCKYiLen);
+    WIRE_PUT(from->ike1_prf->responder_cookie, ike->pCKYr, ike->ulCKYrLen);
+    ike->hKeygxy = wire_handle(from->ike1_prf->shared_key_handle);
+    HSM_TRY(add_key(out, from->ike1_prf->shared_key_handle, NULL));
+    return put_key(from->ike1_prf->previous_key_handle, &ike->hPrevKey, &ike->bHasPrevKey, out);
+}
+
+hsm_err wire_read_ike1_extended(const CratonHsm__Mechanism *from, wire_mechanism *out)
+{
+    CK_IKE1_EXTENDED_DERIVE_PARAMS *ike = &out->params.ike1_extended;
+
+    ike->prfMechanism = from->ike1_extended->prf;
+    WIRE_PUT(from->ike1_extended->extra_data, ike->pExtraData, ike->ulExtraDataLen);
+    return put_key(from->ike1_extended->shared_key_handle, &ike->hKeygxy, &ike->bHasKeygxy, out);
+}
+
 /* --- what comes back ------------------------------------------------------------------------------- */
 
 static hsm_err write_keys(rpc_context *context, const wire_mechanism *mechanism,
@@ -223,6 +335,20 @@ static hsm_err write_keys(rpc_context *context, const wire_mechanism *mechanism,
                      &keys->server_iv);
 }
 
+static hsm_err write_more_keys(rpc_context *context, const wire_mechanism *mechanism,
+                               CratonHsm__DeriveKeyResponse *out)
+{
+    const size_t count = mechanism->room.kbkdf.more_count;
+
+    out->more_key_handles =
+        arena_alloc(context->memory, (count + 1) * sizeof *out->more_key_handles);
+    HSM_CHECK(out->more_key_handles != NULL, HSM_E_NO_MEMORY);
+    for (size_t i = 0; i < count; i++)
+        out->more_key_handles[i] = mechanism->room.kbkdf.more_handles[i];
+    out->n_more_key_handles = count;
+    return HSM_OK;
+}
+
 hsm_err wire_derived_write(rpc_context *context, const wire_mechanism *mechanism,
                            CratonHsm__DeriveKeyResponse *out)
 {
@@ -230,6 +356,8 @@ hsm_err wire_derived_write(rpc_context *context, const wire_mechanism *mechanism
 
     if (mechanism->form == HSM_FORM_TLS12_KEYS || mechanism->form == HSM_FORM_TLS12_SAFE)
         return write_keys(context, mechanism, out);
+    if (mechanism->form == HSM_FORM_KBKDF || mechanism->form == HSM_FORM_KBKDF_FEEDBACK)
+        return write_more_keys(context, mechanism, out);
     if (mechanism->form == HSM_FORM_TLS12_MASTER)
         version = mechanism->params.tls_master.pVersion;
     if (mechanism->form == HSM_FORM_TLS12_EXTENDED)

@@ -18,6 +18,16 @@ WIRE_READER(wire_read_tls_master);
 WIRE_READER(wire_read_tls_extended);
 WIRE_READER(wire_read_tls_keys);
 WIRE_READER(wire_read_tls_exporter);
+WIRE_READER(wire_read_ike_prf);
+WIRE_READER(wire_read_ike2_prf_plus);
+WIRE_READER(wire_read_ike1_prf);
+WIRE_READER(wire_read_ike1_extended);
+
+/* The templates of further keys that an SP 800-108 derivation gives, once its parameter was read; checked
+ * by the client's rules. No template within a template: as PKCS#11 has it in parameters.
+ * errors  HSM_E_MECHANISM_PARAM (too many), those of wire_template_read() and wire_may_make() */
+HSM_MUST_USE hsm_err wire_more_keys_read(rpc_context *context, const CratonHsm__Mechanism *from,
+                                         wire_mechanism *out);
 
 /* What the derivation wrote to the mechanism's room, if anything.
  * errors  HSM_E_NO_MEMORY */

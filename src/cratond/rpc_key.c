@@ -114,6 +114,7 @@ hsm_err rpc_derive_key(rpc_context *context, const void *request, void *response
     HSM_TRY(wire_mechanism_read(in->mechanism, &mechanism));
     HSM_TRY(wire_template_read(context, in->n_template_, in->template_, &tmpl));
     HSM_TRY(wire_may_make(context, &tmpl));
+    HSM_TRY(wire_more_keys_read(context, in->mechanism, &mechanism));
     HSM_TRY(hsm_core_session(context->core, context->session, &session));
     const hsm_derive_request derive = {
         .mechanism = &mechanism.view,

@@ -106,6 +106,43 @@ check("another key's value among the pieces", derive("SP800_108_COUNTER_KDF", ba
       prf(key, number(1) + b"another key's value"))
 
 
+def split(name, lengths, pieces, label="base", by=None, of=None, **more):
+    """Derives keys of these lengths at once; their values."""
+    asked = request(name, base, lengths[0], kbkdf=kbkdf(*pieces, **more))
+    for length in lengths[1:]:
+        asked.mechanism.kbkdf.more_keys.add(template=template(**OPEN, VALUE_LEN=length, LABEL=label))
+    if by:
+        asked.session_handle, asked.base_key_handle = of, base
+    answer = (by or stub).DeriveKey(asked)
+    assert len(answer.more_key_handles) == len(lengths) - 1
+    return [value_of(each) for each in (answer.key_handle, *answer.more_key_handles)]
+
+
+# Each begins with an output of the PRF of its own.
+one, two, three = [prf(key, number(i) + fixed) for i in range(1, 4)]
+check("three keys at once", split("SP800_108_COUNTER_KDF", (16, 32, 24), (piece(iteration=COUNTER), *FIXED)) ==
+      [one[:16], two, three[:24]])
+outputs = [prf(key, b"start value" + b"x")]
+for i in range(3):
+    outputs.append(prf(key, outputs[-1] + b"x"))
+one, two, three, four = outputs
+check("and in feedback mode", split("SP800_108_FEEDBACK_KDF", (20, 40, 10), (PREVIOUS, piece(data=b"x")), iv=b"start value") ==
+      [one[:20], two + three[:8], four[:10]])
+sixteen = split("SP800_108_COUNTER_KDF", (2,) * 16, (piece(iteration=COUNTER), piece(data=b"y")))
+check("sixteen at once", sixteen == [prf(key, number(i) + b"y")[:2] for i in range(1, 17)])
+check_fails("seventeen", "INVALID_ARGUMENT", split, "SP800_108_COUNTER_KDF", (2,) * 17, (piece(iteration=COUNTER), piece(data=b"y")),
+            rv=ck["CKR_MECHANISM_PARAM_INVALID"])
+count_before = len(stub.FindObjects(pb.FindObjectsRequest(session_handle=session)).object_handles)
+bad = request("SP800_108_COUNTER_KDF", base, 16, kbkdf=kbkdf(piece(iteration=COUNTER), piece(data=b"y")))
+bad.mechanism.kbkdf.more_keys.add(template=template(**OPEN, VALUE_LEN=16, MODULUS=b"x"))
+check_fails("one of them with a template that cannot be", "INVALID_ARGUMENT", stub.DeriveKey, bad)
+bad.mechanism.kbkdf.more_keys[0].template.pop()
+bad.mechanism.kbkdf.more_keys[0].template.append(pb.Attribute(attr_type=ck["CKA_WRAP_TEMPLATE"], nested=[
+    pb.NestedAttribute(attr_type=ck["CKA_LABEL"], value=b"x")]))
+check_fails("or with a template in it", "INVALID_ARGUMENT", stub.DeriveKey, bad)
+check("makes none", len(stub.FindObjects(pb.FindObjectsRequest(session_handle=session)).object_handles) == count_before)
+
+
 def refused(label, name, base_key=base, **typed):
     check_fails(label, "INVALID_ARGUMENT", stub.DeriveKey, request(name, base_key, 32, **typed),
                 rv=ck["CKR_MECHANISM_PARAM_INVALID"])
@@ -143,6 +180,11 @@ for guessed in range(1, 33):
     if status_of(narrow.DeriveKey, asked)[0] == "OK":
         taken.append(guessed)
 check("a piece is a key that the client may use, or none", len(found) == 1 and taken == list(found))
+asked.mechanism.kbkdf.pieces[1].key_handle = found[0]
+asked.mechanism.kbkdf.more_keys.add(template=template(**OPEN, VALUE_LEN=16, LABEL="base"))
+check("a further key has a label of the client's", lambda: len(narrow.DeriveKey(asked).more_key_handles) == 1)
+asked.mechanism.kbkdf.more_keys[0].template[-1].value = b"another"
+check_fails("and no other", "PERMISSION_DENIED", narrow.DeriveKey, asked)
 
 # --- TLS 1.2 -----------------------------------------------------------------------------------------
 
@@ -206,6 +248,56 @@ check("with an empty context", derive("TLS12_KDF", start, 40, tls_exporter=expor
 exporter.context = b"context"
 check("with a context", derive("TLS12_KDF", start, 40, tls_exporter=exporter) ==
       p_hash(master, b"EXPORTER-x", client + server + b"\0\7context", 40))
+
+# --- IKE -----------------------------------------------------------------------------------------------
+
+PRF = ck["CKM_SHA256_HMAC"]
+gxy, older = secret(b"g" * 48), secret(b"d" * 32)
+nonces = dict(initiator_nonce=b"i" * 16, responder_nonce=b"r" * 20)
+both = b"i" * 16 + b"r" * 20
+check("IKEv2 SKEYSEED (RFC 7296, 2.14)", derive("IKE_PRF_DERIVE", gxy, ike_prf=pb.IkePrfParams(
+    prf=PRF, data_as_key=True, **nonces)) == prf(both, b"g" * 48))
+check("the same of a rekeying (2.18)", derive("IKE_PRF_DERIVE", older, ike_prf=pb.IkePrfParams(
+    prf=PRF, new_key_handle=gxy, **nonces)) == prf(b"d" * 32, b"g" * 48 + both))
+check("IKEv1 SKEYID of a shared key (RFC 2409, 5)", derive("IKE_PRF_DERIVE", base, ike_prf=pb.IkePrfParams(
+    prf=PRF, **nonces)) == prf(key, both))
+block, want = b"", b""
+for i in range(1, 5):
+    block = prf(key, block + b"g" * 48 + b"seed" + bytes([i]))
+    want += block
+check("prf+ with a key before the seed (RFC 7296, 2.13)", derive("IKE2_PRF_PLUS_DERIVE", base, 100, ike2_prf_plus=pb.Ike2PrfPlusParams(
+    prf=PRF, seed_key_handle=gxy, seed_data=b"seed")) == want[:100])
+check("prf+ of data alone", derive("IKE2_PRF_PLUS_DERIVE", base, 32, ike2_prf_plus=pb.Ike2PrfPlusParams(
+    prf=PRF, seed_data=b"seed")) == prf(key, b"seed\1"))
+cookies = dict(initiator_cookie=b"I" * 8, responder_cookie=b"R" * 8)
+check("IKEv1 SKEYID_d (RFC 2409, 5)", derive("IKE1_PRF_DERIVE", base, ike1_prf=pb.Ike1PrfParams(
+    prf=PRF, shared_key_handle=gxy, **cookies)) == prf(key, b"g" * 48 + b"I" * 8 + b"R" * 8 + b"\0"))
+check("IKEv1 SKEYID_a", derive("IKE1_PRF_DERIVE", base, ike1_prf=pb.Ike1PrfParams(
+    prf=PRF, shared_key_handle=gxy, previous_key_handle=older, key_number=255, **cookies)) ==
+      prf(key, b"d" * 32 + b"g" * 48 + b"I" * 8 + b"R" * 8 + b"\xff"))
+first = prf(key, b"g" * 48 + b"extra")
+check("IKEv1 quick mode (RFC 2409, 5.5)", derive("IKE1_EXTENDED_DERIVE", base, 50, ike1_extended=pb.Ike1ExtendedParams(
+    prf=PRF, shared_key_handle=gxy, extra_data=b"extra")) == (first + prf(key, first + b"g" * 48 + b"extra"))[:50])
+refused("a key number of 256", "IKE1_PRF_DERIVE", ike1_prf=pb.Ike1PrfParams(
+    prf=PRF, shared_key_handle=gxy, key_number=256, **cookies))
+refused("prf+ of nothing", "IKE2_PRF_PLUS_DERIVE", ike2_prf_plus=pb.Ike2PrfPlusParams(prf=PRF))
+refused("an unknown PRF", "IKE_PRF_DERIVE", ike_prf=pb.IkePrfParams(prf=SHA256, **nonces))
+refused("a structure with pointers for IKE", "IKE_PRF_DERIVE", parameter=bytes(64))
+refused("another IKE's parameter", "IKE_PRF_DERIVE", ike2_prf_plus=pb.Ike2PrfPlusParams(prf=PRF, seed_data=b"x"))
+check("a key that is not there", status_of(stub.DeriveKey, request("IKE1_PRF_DERIVE", base, ike1_prf=pb.Ike1PrfParams(
+    prf=PRF, **cookies)))[0] != "OK")
+asked = request("IKE2_PRF_PLUS_DERIVE", found[0], 32, ike2_prf_plus=pb.Ike2PrfPlusParams(prf=PRF, seed_data=b"x"))
+asked.session_handle = own
+asked.template.append(attr("LABEL", "base"))
+taken = []
+for guessed in range(1, 33):
+    asked.mechanism.ike2_prf_plus.seed_key_handle = guessed
+    if status_of(narrow.DeriveKey, asked)[0] == "OK":
+        taken.append(guessed)
+check("a seed is a key that the client may use, or none", set(taken) >= {found[0]} and
+      all(narrow.GetAttributeValue(pb.GetAttributeValueRequest(
+          session_handle=own, object_handle=each, attribute_types=[ck["CKA_LABEL"]])).attributes[0].value == b"base"
+          for each in taken))
 
 # --- X9.42 Diffie-Hellman in ffdhe2048, made by its definition in RFC 7919 ---------------------------
 
