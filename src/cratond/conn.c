@@ -206,7 +206,7 @@ static hsm_err establish(conn *on)
     return HSM_OK;
 }
 
-static void after_step(conn *on, tls_step step)
+void conn_shaken(conn *on, tls_step step)
 {
     char room[REASON_MAX_BYTES];
 
@@ -228,51 +228,14 @@ static void after_step(conn *on, tls_step step)
     conn_close(on);
 }
 
-static void run_step(void *owner)
-{
-    conn *on = owner;
-
-    on->shaken = tls_handshake(on->tls);
-}
-
-static void after_job(void *owner)
-{
-    conn *on = owner;
-
-    on->is_shaking = false;
-    if (on->state == CONN_CLOSED) {
-        if (on->is_reap_due)
-            conn_reap(on);
-        return;
-    }
-    if (server_watch_fd(on->server, on->fd, EPOLLIN | (on->wants_write ? EPOLLOUT : 0),
-                        &on->source) != HSM_OK)
-        conn_close(on);
-    else
-        after_step(on, on->shaken);
-}
-
-/* With the daemon's key in a token a step may wait for the audit log's disk: not in the loop. The
- * descriptor is not watched meanwhile, because its events would come again and again. */
-static void shake_in_worker(conn *on)
-{
-    on->shake_job = (pool_job){ .run = run_step, .done = after_job, .owner = on };
-    server_unwatch_fd(on->server, on->fd);
-    on->is_shaking = true;
-    if (pool_add(on->server->workers, POOL_FAST, &on->shake_job) != HSM_OK) {
-        on->is_shaking = false;
-        conn_close(on);
-    }
-}
-
 static void shake_hands(conn *on)
 {
     if (on->tls == NULL)
-        after_step(on, TLS_DONE);
+        conn_shaken(on, TLS_DONE);
     else if (atomic_load(&on->server->token_key_id) == 0)
-        after_step(on, tls_handshake(on->tls));
+        conn_shaken(on, tls_handshake(on->tls));
     else
-        shake_in_worker(on);
+        conn_shake(on);
 }
 
 /* --- events ------------------------------------------------------------------------------------- */

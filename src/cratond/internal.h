@@ -154,9 +154,10 @@ struct conn {
     int fd;
     conn_state state;
     tls_stream *tls; /* NULL: a Unix socket */
+    conn *next_shake;
     pool_job shake_job;
     tls_step shaken;  /* what the job's step came to */
-    bool is_shaking;  /* a worker has `tls`, and the descriptor is not watched */
+    bool is_shaking;  /* a worker has `tls` or will have; the descriptor is not watched */
     bool is_reap_due; /* when that worker is through */
     nghttp2_session *h2;
     client *client; /* after the handshake */
@@ -179,6 +180,10 @@ struct conn {
 
 /* Takes the descriptor over, also when it fails. */
 void conn_accept(server *on, int take_fd, bool is_unix);
+/* conn_shake.c: the next step of the handshake, in a worker, then conn_shaken(). */
+void conn_shake(conn *on);
+/* Goes on with what a step came to. */
+void conn_shaken(conn *on, tls_step step);
 /* Has the connection flushed at the end of the turn. */
 void conn_touch(conn *on);
 void conn_flush(conn *on);
@@ -259,6 +264,9 @@ struct server {
     conn *dirty;
     conn *graves; /* to be freed at the end of the turn */
     conn *unread;
+    conn *shakes_first; /* that wait for a worker, by next_shake */
+    conn *shakes_last;  /* valid while there is a first */
+    unsigned shakes_running;
     call *spare_calls; /* by next */
     uint32_t spare_count;
     uint64_t conn_number;

@@ -58,11 +58,10 @@ typedef struct loop {
     tls_context *reloaded;
     hsm_err reload_result;
     bool is_reloading;
-    bool is_reload_wanted;   /* once more: files may have changed after they were read */
-    bool is_key_wanted;      /* by the reload that goes on: a key in a token is opened anew */
-    bool is_next_key_wanted; /* by the one after it */
-    bool has_gone_away;      /* the second step of stopping */
-    bool has_failed;         /* a self-test of the core */
+    bool is_key_wanted;    /* by the reload that goes on: a key in a token is opened anew */
+    bool is_reload_wanted; /* by SIGHUP, once more: files may have changed after they were read */
+    bool has_gone_away;    /* the second step of stopping */
+    bool has_failed;       /* a self-test of the core */
 } loop;
 
 static loop *loop_of(server *on)
@@ -179,8 +178,9 @@ static void use_files(void *owner)
 
     on->is_reloading = false;
     if (on->is_reload_wanted) {
+        on->is_reload_wanted = false;
         tls_context_destroy(HSM_MOVE(on->reloaded));
-        reload(on, on->is_key_wanted);
+        reload(on, true);
         return;
     }
     notify_send("READY=1");
@@ -190,17 +190,14 @@ static void use_files(void *owner)
         hsm_log(HSM_LOG_ERROR, "the TLS files can't be used; those read before stay in force");
 }
 
-/* A key in a token is looked for only when somebody asks for it: that is a login, and a PIN that has
- * become wrong must not be tried again and again by a timer. */
+/* Nothing while another one goes on. A key in a token is looked for only when somebody asks for it: that
+ * is a login, and a PIN that has become wrong must not be tried again and again by a timer. */
 static void reload(loop *on, bool is_key_wanted)
 {
-    on->is_reload_wanted = on->is_reloading;
-    on->is_next_key_wanted = on->is_next_key_wanted || is_key_wanted;
     if (on->server.tls == NULL || on->is_reloading)
         return;
     on->is_reloading = true;
-    on->is_key_wanted = on->is_next_key_wanted;
-    on->is_next_key_wanted = false;
+    on->is_key_wanted = is_key_wanted;
     on->reload_job = (pool_job){ .run = read_files, .done = use_files, .owner = on };
     pool_add_end(on->server.workers, POOL_SLOW, &on->reload_job);
 }
@@ -274,6 +271,7 @@ static void on_signal(void *owner, uint32_t events)
     while (read(on->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP) {
             notify_send("RELOADING=1");
+            on->is_reload_wanted = on->is_reloading;
             reload(on, true);
         } else {
             stop(on);

@@ -34,13 +34,13 @@ def uri_of(label=None, pin=PIN_FILE, token="token=its%20own", more=""):
             (f"?pin-source=file:{pin}" if pin else ""))
 
 
-def configure(uri, cert, version="1.3", rules="", more=""):
+def configure(uri, cert, version="1.3", rules="", more="", iterations=100000):
     d.config.write_text(f"""
 [token]
 storage_path = "{work}/{d.name}-store"
-slot_count = 3
+slot_count = 4
 [security]
-pbkdf2_iterations = 100000
+pbkdf2_iterations = {iterations}
 [daemon]
 bind = "127.0.0.1:0"
 tls_min_version = "{version}"
@@ -53,10 +53,10 @@ tls_client_crl = "{d.crl}"
 """)
 
 
-def certify(label):
+def certify(label, slot="1"):
     """A request signed in the token, and OpenSSL's certificate for it."""
     request, cert = work / f"{label}.csr", work / f"{label}.crt"
-    request.write_text(admin("csr", "--slot", "1", "--label", label, "--subject", "CN=localhost", "--san",
+    request.write_text(admin("csr", "--slot", slot, "--label", label, "--subject", "CN=localhost", "--san",
                              "DNS:localhost,IP:127.0.0.1", "--pin-file", str(PIN_FILE)))
     subprocess.run(["openssl", "x509", "-req", "-in", request, "-CA", d.ca.path, "-CAkey", ca_key, "-set_serial",
                     str(secrets.randbits(64)), "-days", "3", "-copy_extensions", "copy", "-out", cert],
@@ -90,7 +90,8 @@ def health_of(stub):
 def own_events(operation):
     """Entries of the audit log about what the daemon did with its key."""
     log = (work / f"{d.name}-store" / "craton_hsm_audit.jsonl").read_text()
-    return [event for event in map(json.loads, log.splitlines())
+    whole = log.rstrip("\0").rpartition("\n")[0]  # the last line may be on its way
+    return [event for event in map(json.loads, whole.splitlines())
             if "cratond, its TLS key" in json.dumps(event) and operation in json.dumps(event)]
 
 
@@ -205,6 +206,9 @@ before = served_serial()
 PIN_FILE.write_text("not the pin at all\n")
 d.reload()
 check("a reload with a wrong PIN", lambda: d.said("can't log in to slot 1") and d.said("those read before stay in force"))
+check("is one try, whatever the timer does", lambda: wait_for(lambda: len(own_events("login")) == logins + 2) and
+      wait_for(lambda: d.log().count("were read again", d.log().index("those read before")) >= 2) and
+      len(own_events("login")) == logins + 2)
 check("leaves everything as it was", lambda: served_serial() == before and health_of(d.stub("still")))
 PIN_FILE.write_text(d.pin + "\n")
 admin("key", "delete", "--slot", "1", "--label", "tls-p-256", "--class", "private", "--pin-file", str(PIN_FILE), "--yes")
@@ -218,6 +222,22 @@ check("a new key and its certificate", lambda: wait_for(lambda: status_of(health
 check("which no client sees either", lambda: not stub.FindObjects(pb.FindObjectsRequest(
     session_handle=session, template=private)).object_handles)
 check("calls of before went on", lambda: health_of(stub))
+check("stopped", d.stop() == 0)
+
+# --- a login that takes longer than the timer's time ------------------------------------------------------
+
+slow = uri_of("slow", token="token=slow")
+configure(slow, mine, more="crl_refresh_secs = 1\n", iterations=4000000)
+admin("token", "init", "--slot", "2", "--label", "slow", "--so-pin-file", str(so_file), "--pin-file", str(PIN_FILE), "--yes")
+admin("key", "generate", "--slot", "2", "--type", "P-256", "--label", "slow", "--pin-file", str(PIN_FILE))
+configure(slow, certify("slow", slot="2"), more="crl_refresh_secs = 1\n", iterations=4000000)
+logins, reads = len(own_events("login")), d.log().count("read before stay")
+d.start()
+PIN_FILE.write_text("not the pin at all\n")
+d.reload()
+check("a slow wrong PIN", lambda: wait_for(lambda: d.log().count("read before stay") > reads))
+PIN_FILE.write_text(d.pin + "\n")
+check("is one try as well", len(own_events("login")) == logins + 2)
 check("stopped", d.stop() == 0)
 
 # --- what is refused ----------------------------------------------------------------------------------------
@@ -236,7 +256,7 @@ refused("an empty line", uri_of("tls-p-256", pin=empty), mine, "its first line i
 refused("a missing key", uri_of("tls-p-521"), mine, "there is no private key")
 refused("several keys", uri_of(), mine, "several private keys")
 refused("no such token", uri_of("tls-p-256", token="token=elsewhere"), mine, "there is no token")
-refused("a slot without a token", uri_of("tls-p-256", token="slot-id=2"), mine, "there is no token")
+refused("a slot without a token", uri_of("tls-p-256", token="slot-id=3"), mine, "there is no token")
 refused("another token's slot", uri_of("tls-p-256", token="token=its%20own;slot-id=0"), mine, "there is no token")
 refused("another key's certificate", uri_of("tls-p-384"), mine, "is not the key of the certificate")
 refused("a key of another kind", uri_of("tls-rsa-2048"), mine, "is not the key of the certificate")
