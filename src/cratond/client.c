@@ -85,7 +85,8 @@ static const hsm_client_rule *rule_for(const hsm_config *config, const peer_name
 
 static void make_room(client_table *table);
 
-static hsm_err make(client_table *table, const char *name, client **out_client)
+static hsm_err make(client_table *table, const char *name, const hsm_client_rule *rule,
+                    client **out_client)
 {
     client *made = calloc(1, sizeof *made);
 
@@ -100,16 +101,19 @@ static hsm_err make(client_table *table, const char *name, client **out_client)
     }
     (void)pthread_mutex_init(&made->core_lock, NULL);
     made->table = table;
+    made->rule = rule;
     made->tokens = table->config->daemon.max_requests_per_sec;
     *out_client = made;
     return HSM_OK;
 }
 
-static client *find(client_table *table, const char *name)
+/* Certificates with the same first name may fall under different rules by their other names: what one
+ * may do must not depend on who else has come. */
+static client *find(client_table *table, const char *name, const hsm_client_rule *rule)
 {
     client *at = *bucket_of(table, name);
 
-    while (at != NULL && strcmp(at->name, name) != 0)
+    while (at != NULL && (at->rule != rule || strcmp(at->name, name) != 0))
         at = at->next;
     return at;
 }
@@ -117,20 +121,19 @@ static client *find(client_table *table, const char *name)
 hsm_err client_enter(client_table *table, const peer_names *names, client **out_client)
 {
     const hsm_client_rule *rule = rule_for(table->config, names);
-    client *held = find(table, names->names[0]);
+    client *held = find(table, names->names[0], rule);
 
     HSM_CHECK(rule != NULL || table->config->daemon.client_count == 0, HSM_E_ACTION_PROHIBITED);
     if (held == NULL) {
         if (table->count >= table->config->daemon.max_clients)
             make_room(table);
         HSM_CHECK(table->count < table->config->daemon.max_clients, HSM_E_LIMIT);
-        HSM_TRY(make(table, names->names[0], &held));
+        HSM_TRY(make(table, names->names[0], rule, &held));
         client **bucket = bucket_of(table, held->name);
         held->next = *bucket;
         *bucket = held;
         table->count++;
     }
-    held->rule = rule;
     held->uses++;
     *out_client = held;
     return HSM_OK;

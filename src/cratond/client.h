@@ -24,7 +24,7 @@ typedef struct client {
     struct client *next;
     struct client_table *table;
     char *name;                  /* the first of its names */
-    const hsm_client_rule *rule; /* NULL: no rules are configured */
+    const hsm_client_rule *rule; /* NULL: no rules are configured; never changes */
     uint32_t uses;               /* connections, and calls that still run */
     pthread_mutex_t core_lock;
     hsm_core *core;      /* made on first need */
@@ -44,7 +44,7 @@ HSM_MUST_USE hsm_err client_table_create(const hsm_config *config, hsm_core *roo
 void client_table_destroy(client_table *table);
 size_t client_table_count(const client_table *table);
 
-/* The client with these names; counted as used. HSM_E_ACTION_PROHIBITED: rules are configured and
+/* The client with the first of these names and the rule that they fall under; counted as used. HSM_E_ACTION_PROHIBITED: rules are configured and
  * none matches. errors HSM_E_LIMIT (too many clients), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err client_enter(client_table *table, const peer_names *names,
                                   client **out_client);

@@ -123,6 +123,14 @@ for_admin = admin.OpenSession(pb.OpenSessionRequest(slot_id=0, read_write=True))
 check_fails("an operator does not log in as user", "PERMISSION_DENIED", admin.Login,
             pb.LoginRequest(session_handle=for_admin, user_type=1, pin=d.pin.encode()))
 check_fails("nor sign", "PERMISSION_DENIED", admin.Sign, pb.SignRequest(session_handle=for_admin))
+twin = [uri("spiffe://test/twin")]
+low, high = d.stub("low twin", names=twin + [uri("spiffe://test/user2")]), d.stub("high twin", names=twin + [dns("admin.test")])
+check("two certificates with one name and different rules", lambda: low.OpenSession(pb.OpenSessionRequest(slot_id=0)) and
+      high.OpenSession(pb.OpenSessionRequest(slot_id=0)))
+check_fails("do not lend each other rights", "PERMISSION_DENIED", low.InitToken, pb.InitTokenRequest(slot_id=0),
+            rv=ck["CKR_ACTION_PROHIBITED"])
+check_fails("in neither direction", "PERMISSION_DENIED", high.Sign, pb.SignRequest(session_handle=1),
+            rv=ck["CKR_ACTION_PROHIBITED"])
 check("a monitor sees that all is well", lambda: monitor.HealthCheck(pb.HealthCheckRequest()).healthy)
 check_fails("and opens no session", "PERMISSION_DENIED", monitor.OpenSession, pb.OpenSessionRequest(slot_id=0))
 check_fails("whom no rule matches", "UNAVAILABLE", health_of, d.channel("unknown"))
