@@ -64,7 +64,14 @@ def maker():
     cert, key = d.credentials(f"maker{born}")
     text = MAKER.format(arguments=(str(work), f"m{born}", str(d.ca.path), str(cert), str(key), d.port, d.pin.encode(),
                                    str(ledger), types))
-    return subprocess.Popen([sys.executable, "-c", text], stdin=subprocess.DEVNULL)
+    made = subprocess.Popen([sys.executable, "-c", text], stdin=subprocess.DEVNULL)
+    made.first = f"m{born}-0\n"
+    return made
+
+
+def may_die(process):
+    """A maker that has not come so far as to make something dies for nothing, again and again on a slow machine."""
+    return process.poll() is not None or getattr(process, "first", "") in ledger.read_text()
 
 
 def renew():
@@ -98,10 +105,11 @@ while time.monotonic() - begin < SECONDS:
     # One that ended by itself was refused, or lost its connection: not what a client may see here.
     if running[which].poll() is not None:
         lost_starts += 1
-    running[which].kill()
-    running[which].wait()
-    running[which] = kinds[which]()
-    deaths += 1
+    if may_die(running[which]):
+        running[which].kill()
+        running[which].wait()
+        running[which] = kinds[which]()
+        deaths += 1
     if turn % RELOAD_TURNS == 0:
         renew()
         reloads += 1
