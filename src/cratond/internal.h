@@ -282,6 +282,12 @@ struct server {
     uint8_t scratch[CONN_OUT_BYTES]; /* what is read, or about to be written; wiped after use */
 };
 
+/* server_open() with other workers than the configuration says. */
+HSM_MUST_USE hsm_err server_open_with(const hsm_config *config, const pool_options *workers,
+                                      server **out_server);
+/* One turn of the loop: waits for at most so long (-1: for ever), then does what there is to do.
+ * errors  HSM_E_INTERNAL */
+HSM_MUST_USE hsm_err server_turn(server *of, int wait_max_ms);
 /* Has a descriptor watched; events 0 keeps it, quiet. errors HSM_E_INTERNAL */
 HSM_MUST_USE hsm_err server_watch_fd(server *on, int fd, uint32_t events, loop_source *source);
 void server_change_fd(server *on, int fd, uint32_t events, loop_source *source);

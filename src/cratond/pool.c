@@ -191,20 +191,23 @@ hsm_err pool_create(const pool_options *options, pool **out_pool)
     return HSM_OK;
 }
 
-/* In the thread that closes the pool, when the others have ended: what done() has added since. */
-static size_t run_left(pool *workers)
+size_t pool_run_waiting(pool *workers)
 {
     size_t count = 0;
 
+    (void)pthread_mutex_lock(&workers->lock);
     for (int i = 0; i < POOL_LANES; i++) {
         pool_job *job = NULL;
 
         while ((job = take(workers, (pool_lane)i)) != NULL) {
+            (void)pthread_mutex_unlock(&workers->lock);
             job->run(job->owner);
+            (void)pthread_mutex_lock(&workers->lock);
             hand_back(workers, (pool_lane)i, job);
             count++;
         }
     }
+    (void)pthread_mutex_unlock(&workers->lock);
     return count;
 }
 
@@ -219,8 +222,8 @@ void pool_destroy(pool *workers)
     (void)pthread_mutex_unlock(&workers->lock);
     for (uint32_t i = 0; i < workers->started; i++)
         (void)pthread_join(workers->workers[i].thread, NULL);
-    while (pool_collect(workers) + run_left(workers) > 0)
-        continue;
+    while (pool_collect(workers) + pool_run_waiting(workers) > 0)
+        continue; /* what done() has added since */
     hsm_fd_drop(&workers->event_fd);
     for (int i = 0; i < POOL_LANES; i++)
         (void)pthread_cond_destroy(&workers->lanes[i].wake);

@@ -27,7 +27,7 @@ typedef struct pool_job {
 typedef struct pool pool;
 
 typedef struct pool_options {
-    uint32_t threads[POOL_LANES];
+    uint32_t threads[POOL_LANES]; /* 0: only pool_run_waiting() runs the lane's jobs */
     size_t waiting_max[POOL_LANES];
 } pool_options;
 
@@ -45,6 +45,9 @@ int pool_wait_ms(const pool *workers);
 HSM_MUST_USE hsm_err pool_add(pool *workers, pool_lane lane, pool_job *job);
 /* The same without a limit: for what puts an end to something. */
 void pool_add_end(pool *workers, pool_lane lane, pool_job *job);
+/* Runs what waits, lane by lane, in this thread: the one way without threads of the pool's, where the
+ * order is then always the same. Returns how many; pool_collect() is still to be called. */
+size_t pool_run_waiting(pool *workers);
 /* In the loop: calls done() for all that are. Returns how many. */
 size_t pool_collect(pool *workers);
 

@@ -332,28 +332,32 @@ static void end_turn(server *on)
     }
 }
 
-hsm_err server_run(server *of)
+hsm_err server_turn(server *of, int wait_max_ms)
 {
     struct epoll_event events[EVENTS_MAX];
+    const int count = epoll_wait(of->epoll_fd, events, EVENTS_MAX, wait_max_ms);
 
-    notify_send("READY=1");
-    while (!(of->is_stopping && of->conn_count == 0)) {
-        const int count = epoll_wait(of->epoll_fd, events, EVENTS_MAX, wait_ms(of));
+    HSM_CHECK(count >= 0 || errno == EINTR, HSM_E_INTERNAL);
+    of->now_ms = clock_ms();
+    for (int i = 0; i < count; i++) {
+        loop_source *source = events[i].data.ptr;
 
-        HSM_CHECK(count >= 0 || errno == EINTR, HSM_E_INTERNAL);
-        of->now_ms = clock_ms();
-        for (int i = 0; i < count; i++) {
-            loop_source *source = events[i].data.ptr;
-
-            source->on_event(source->owner, events[i].events);
-        }
-        conn_read_on(of);
-        if (count == 0)
-            (void)pool_collect(of->workers);
-        timers_run(&of->timers, of->now_ms);
-        stop_if_failed(loop_of(of));
-        end_turn(of);
+        source->on_event(source->owner, events[i].events);
     }
+    conn_read_on(of);
+    if (count == 0)
+        (void)pool_collect(of->workers);
+    timers_run(&of->timers, of->now_ms);
+    stop_if_failed(loop_of(of));
+    end_turn(of);
+    return HSM_OK;
+}
+
+hsm_err server_run(server *of)
+{
+    notify_send("READY=1");
+    while (!(of->is_stopping && of->conn_count == 0))
+        HSM_TRY(server_turn(of, wait_ms(of)));
     hsm_log(HSM_LOG_INFO, "stopped");
     return loop_of(of)->has_failed ? HSM_E_SELF_TEST : HSM_OK;
 }
@@ -367,19 +371,6 @@ static uint32_t threads(uint32_t configured, uint32_t per_processor, uint32_t mi
     if (configured > 0)
         return configured;
     return wanted > min ? wanted : min;
-}
-
-static hsm_err open_workers(server *on)
-{
-    const pool_options options = {
-        .threads = {
-            [POOL_FAST] = threads(on->config->daemon.workers, 2, FAST_THREADS_MIN),
-            [POOL_SLOW] = threads(on->config->daemon.slow_workers, 1, SLOW_THREADS_MIN),
-        },
-        .waiting_max = { [POOL_FAST] = FAST_WAITING_MAX, [POOL_SLOW] = SLOW_WAITING_MAX },
-    };
-
-    return pool_create(&options, &on->workers);
 }
 
 static hsm_err check_rules(const hsm_config *config)
@@ -408,7 +399,7 @@ static hsm_err open_tls(server *on)
     return HSM_OK;
 }
 
-static hsm_err open_core(server *on)
+static hsm_err open_core(server *on, const pool_options *workers)
 {
     const uint32_t slots = on->config->token.slot_count;
 
@@ -417,7 +408,7 @@ static hsm_err open_core(server *on)
     on->slot_rw_sessions = calloc(slots, sizeof *on->slot_rw_sessions);
     HSM_CHECK(on->slot_sessions != NULL && on->slot_rw_sessions != NULL, HSM_E_NO_MEMORY);
     HSM_TRY(hsm_handle_table_create(SESSIONS_MAX, &on->sessions));
-    HSM_TRY(open_workers(on));
+    HSM_TRY(pool_create(workers, &on->workers));
     return client_table_create(on->config, on->root, on->workers, &on->clients);
 }
 
@@ -478,7 +469,7 @@ static void drop_loop(loop **on)
         server_close(&(*on)->server);
 }
 
-hsm_err server_open(const hsm_config *config, server **out_server)
+hsm_err server_open_with(const hsm_config *config, const pool_options *workers, server **out_server)
 {
     HSM_AUTO(drop_loop) loop *on = calloc(1, sizeof *on);
 
@@ -492,7 +483,8 @@ hsm_err server_open(const hsm_config *config, server **out_server)
     timers_init(&of->timers, of->now_ms);
     hsm_log_use_json(config->daemon.log_format == HSM_LOG_JSON);
     HSM_TRY(check_rules(config));
-    HSM_TRY(open_core(of)); /* before TLS: it gives OpenSSL the memory that is not dumped */
+    HSM_TRY(
+        open_core(of, workers)); /* before TLS: it gives OpenSSL the memory that is not dumped */
     HSM_TRY(open_tls(of));
     HSM_TRY(metrics_create(&of->metrics));
     HSM_TRY(listen_open(config, &on->open));
@@ -502,6 +494,19 @@ hsm_err server_open(const hsm_config *config, server **out_server)
     *out_server = of;
     on = NULL;
     return HSM_OK;
+}
+
+hsm_err server_open(const hsm_config *config, server **out_server)
+{
+    const pool_options workers = {
+        .threads = {
+            [POOL_FAST] = threads(config->daemon.workers, 2, FAST_THREADS_MIN),
+            [POOL_SLOW] = threads(config->daemon.slow_workers, 1, SLOW_THREADS_MIN),
+        },
+        .waiting_max = { [POOL_FAST] = FAST_WAITING_MAX, [POOL_SLOW] = SLOW_WAITING_MAX },
+    };
+
+    return server_open_with(config, &workers, out_server);
 }
 
 void server_close(server *of)

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 
 #include "support/check.h"
 
@@ -13,12 +14,16 @@ typedef struct task {
     sem_t runs;
     sem_t may_end;
     int done;
+    int turn; /* which of all jobs it was */
 } task;
+
+static atomic_int turns;
 
 static void run(void *owner)
 {
     task *of = owner;
 
+    of->turn = atomic_fetch_add(&turns, 1);
     (void)sem_post(&of->runs);
     (void)sem_wait(&of->may_end);
 }
@@ -229,9 +234,38 @@ static void closing_runs_what_comes_of_the_last_jobs(void)
     CHECK_EQ(of.second.done, 1);
 }
 
+static void without_threads_one_thread_does_all(void)
+{
+    static const pool_lane lanes[] = { POOL_SLOW, POOL_FAST, POOL_SLOW };
+    pool *workers = open_pool(0, 0, 2);
+    task tasks[3];
+
+    CHECK_EQ(pool_run_waiting(workers), 0);
+    for (int i = 0; i < 3; i++) {
+        set_up(&tasks[i], NULL);
+        (void)sem_post(&tasks[i].may_end);
+        CHECK_OK(pool_add(workers, lanes[i], &tasks[i].job));
+    }
+    CHECK_THAT(!is_running(&tasks[1]));
+    CHECK_EQ(pool_collect(workers), 0);
+    CHECK_EQ(pool_run_waiting(workers), 3);
+    CASE("the quick lane is first");
+    CHECK_THAT(tasks[1].turn < tasks[0].turn && tasks[0].turn < tasks[2].turn);
+    CASE("the loop hears of them as of a worker's");
+    CHECK_THAT(is_told(workers));
+    CHECK_EQ(tasks[0].done + tasks[1].done + tasks[2].done, 0);
+    CHECK_EQ(pool_collect(workers), 3);
+    CHECK_EQ(tasks[0].done + tasks[1].done + tasks[2].done, 3);
+    pool_destroy(workers);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(slow_work_is_not_in_the_way), CHECK_TEST(one_client_leaves_a_slow_thread_to_others),
-    CHECK_TEST(a_lane_has_a_limit),          CHECK_TEST(answers_are_told_together_while_more_waits),
-    CHECK_TEST(slow_work_is_told_at_once),   CHECK_TEST(closing_runs_what_comes_of_the_last_jobs),
+    CHECK_TEST(slow_work_is_not_in_the_way),
+    CHECK_TEST(one_client_leaves_a_slow_thread_to_others),
+    CHECK_TEST(a_lane_has_a_limit),
+    CHECK_TEST(answers_are_told_together_while_more_waits),
+    CHECK_TEST(slow_work_is_told_at_once),
+    CHECK_TEST(closing_runs_what_comes_of_the_last_jobs),
+    CHECK_TEST(without_threads_one_thread_does_all),
 };
 CHECK_MAIN(tests)
