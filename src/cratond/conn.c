@@ -378,10 +378,9 @@ static bool write_out(conn *on, hsm_bytes *data)
 /* What an earlier flush could not write. */
 static bool write_rest(conn *on)
 {
-    hsm_bytes data = hsm_bytes_of(on->out.data + on->out_at, on->out.len - on->out_at);
-
-    if (data.len == 0)
+    if (on->out.len == on->out_at)
         return true;
+    hsm_bytes data = hsm_bytes_of(on->out.data + on->out_at, on->out.len - on->out_at);
     const bool is_done = write_out(on, &data);
     on->out_at = on->out.len - data.len;
     if (is_done) {
