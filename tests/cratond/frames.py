@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 frame by frame, right or wrong, against a daemon on a Unix socket."""
+import os
+import re
 import socket
 import struct
+import subprocess
 
-from daemon import skip_all
+from daemon import BINARY, Daemon, skip_all, wait_for, work
 
 try:
     import hpack
@@ -13,7 +16,21 @@ except ImportError as missing:
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR = 11, 3
+NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, SETTINGS_TIMEOUT, STREAM_CLOSED = range(6)
+FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL, COMPRESSION_ERROR, CONNECT_ERROR, ENHANCE_YOUR_CALM = range(6, 12)
+
+
+def unix_daemon(more=""):
+    """A daemon that serves a Unix socket, without TLS: it, and the socket's path."""
+    path = work / "d.sock"
+    on = Daemon("unix", daemon=f'allow_insecure = true\nbind_unix = "{path}"\n{more}\n', start=False)
+    on.config.write_text(re.sub("tls_.*\n", "", on.config.read_text()))
+    with open(on.log_path, "wb") as log:
+        on.process = subprocess.Popen([BINARY, "--config", str(on.config)], stderr=log, stdout=subprocess.DEVNULL,
+                                      env={**os.environ, "CRATON_HSM_LOG": "stderr:info"})
+    Daemon.running.append(on)
+    wait_for(path.exists)
+    return on, path
 
 
 def frame(kind, flags=0, stream=0, body=b""):

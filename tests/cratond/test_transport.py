@@ -4,13 +4,7 @@
 from daemon import *  # pylint: disable=wildcard-import,unused-wildcard-import
 from frames import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
-socket_path = work / "d.sock"
-d = Daemon("unix", daemon=f'allow_insecure = true\nbind_unix = "{socket_path}"\nmax_streams = 100\n', start=False)
-d.config.write_text(re.sub("tls_.*\n", "", d.config.read_text()))
-with open(d.log_path, "wb") as log:
-    d.process = subprocess.Popen([BINARY, "--config", str(d.config)], stderr=log, stdout=subprocess.DEVNULL,
-                                 env={**os.environ, "CRATON_HSM_LOG": "stderr:info"})
-Daemon.running.append(d)
+d, socket_path = unix_daemon("max_streams = 100")
 check("a Unix socket instead of TCP", wait_for(socket_path.exists))
 check("for its owner alone", socket_path.stat().st_mode & 0o777 == 0o600)
 channel = grpc.insecure_channel(f"unix:{socket_path}")
