@@ -84,10 +84,9 @@ static pool_job *take(pool *workers, pool_lane number)
 }
 
 /* Each time the loop wakes it writes to a socket, which costs more than the answer: while quick jobs wait
- * for this thread, it hears of several at once. */
-static void hand_back(pool *workers, pool_lane number, pool_job *job)
+ * for this thread, it hears of several at once. True: it is to be told now, with tell(). */
+static bool hand_back(pool *workers, pool_lane number, pool_job *job)
 {
-    const uint64_t one = 1;
     const bool has_more = number == POOL_FAST && workers->lanes[number].first != NULL;
 
     job->next = NULL;
@@ -95,19 +94,29 @@ static void hand_back(pool *workers, pool_lane number, pool_job *job)
     workers->done_last = &job->next;
     workers->untold++;
     if (has_more && workers->untold < TELL_JOBS)
-        return;
+        return false;
     workers->untold = 0;
+    return true;
+}
+
+/* Without the lock: the loop may get this thread's processor at once, and would wait for a lock whose
+ * holder, being of the slow lane, may not run again for long. */
+static void tell(const pool *workers)
+{
+    const uint64_t one = 1;
+
     if (write(workers->event_fd, &one, sizeof one) < 0)
         return; /* full only if it is readable already */
 }
 
-/* One thread after the other, as long as there is work for it: those that run may be quicker. */
-static void wake_one(lane_queue *own)
+/* Whether a thread of the lane is to be woken, without the lock as well. One after the other, as long as
+ * there is work for it: those that run may be quicker. */
+static bool wants_one(lane_queue *own)
 {
     if (own->first == NULL || own->asleep == 0 || own->is_waking)
-        return;
+        return false;
     own->is_waking = true;
-    (void)pthread_cond_signal(&own->wake);
+    return true;
 }
 
 static void sleep_until_woken(pool *workers, lane_queue *own)
@@ -118,11 +127,33 @@ static void sleep_until_woken(pool *workers, lane_queue *own)
     own->is_waking = false;
 }
 
+/* Expects the lock, which it gives up while the job runs, and while others hear of its end. */
+static void run(worker *self, pool_job *job)
+{
+    pool *workers = self->pool;
+    lane_queue *own = &workers->lanes[self->lane];
+
+    const bool wakes = wants_one(own);
+    self->client = job->client;
+    (void)pthread_mutex_unlock(&workers->lock);
+    if (wakes)
+        (void)pthread_cond_signal(&own->wake);
+    job->run(job->owner);
+    (void)pthread_mutex_lock(&workers->lock);
+    self->client = NULL;
+    if (!hand_back(workers, self->lane, job))
+        return;
+    (void)pthread_mutex_unlock(&workers->lock);
+    tell(workers);
+    if (self->lane == POOL_SLOW) /* a job that this client had to hold back may go on now */
+        (void)pthread_cond_broadcast(&own->wake);
+    (void)pthread_mutex_lock(&workers->lock);
+}
+
 static void *work(void *arg)
 {
     worker *self = arg;
     pool *workers = self->pool;
-    lane_queue *own = &workers->lanes[self->lane];
 
     if (self->lane == POOL_SLOW)
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), SLOW_NICE);
@@ -132,19 +163,10 @@ static void *work(void *arg)
 
         if (job == NULL && workers->is_closing)
             break;
-        if (job == NULL) {
-            sleep_until_woken(workers, own);
-            continue;
-        }
-        wake_one(own);
-        self->client = job->client;
-        (void)pthread_mutex_unlock(&workers->lock);
-        job->run(job->owner);
-        (void)pthread_mutex_lock(&workers->lock);
-        self->client = NULL;
-        hand_back(workers, self->lane, job);
-        if (self->lane == POOL_SLOW) /* a job that this client had to hold back may go on now */
-            (void)pthread_cond_broadcast(&own->wake);
+        if (job == NULL)
+            sleep_until_woken(workers, &workers->lanes[self->lane]);
+        else
+            run(self, job);
     }
     (void)pthread_mutex_unlock(&workers->lock);
     return NULL;
@@ -203,11 +225,13 @@ size_t pool_run_waiting(pool *workers)
             (void)pthread_mutex_unlock(&workers->lock);
             job->run(job->owner);
             (void)pthread_mutex_lock(&workers->lock);
-            hand_back(workers, (pool_lane)i, job);
+            (void)hand_back(workers, (pool_lane)i, job);
             count++;
         }
     }
     (void)pthread_mutex_unlock(&workers->lock);
+    if (count > 0)
+        tell(workers);
     return count;
 }
 
@@ -244,6 +268,7 @@ int pool_wait_ms(const pool *workers)
 static bool add(pool *workers, pool_lane number, pool_job *job, bool is_end)
 {
     lane_queue *own = &workers->lanes[number];
+    bool wakes = false;
 
     (void)pthread_mutex_lock(&workers->lock);
     const bool has_room = is_end || own->waiting < own->waiting_max;
@@ -252,9 +277,11 @@ static bool add(pool *workers, pool_lane number, pool_job *job, bool is_end)
         *own->last = job;
         own->last = &job->next;
         own->waiting++;
-        wake_one(own);
+        wakes = wants_one(own);
     }
     (void)pthread_mutex_unlock(&workers->lock);
+    if (wakes)
+        (void)pthread_cond_signal(&own->wake);
     return has_room;
 }
 
