@@ -217,8 +217,7 @@ static const layout_row layouts[] = {
                                                      ulContextLen) } },
 };
 
-/* Numbers that mean something somewhere, so that the fuzzer need not find them bit by bit. */
-static CK_ULONG fuzz_number(fuzz_input *input)
+CK_ULONG fuzz_number(fuzz_input *input)
 {
     static const CK_ULONG odd[] = { 0, 1, CK_UNAVAILABLE_INFORMATION, 0x80000000UL, 0xffffffffUL };
     const uint8_t kind = fuzz_u8(input);

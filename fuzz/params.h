@@ -7,6 +7,9 @@
 #include "input.h"
 #include "pkcs11/pkcs11.h"
 
+/* Any number, mostly one that means something somewhere: the fuzzer need not find it bit by bit. */
+CK_ULONG fuzz_number(fuzz_input *input);
+
 /* A parameter for the mechanism: mostly the structure that it has, with any numbers in it; else
  * nothing, plain bytes, or one byte too few. Memory is the input's. */
 void fuzz_param(fuzz_input *input, CK_MECHANISM_TYPE mechanism, CK_VOID_PTR *out_param,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # fuzz.sh [SECONDS [SURFACE...]]: runs each fuzz target (fuzz/fuzz_SURFACE.c) for that long, from its
-# corpus. An input that crashes is left in build-fuzz/; add it to fuzz/corpus/SURFACE/.
+# corpus, with its dictionary (fuzz/SURFACE.dict) if it has one. An input that crashes is left in
+# build-fuzz/; add it to fuzz/corpus/SURFACE/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,7 +25,9 @@ failed=()
 for surface in "$@"; do
     echo "== fuzz: $surface, $seconds s"
     mkdir -p "build-fuzz/corpus/$surface" # what it finds; the checkout's own stays as it is
-    "build-fuzz/fuzz/fuzz_$surface" -max_total_time="$seconds" -max_len=65536 -len_control=0 -timeout=30 -print_final_stats=0 \
+    dictionary=()
+    [ ! -f "fuzz/$surface.dict" ] || dictionary=("-dict=fuzz/$surface.dict")
+    "build-fuzz/fuzz/fuzz_$surface" "${dictionary[@]}" -max_total_time="$seconds" -max_len=65536 -len_control=0 -timeout=30 -print_final_stats=0 \
         -verbosity=0 -artifact_prefix="build-fuzz/$surface-" "build-fuzz/corpus/$surface" "fuzz/corpus/$surface" ||
         failed+=("$surface")
 done
