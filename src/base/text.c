@@ -5,20 +5,6 @@
 
 #define U64_DIGITS_MAX 20
 
-void hsm_text_put(hsm_text *text, hsm_bytes bytes)
-{
-    text->is_failed = text->is_failed || bytes.len > text->cap - text->len;
-    if (text->is_failed || bytes.len == 0)
-        return;
-    memcpy(text->data + text->len, bytes.data, bytes.len);
-    text->len += bytes.len;
-}
-
-void hsm_text_puts(hsm_text *text, const char *string)
-{
-    hsm_text_put(text, hsm_bytes_of_text(string));
-}
-
 void hsm_text_u64(hsm_text *text, uint64_t value)
 {
     char digits[U64_DIGITS_MAX];
@@ -38,10 +24,12 @@ void hsm_text_hex(hsm_text *text, hsm_bytes bytes)
     text->is_failed = text->is_failed || bytes.len > (text->cap - text->len) / 2;
     if (text->is_failed)
         return;
+    char *at = text->data + text->len; /* of its own: a char written could be text->len */
     for (size_t i = 0; i < bytes.len; i++) {
-        text->data[text->len++] = digits[bytes.data[i] >> 4];
-        text->data[text->len++] = digits[bytes.data[i] & 15];
+        *at++ = digits[bytes.data[i] >> 4];
+        *at++ = digits[bytes.data[i] & 15];
     }
+    text->len += 2 * bytes.len;
 }
 
 static void put_escape(hsm_text *text, uint32_t unit)
@@ -81,12 +69,28 @@ static void put_char(hsm_text *text, uint32_t code)
     }
 }
 
+/* How many characters at the front stand for themselves, up to a number of them. */
+static size_t plain_len(hsm_bytes text, size_t chars_max)
+{
+    size_t len = 0;
+
+    while (len < text.len && len < chars_max && text.data[len] >= 0x20 && text.data[len] < 0x7f &&
+           text.data[len] != '"' && text.data[len] != '\\')
+        len++;
+    return len;
+}
+
 void hsm_text_json(hsm_text *text, hsm_bytes untrusted, size_t chars_max)
 {
     enum { REPLACEMENT = 0xfffd, ELLIPSIS = 0x2026 };
+    const size_t plain = plain_len(untrusted, chars_max); /* mostly all of it */
 
     hsm_text_puts(text, "\"");
-    for (size_t chars = 0; untrusted.len > 0; chars++) {
+    if (plain > 0) {
+        hsm_text_put(text, hsm_bytes_of(untrusted.data, plain));
+        untrusted = hsm_bytes_of(untrusted.data + plain, untrusted.len - plain);
+    }
+    for (size_t chars = plain; untrusted.len > 0; chars++) {
         const size_t len = hsm_utf8_char_len(untrusted);
         const size_t step = len > 0 ? len : 1;
 

@@ -23,8 +23,19 @@ static inline hsm_bytes hsm_text_view(const hsm_text *text)
     return hsm_bytes_of(text->data, text->len);
 }
 
-void hsm_text_put(hsm_text *text, hsm_bytes bytes);
-void hsm_text_puts(hsm_text *text, const char *string);
+static inline void hsm_text_put(hsm_text *text, hsm_bytes bytes)
+{
+    text->is_failed = text->is_failed || bytes.len > text->cap - text->len;
+    if (text->is_failed || bytes.len == 0)
+        return;
+    memcpy(text->data + text->len, bytes.data, bytes.len);
+    text->len += bytes.len;
+}
+/* Inline, so that the length of a literal is known when it is compiled. */
+static inline void hsm_text_puts(hsm_text *text, const char *string)
+{
+    hsm_text_put(text, hsm_bytes_of_text(string));
+}
 void hsm_text_u64(hsm_text *text, uint64_t value);
 /* Two lower-case digits a byte. */
 void hsm_text_hex(hsm_text *text, hsm_bytes bytes);
