@@ -9,30 +9,45 @@
 
 #include "base/codec.h"
 #include "base/ct.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "os/paths.h"
 #include "os/self.h"
 
 #define PAGE_BYTES 4096u
 #define PLACE_BYTES 1920u
-#define MARK_AT (PAGE_BYTES - 8u)
-#define QUEUED_AT (PAGE_BYTES - 4u)
-#define FORMAT 0x43414831u /* "CAH1" */
+#define TIPS_AT ((size_t)2 * PLACE_BYTES)
+#define LATCH_AT (PAGE_BYTES - 16u)
+#define MARK_AT (PAGE_BYTES - 4u)
+#define FORMAT 0x43414832u /* "CAH2" */
 #define MAC_BYTES HSM_SHA256_BYTES
-/* u32 format, u32 length, u64 serial come first, so that a serial is found without the rest. */
-#define SERIAL_AT 8u
+#define BODY_AT 8u /* after u32 format and u32 length */
 #define BODY_MIN_BYTES 16u
+/* A tip: u64 serial of its head, u32 entries since then, u64 offset, link, HMAC over all that. One block of
+ * SHA-256; that it begins with a zero byte tells it from heads and entries, whose key is the same. */
+#define TIP_MACED_BYTES (8u + 4u + 8u + HSM_LINK_BYTES)
+#define TIP_BYTES (TIP_MACED_BYTES + MAC_BYTES)
+/* How long a page that is being made is waited for. */
+#define FILL_MS 10000u
+
+/* What tips are ordered by. */
+typedef struct tip_order {
+    uint64_t serial;
+    uint32_t more;
+} tip_order;
 
 struct hsm_head_page {
     int fd;
     hsm_hmac *mac;
     uint8_t *map;
-    unsigned newest; /* the place read or written last */
+    /* As read or written last: */
+    unsigned newest;     /* place of the head */
+    uint64_t count;      /* of the head's entries */
+    unsigned newest_tip; /* place of the tip */
+    tip_order order;     /* of that tip */
 };
 
-/* A new file is filled before it is mapped: on a full disk a write through the mapping would be a
- * SIGBUS. */
-static hsm_err fill(int fd)
+static hsm_err extend(int fd)
 {
     static const uint8_t zeros[PAGE_BYTES];
     const off_t len = lseek(fd, 0, SEEK_END);
@@ -44,6 +59,16 @@ static hsm_err fill(int fd)
               hsm_file_err(errno == 0 ? ENOSPC : errno));
     HSM_CHECK(fsync(fd) == 0, hsm_file_err(errno));
     return HSM_OK;
+}
+
+/* A new file is filled before it is mapped: on a full disk a write through the mapping would be a
+ * SIGBUS. One process at a time, or what one has written already would be filled over. */
+static hsm_err fill(int fd)
+{
+    HSM_TRY(hsm_lock_acquire(fd, HSM_LOCK_EXCLUSIVE, hsm_clock_deadline_ns(FILL_MS)));
+    const hsm_err err = extend(fd);
+    hsm_lock_release(fd);
+    return err;
 }
 
 hsm_err hsm_head_open(const char *path, hsm_hmac *mac, bool may_write, hsm_head_page **out_page)
@@ -84,13 +109,6 @@ void hsm_head_close(hsm_head_page *page)
 static uint8_t *place_of(const hsm_head_page *page, unsigned which)
 {
     return page->map + (size_t)which * PLACE_BYTES;
-}
-
-static uint64_t serial_in(const uint8_t *place)
-{
-    hsm_reader reader = hsm_reader_of(hsm_bytes_of(place + SERIAL_AT, sizeof(uint64_t)));
-
-    return hsm_read_u64(&reader);
 }
 
 static void encode(const hsm_head *head, hsm_writer *out)
@@ -160,7 +178,7 @@ static hsm_err read_place(const hsm_head_page *page, unsigned which, hsm_head *o
 
     HSM_CHECK(hsm_read_u32(&in) == FORMAT, HSM_E_STORE_CORRUPT);
     const hsm_bytes body = hsm_read_bytes(&in, PLACE_BYTES - BODY_MIN_BYTES - MAC_BYTES);
-    const hsm_bytes maced = hsm_bytes_of(place, SERIAL_AT + body.len);
+    const hsm_bytes maced = hsm_bytes_of(place, BODY_AT + body.len);
     const hsm_bytes kept = hsm_read_raw(&in, MAC_BYTES);
     HSM_CHECK(!in.is_failed && body.len >= BODY_MIN_BYTES, HSM_E_STORE_CORRUPT);
     HSM_TRY(hsm_hmac_compute(page->mac, &maced, 1, mac));
@@ -168,39 +186,149 @@ static hsm_err read_place(const hsm_head_page *page, unsigned which, hsm_head *o
     return decode(body, out_head);
 }
 
+/* --- one tip ---------------------------------------------------------------------------------- */
+
+static uint8_t *tip_of(const hsm_head_page *page, unsigned which)
+{
+    return page->map + TIPS_AT + (size_t)which * TIP_BYTES;
+}
+
+static tip_order order_in(const hsm_head_page *page, unsigned which)
+{
+    hsm_reader in = hsm_reader_of(hsm_bytes_of(tip_of(page, which), TIP_BYTES));
+    const uint64_t serial = hsm_read_u64(&in);
+
+    return (tip_order){ .serial = serial, .more = hsm_read_u32(&in) };
+}
+
+/* The tip in a place, if it is authentic and goes with that head. */
+static hsm_err read_tip(const hsm_head_page *page, unsigned which, const hsm_head *head,
+                        hsm_tip *out_tip)
+{
+    uint8_t bytes[TIP_BYTES]; /* a copy, as above */
+    uint8_t mac[MAC_BYTES];
+
+    memcpy(bytes, tip_of(page, which), sizeof bytes);
+    hsm_reader in = hsm_reader_of(hsm_bytes_of(bytes, sizeof bytes));
+    const hsm_bytes maced = hsm_bytes_of(bytes, TIP_MACED_BYTES);
+
+    HSM_TRY(hsm_hmac_compute(page->mac, &maced, 1, mac));
+    HSM_CHECK(hsm_ct_equal(hsm_bytes_of(bytes + TIP_MACED_BYTES, MAC_BYTES),
+                           hsm_bytes_of(mac, sizeof mac)),
+              HSM_E_STORE_CORRUPT);
+    HSM_CHECK(hsm_read_u64(&in) == head->serial, HSM_E_STORE_CORRUPT);
+    out_tip->count = head->chain.count + hsm_read_u32(&in);
+    out_tip->offset = hsm_read_u64(&in);
+    hsm_read_copy(&in, out_tip->link, sizeof out_tip->link);
+    return HSM_OK;
+}
+
+static hsm_err write_tip(hsm_head_page *page, const hsm_head *head)
+{
+    HSM_UNINITIALIZED uint8_t bytes[TIP_BYTES]; /* filled here */
+    const tip_order order = { .serial = head->serial,
+                              .more = (uint32_t)hsm_head_distance(page, head) };
+    hsm_writer out = hsm_writer_of(bytes, sizeof bytes);
+    const hsm_bytes maced = hsm_bytes_of(bytes, TIP_MACED_BYTES);
+
+    hsm_write_u64(&out, order.serial);
+    hsm_write_u32(&out, order.more);
+    hsm_write_u64(&out, head->offset);
+    hsm_write_raw(&out, hsm_bytes_of(head->chain.link, sizeof head->chain.link));
+    HSM_TRY(hsm_hmac_compute(page->mac, &maced, 1, bytes + TIP_MACED_BYTES));
+    page->newest_tip = 1 - page->newest_tip;
+    page->order = order;
+    memcpy(tip_of(page, page->newest_tip), bytes, sizeof bytes);
+    return HSM_OK;
+}
+
+/* --- the page --------------------------------------------------------------------------------- */
+
 static bool is_blank(const hsm_head_page *page)
 {
-    for (size_t i = 0; i < MARK_AT; i++) {
+    for (size_t i = 0; i < LATCH_AT; i++) {
         if (page->map[i] != 0)
             return false;
     }
     return true;
 }
 
-/* --- the page --------------------------------------------------------------------------------- */
-
-bool hsm_head_has_moved(const hsm_head_page *page, uint64_t serial)
+bool hsm_head_has_moved(const hsm_head_page *page)
 {
-    return serial == 0 || serial_in(place_of(page, page->newest)) != serial ||
-           serial_in(place_of(page, 1 - page->newest)) > serial;
+    const tip_order own = order_in(page, page->newest_tip);
+    const tip_order other = order_in(page, 1 - page->newest_tip);
+
+    return own.serial != page->order.serial || own.more != page->order.more ||
+           other.serial > own.serial || (other.serial == own.serial && other.more > own.more);
 }
 
-hsm_err hsm_head_read(hsm_head_page *page, hsm_head *out_head)
+uint64_t hsm_head_distance(const hsm_head_page *page, const hsm_head *head)
 {
-    hsm_head heads[2] = { 0 };
+    return head->chain.count - page->count;
+}
+
+/* The newer of the tips that go with a head; false: there is none. */
+static bool find_tip(hsm_head_page *page, const hsm_head *head, hsm_tip *out_tip)
+{
+    bool is_found = false;
+
+    for (unsigned i = 0; i < 2; i++) {
+        hsm_tip tip = { 0 };
+
+        if (read_tip(page, i, head, &tip) != HSM_OK || (is_found && tip.count < out_tip->count))
+            continue;
+        is_found = true;
+        page->newest_tip = i;
+        *out_tip = tip;
+    }
+    return is_found;
+}
+
+/* A disk writes sectors, so a power cut may leave heads of one moment and tips of another one. That was in
+ * an earlier boot; in this one somebody took the tips away. */
+static hsm_err do_without_tip(const hsm_head *head, hsm_tip *out_tip)
+{
+    uint8_t boot[HSM_BOOT_ID_BYTES];
+
+    hsm_head_boot_id(boot);
+    HSM_CHECK(
+        !hsm_bytes_equal(hsm_bytes_of(boot, sizeof boot), hsm_bytes_of(head->boot_id, sizeof boot)),
+        HSM_E_STORE_CORRUPT);
+    *out_tip = (hsm_tip){ .count = head->chain.count, .offset = head->offset, .is_lost = true };
+    memcpy(out_tip->link, head->chain.link, sizeof out_tip->link);
+    return HSM_OK;
+}
+
+/* The newest head that has a tip; its place is then page->newest. */
+static hsm_err find_head(hsm_head_page *page, hsm_head heads[2], hsm_tip *out_tip)
+{
     bool is_good[2];
 
-    if (is_blank(page)) {
-        *out_head = (hsm_head){ .serial = 0 };
-        page->newest = 1; /* the first write goes to place 0 */
-        return HSM_OK;
-    }
     for (unsigned i = 0; i < 2; i++)
         is_good[i] = read_place(page, i, &heads[i]) == HSM_OK;
     HSM_CHECK(is_good[0] || is_good[1], HSM_E_STORE_CORRUPT);
-    const bool is_second = !is_good[0] || (is_good[1] && heads[1].serial > heads[0].serial);
-    page->newest = is_second ? 1 : 0;
+    const unsigned newer = !is_good[0] || (is_good[1] && heads[1].serial > heads[0].serial);
+    for (unsigned i = 0; i < 2; i++) {
+        page->newest = i == 0 ? newer : 1 - newer;
+        if (is_good[page->newest] && find_tip(page, &heads[page->newest], out_tip))
+            return HSM_OK;
+    }
+    page->newest = newer;
+    return do_without_tip(&heads[newer], out_tip);
+}
+
+hsm_err hsm_head_read(hsm_head_page *page, hsm_head *out_head, hsm_tip *out_tip)
+{
+    hsm_head heads[2] = { 0 };
+
+    *out_tip = (hsm_tip){ 0 };
+    page->newest = 1; /* the first write goes to place 0 */
+    page->newest_tip = 1;
+    if (!is_blank(page))
+        HSM_TRY(find_head(page, heads, out_tip));
     *out_head = heads[page->newest];
+    page->count = out_head->chain.count;
+    page->order = order_in(page, page->newest_tip);
     return HSM_OK;
 }
 
@@ -215,7 +343,7 @@ hsm_err hsm_head_write(hsm_head_page *page, hsm_head *head)
     hsm_write_u32(&out, FORMAT);
     hsm_write_u32(&out, 0);
     encode(head, &out);
-    hsm_write_u32(&len_out, (uint32_t)(out.len - SERIAL_AT));
+    hsm_write_u32(&len_out, (uint32_t)(out.len - BODY_AT));
     const hsm_bytes maced = hsm_bytes_of(place, out.len);
     HSM_CHECK(!out.is_failed, HSM_E_INTERNAL);
     HSM_TRY(hsm_hmac_compute(page->mac, &maced, 1, mac));
@@ -223,7 +351,13 @@ hsm_err hsm_head_write(hsm_head_page *page, hsm_head *head)
     HSM_CHECK(hsm_writer_end(&out) == HSM_OK, HSM_E_INTERNAL);
     page->newest = 1 - page->newest;
     memcpy(place_of(page, page->newest), place, out.len);
-    return HSM_OK;
+    page->count = head->chain.count;
+    return write_tip(page, head);
+}
+
+hsm_err hsm_head_move_tip(hsm_head_page *page, const hsm_head *head)
+{
+    return write_tip(page, head);
 }
 
 static _Atomic(uint32_t) *mark_of(const hsm_head_page *page)
@@ -231,9 +365,9 @@ static _Atomic(uint32_t) *mark_of(const hsm_head_page *page)
     return (_Atomic(uint32_t) *)(void *)(page->map + MARK_AT);
 }
 
-_Atomic(uint32_t) *hsm_head_queued(hsm_head_page *page)
+hsm_latch_words *hsm_head_latch(hsm_head_page *page)
 {
-    return (_Atomic(uint32_t) *)(void *)(page->map + QUEUED_AT);
+    return (hsm_latch_words *)(void *)(page->map + LATCH_AT);
 }
 
 void hsm_head_mark(hsm_head_page *page, bool is_writing)
@@ -276,18 +410,24 @@ static void page_drop(hsm_head_page **page)
 
 hsm_err hsm_head_load(hsm_crypto *crypto, const char *path, hsm_bytes mac_key, hsm_head *out_head)
 {
-    enum { TRIES_MAX = 16 }; /* two writes during one look make both places unreadable */
+    enum { TRIES_MAX = 64 }; /* writes during one look make what was seen not fit together */
     HSM_AUTO(hsm_hmac_drop) hsm_hmac *mac = NULL;
     HSM_AUTO(page_drop) hsm_head_page *page = NULL;
     hsm_err err = HSM_E_STORE_CORRUPT;
+    hsm_head head = { 0 };
+    hsm_tip tip;
 
     HSM_TRY(hsm_hmac_create(crypto, mac_key, &mac));
     HSM_TRY(hsm_head_open(path, mac, false, &page));
     HSM_CHECK(page != NULL, HSM_E_INTERNAL); /* for analyzers that don't know HSM_AUTO */
     for (int i = 0; i < TRIES_MAX && err == HSM_E_STORE_CORRUPT; i++)
-        err = hsm_head_read(page, out_head);
+        err = hsm_head_read(page, &head, &tip);
     HSM_TRY(err);
-    HSM_CHECK(out_head->serial > 0, HSM_E_STORE_NOT_FOUND);
+    HSM_CHECK(head.serial > 0, HSM_E_STORE_NOT_FOUND);
+    head.chain.count = tip.count;
+    head.offset = tip.offset;
+    memcpy(head.chain.link, tip.link, sizeof head.chain.link);
+    *out_head = head;
     return HSM_OK;
 }
 

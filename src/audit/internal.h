@@ -22,7 +22,6 @@ typedef struct hsm_log_file {
     int fd;           /* -1: closed */
     uint64_t inode;   /* of what is open */
     uint64_t device;
-    bool is_roomy;    /* room is made ahead */
     uint64_t room;    /* its length when last looked at */
     uint64_t written; /* bytes this process has put into it: how much room is made ahead */
 } hsm_log_file;
@@ -30,7 +29,7 @@ typedef struct hsm_log_file {
 /* Opens the file, or makes it; closes the one that was open. */
 HSM_MUST_USE hsm_err hsm_log_file_open(hsm_log_file *file);
 void hsm_log_file_close(hsm_log_file *file);
-/* Writes at a place, all or an error; if it is roomy, room ahead is made by the way. */
+/* Writes at a place, all or an error; room ahead is made by the way. */
 HSM_MUST_USE hsm_err hsm_log_file_put(hsm_log_file *file, uint64_t offset, hsm_bytes bytes);
 HSM_MUST_USE hsm_err hsm_log_file_sync(hsm_log_file *file);
 /* Whether the path still leads to the open file. */
@@ -75,14 +74,17 @@ struct hsm_audit_log {
     size_t last_size; /* requests of the last write */
     bool is_led;
 
-    /* What follows is the leader's, under the lock files. */
+    /* What follows is the leader's, under the lock of all processes. */
     bool is_ready; /* opened and in order */
     hsm_chain chain;
     hsm_signer *signer;
     hsm_head_page *page;
-    hsm_turnstile turnstile;
+    hsm_latch latch;
     hsm_log_file file;
-    hsm_head head;
+    hsm_head head;          /* up to the last entry */
+    hsm_tip tip;            /* as it was read; only while the log is brought in order */
+    bool is_stale;          /* what others did was not wholly taken over */
+    bool is_shared;         /* others wrote, not long ago */
     char *buffer;           /* HSM_AUDIT_BUFFER_BYTES: lines on their way */
     uint64_t synced_ns;     /* monotonic: of the last sync */
     uint64_t sync_cost_ns;  /* what that took */
@@ -92,7 +94,7 @@ struct hsm_audit_log {
     _Atomic(uint64_t) lost;
 };
 
-/* All of these: the leader, who holds the lock files. */
+/* All of these: the leader, who holds the lock of all processes. */
 
 /* Makes ready: head, keys, file, recovery (log_recover.c). */
 HSM_MUST_USE hsm_err hsm_log_recover(hsm_audit_log *log);

@@ -22,8 +22,7 @@
 #define CHECKPOINT_EVERY_MOST (1u << 19)
 
 #define KEYS_NAME "audit.keys"
-#define GATE_NAME "audit.lock.next"
-#define LOCK_NAME "audit.lock"
+#define GATE_NAME "audit.lock"
 
 /* --- making ready: the leader, once ---------------------------------------------------------- */
 
@@ -34,16 +33,22 @@ static hsm_err refuse(const hsm_audit_log *log, const char *what, hsm_err err)
     return err;
 }
 
-static hsm_err open_locks(hsm_audit_log *log)
+/* The head's page, which is the lock of all processes too. */
+static hsm_err open_page(hsm_audit_log *log)
 {
     HSM_AUTO(hsm_path_drop) char *gate = NULL;
-    HSM_AUTO(hsm_path_drop) char *lock = NULL;
+    HSM_AUTO(hsm_path_drop) char *path = NULL;
 
-    if (log->turnstile.main_fd >= 0)
+    if (log->latch.words != NULL)
         return HSM_OK;
     HSM_TRY(hsm_path_join(log->state_directory, GATE_NAME, &gate));
-    HSM_TRY(hsm_path_join(log->state_directory, LOCK_NAME, &lock));
-    return hsm_turnstile_open(&log->turnstile, gate, lock);
+    HSM_TRY(hsm_head_path(log->options.crypto, log->state_directory, log->log_path, &path));
+    if (log->page == NULL)
+        HSM_TRY(hsm_head_open(path, log->chain.mac, true, &log->page));
+    hsm_latch_close(&log->latch);
+    HSM_TRY(hsm_latch_open(&log->latch, gate, path));
+    return hsm_latch_join(&log->latch, hsm_head_latch(log->page),
+                          hsm_clock_deadline_ns(log->options.busy_ms));
 }
 
 static hsm_err open_signer(hsm_audit_log *log)
@@ -55,18 +60,6 @@ static hsm_err open_signer(hsm_audit_log *log)
     HSM_TRY(hsm_path_join(log->state_directory, KEYS_NAME, &path));
     HSM_TRY(hsm_signer_open(log->options.crypto, path, log->options.seal_key, true, &log->signer));
     log->chain.signer = log->signer;
-    return HSM_OK;
-}
-
-static hsm_err open_page(hsm_audit_log *log)
-{
-    HSM_AUTO(hsm_path_drop) char *path = NULL;
-
-    if (log->page != NULL)
-        return HSM_OK;
-    HSM_TRY(hsm_head_path(log->options.crypto, log->state_directory, log->log_path, &path));
-    HSM_TRY(hsm_head_open(path, log->chain.mac, true, &log->page));
-    log->turnstile.queued = hsm_head_queued(log->page);
     return HSM_OK;
 }
 
@@ -86,7 +79,6 @@ static hsm_err make_ready(hsm_audit_log *log)
 {
     log->tried_ns = hsm_clock_monotonic_ns();
     HSM_TRY(refuse(log, "checkpoint keys", open_signer(log)));
-    HSM_TRY(refuse(log, "head", open_page(log)));
     HSM_TRY(refuse(log, "recovery", hsm_log_recover(log)));
     log->is_ready = true;
     return HSM_OK;
@@ -114,13 +106,11 @@ static hsm_err in_turn(hsm_audit_log *log, hsm_audit_request *const *requests, s
 
 static hsm_err take_turn(hsm_audit_log *log, hsm_audit_request *const *requests, size_t count)
 {
-    const uint64_t deadline = hsm_clock_deadline_ns(log->options.busy_ms);
-
     HSM_CHECK(!atomic_load(&log->is_stopped), HSM_E_AUDIT);
-    HSM_TRY(refuse(log, "locks", open_locks(log)));
-    HSM_TRY(refuse(log, "locks", hsm_turnstile_enter(&log->turnstile, deadline)));
+    HSM_TRY(refuse(log, "head", open_page(log)));
+    HSM_TRY(refuse(log, "lock", hsm_latch_enter(&log->latch, log->options.busy_ms)));
     const hsm_err err = in_turn(log, requests, count);
-    hsm_turnstile_leave(&log->turnstile);
+    hsm_latch_leave(&log->latch);
     return err;
 }
 
@@ -172,7 +162,7 @@ static size_t take(hsm_audit_log *log, hsm_audit_request **out_requests)
  * not run into it. The caller's request is among those written. */
 static void lead(hsm_audit_log *log, const hsm_audit_request *own)
 {
-    hsm_audit_request *requests[HSM_AUDIT_BATCH_MAX];
+    HSM_UNINITIALIZED hsm_audit_request *requests[HSM_AUDIT_BATCH_MAX]; /* filled by take() */
 
     gather(log);
     const size_t count = take(log, requests);
@@ -265,7 +255,7 @@ static void in_child(void *arg)
 {
     hsm_audit_log *log = arg;
 
-    hsm_turnstile_close(&log->turnstile);
+    hsm_latch_close(&log->latch);
 }
 
 static hsm_err copy_options(hsm_audit_log *log, const hsm_audit_options *options)
@@ -275,7 +265,6 @@ static hsm_err copy_options(hsm_audit_log *log, const hsm_audit_options *options
     log->state_directory = hsm_text_dup(options->state_directory);
     HSM_CHECK(log->log_path != NULL && log->state_directory != NULL, HSM_E_NO_MEMORY);
     log->file.path = log->log_path;
-    log->file.is_roomy = !options->is_batch;
     HSM_TRY(hsm_secret_create((size_t)2 * HSM_AUDIT_KEY_BYTES, &log->keys));
     uint8_t *keys = hsm_secret_data(log->keys);
     memcpy(keys, options->mac_key.data, HSM_AUDIT_KEY_BYTES);
@@ -303,7 +292,7 @@ static hsm_err check_options(const hsm_audit_options *options)
 static void destroy(hsm_audit_log *log)
 {
     hsm_fork_hook_remove(in_child, log);
-    hsm_turnstile_close(&log->turnstile);
+    hsm_latch_close(&log->latch);
     hsm_log_file_close(&log->file);
     hsm_head_close(log->page);
     hsm_chain_clear(&log->chain);
@@ -338,7 +327,7 @@ hsm_err hsm_audit_open(const hsm_audit_options *options, hsm_audit_log **out_log
     HSM_TRY(check_options(options));
     log = calloc(1, sizeof *log);
     HSM_CHECK(log != NULL, HSM_E_NO_MEMORY);
-    log->turnstile = (hsm_turnstile){ .gate_fd = -1, .main_fd = -1 };
+    log->latch = (hsm_latch){ .gate_fd = -1, .owners_fd = -1 };
     log->file.fd = -1;
     log->pid = (uint32_t)getpid();
     (void)pthread_mutex_init(&log->mutex, NULL);
@@ -373,13 +362,12 @@ void hsm_audit_close(hsm_audit_log *log)
     if (log == NULL)
         return;
     if (log->is_ready && !atomic_load(&log->is_stopped) &&
-        hsm_turnstile_enter(&log->turnstile, hsm_clock_deadline_ns(log->options.busy_ms)) ==
-            HSM_OK) {
+        hsm_latch_enter(&log->latch, log->options.busy_ms) == HSM_OK) {
         const hsm_err err = settle(log);
 
         if (err != HSM_OK)
             hsm_log(HSM_LOG_ERROR, "audit log %s: %s", log->log_path, hsm_err_text(err));
-        hsm_turnstile_leave(&log->turnstile);
+        hsm_latch_leave(&log->latch);
     }
     if (atomic_load(&log->lost) > 0)
         hsm_log(HSM_LOG_ERROR, "audit log %s: %llu events were lost", log->log_path,

@@ -65,18 +65,31 @@ static size_t adopt_lines(hsm_audit_log *log, hsm_chain_state *state, hsm_bytes 
     return done;
 }
 
-static hsm_err adopt(hsm_audit_log *log, hsm_head *next)
+/* Moves the head over the whole lines that follow it and end before `end`. */
+static hsm_err adopt(hsm_audit_log *log, hsm_head *next, uint64_t end)
 {
     size_t adopted = 1;
 
-    while (adopted > 0) {
-        size_t len = 0;
+    while (adopted > 0 && next->offset < end) {
+        const uint64_t rest = end - next->offset;
+        size_t len = rest < HSM_AUDIT_BUFFER_BYTES ? (size_t)rest : HSM_AUDIT_BUFFER_BYTES;
 
-        HSM_TRY(hsm_log_file_get(&log->file, next->offset, buffer_of(log), HSM_AUDIT_BUFFER_BYTES,
-                                 &len));
+        HSM_TRY(hsm_log_file_get(&log->file, next->offset, buffer_of(log), len, &len));
         adopted = adopt_lines(log, &next->chain, hsm_bytes_of(log->buffer, len));
         next->offset += adopted;
     }
+    return HSM_OK;
+}
+
+/* The same up to the tip; whether that was reached. */
+static hsm_err follow_tip(hsm_audit_log *log, hsm_head *next, bool *out_is_good)
+{
+    const hsm_tip *tip = &log->tip;
+
+    HSM_TRY(adopt(log, next, tip->offset));
+    *out_is_good = next->offset == tip->offset && next->chain.count == tip->count &&
+                   hsm_bytes_equal(hsm_bytes_of(next->chain.link, HSM_LINK_BYTES),
+                                   hsm_bytes_of(tip->link, HSM_LINK_BYTES));
     return HSM_OK;
 }
 
@@ -234,31 +247,72 @@ static hsm_err return_to_durable(hsm_audit_log *log, hsm_head *next, bool *out_i
     return HSM_OK;
 }
 
-static hsm_err mend_end(hsm_audit_log *log, hsm_head *next, findings *found)
+static bool is_of_earlier_boot(const hsm_head *head)
 {
-    const uint64_t count = next->chain.count;
     uint8_t boot[HSM_BOOT_ID_BYTES];
-    bool is_done = false;
-    uint64_t end = 0;
 
     hsm_head_boot_id(boot);
-    if (!hsm_bytes_equal(hsm_bytes_of(boot, sizeof boot),
-                         hsm_bytes_of(next->boot_id, sizeof boot))) {
-        HSM_TRY(return_to_durable(log, next, &is_done));
-        if (is_done) {
-            HSM_TRY(adopt(log, next));
-            found->what = "unsynced: entries lost when the machine went down";
-            found->amount = count - next->chain.count;
-            return HSM_OK;
-        }
+    return !hsm_bytes_equal(hsm_bytes_of(boot, sizeof boot),
+                            hsm_bytes_of(head->boot_id, sizeof boot));
+}
+
+/* What the power cut took: the log goes on from what is left. */
+static hsm_err mend_after_boot(hsm_audit_log *log, hsm_head *next, findings *found)
+{
+    HSM_TRY(adopt(log, next, UINT64_MAX));
+    found->what = "unsynced: entries lost when the machine went down";
+    found->amount = log->tip.count > next->chain.count ? log->tip.count - next->chain.count : 0;
+    return HSM_OK;
+}
+
+/* The chain goes on from the tip, whatever is left of what led there; the tree of what came between head
+ * and tip went with it. */
+static void go_on_from_tip(const hsm_audit_log *log, hsm_chain_state *chain)
+{
+    *chain = log->head.chain;
+    if (log->tip.count == chain->count)
+        return;
+    chain->count = log->tip.count;
+    memcpy(chain->link, log->tip.link, sizeof chain->link);
+    chain->interval_first = chain->count;
+    chain->tree.count = 0;
+}
+
+/* is_head_there: the head's last entry is, and next stands after what follows it. */
+static hsm_err mend_end(hsm_audit_log *log, hsm_head *next, bool is_head_there, findings *found)
+{
+    const uint64_t told = log->tip.offset;
+    bool is_done = is_head_there;
+    uint64_t end = 0;
+
+    if (is_of_earlier_boot(next)) {
+        if (!is_done)
+            HSM_TRY(return_to_durable(log, next, &is_done));
+        if (is_done)
+            return mend_after_boot(log, next, found);
     }
     HSM_TRY(find_end(log, 0, &end));
-    found->what = end < next->offset
-                      ? "cut: the log ended before its head says"
-                      : "changed: the log's last entry is not the one its head knows";
-    found->amount = end < next->offset ? next->offset - end : 0;
+    found->what = end < told ? "cut: the log ended before its head says"
+                             : "changed: the log's last entry is not the one its head knows";
+    found->amount = end < told ? told - end : 0;
     hsm_log(HSM_LOG_ERROR, "%s: %s", log->log_path, found->what);
+    go_on_from_tip(log, &next->chain);
     return line_border(log, end, &next->offset);
+}
+
+static hsm_err go_on_from_head(hsm_audit_log *log, hsm_head *next, findings *found)
+{
+    bool is_there = false;
+    bool is_good = false;
+
+    HSM_TRY(check_end(log, next, &is_there));
+    if (is_there)
+        HSM_TRY(follow_tip(log, next, &is_good));
+    if (!is_good)
+        return mend_end(log, next, is_there, found);
+    if (log->tip.is_lost)
+        found->what = "half a head: the machine went down while it was written";
+    return adopt(log, next, UINT64_MAX);
 }
 
 /* A log without a head: it may begin anywhere, if its entries are ours. */
@@ -301,7 +355,7 @@ static hsm_err make_head(hsm_audit_log *log, hsm_head *next, findings *found)
     HSM_TRY(name_log(log, next->log_id));
     next->files = 1;
     HSM_TRY(start_from_file(log, next));
-    HSM_TRY(adopt(log, next));
+    HSM_TRY(adopt(log, next, UINT64_MAX));
     if (next->chain.count > before) {
         found->what = "no head: entries were adopted from the log alone";
         found->amount = next->chain.count;
@@ -362,16 +416,10 @@ static hsm_err bring_in_order(hsm_audit_log *log)
 {
     findings found = { 0 };
     hsm_head next = log->head;
-    bool is_good = true;
 
     if ((next.flags & HSM_HEAD_UNSYNCED) != 0)
         HSM_TRY(write_again(log, &next));
-    if (next.serial == 0) {
-        HSM_TRY(make_head(log, &next, &found));
-    } else {
-        HSM_TRY(check_end(log, &next, &is_good));
-        HSM_TRY(is_good ? adopt(log, &next) : mend_end(log, &next, &found));
-    }
+    HSM_TRY(next.serial == 0 ? make_head(log, &next, &found) : go_on_from_head(log, &next, &found));
     HSM_TRY(set_rest_aside(log, &next, &found));
     hsm_head_boot_id(next.boot_id);
     memcpy(log->chain.log_id, next.log_id, sizeof log->chain.log_id);
@@ -392,6 +440,13 @@ static hsm_err open_file(hsm_audit_log *log)
     return err;
 }
 
+/* The tip is where this process's head is. */
+static void tip_at_head(hsm_audit_log *log)
+{
+    log->tip = (hsm_tip){ .count = log->head.chain.count, .offset = log->head.offset };
+    memcpy(log->tip.link, log->head.chain.link, sizeof log->tip.link);
+}
+
 hsm_err hsm_log_finish_rotation(hsm_audit_log *log)
 {
     hsm_head next = log->head;
@@ -409,31 +464,51 @@ hsm_err hsm_log_finish_rotation(hsm_audit_log *log)
     HSM_TRY(hsm_head_write(log->page, &next));
     HSM_TRY(hsm_head_sync(log->page));
     log->head = next;
+    tip_at_head(log);
     return HSM_OK;
 }
 
 hsm_err hsm_log_recover(hsm_audit_log *log)
 {
-    HSM_TRY(hsm_head_read(log->page, &log->head));
+    HSM_TRY(hsm_head_read(log->page, &log->head, &log->tip));
     if ((log->head.flags & HSM_HEAD_ROTATING) != 0)
         HSM_TRY(hsm_log_finish_rotation(log));
     HSM_TRY(open_file(log));
     return bring_in_order(log);
 }
 
-hsm_err hsm_log_refresh(hsm_audit_log *log)
+/* The page says something new: takes it over. */
+static hsm_err take_over(hsm_audit_log *log, uint64_t generation)
 {
-    const uint64_t generation = log->head.generation;
+    bool is_good = false;
 
-    if (!hsm_head_has_moved(log->page, log->head.serial) && !hsm_head_is_marked(log->page))
-        return HSM_OK;
-    HSM_TRY(hsm_head_read(log->page, &log->head));
     HSM_CHECK((log->head.flags & HSM_HEAD_UNSYNCED) == 0, HSM_E_AUDIT);
     if ((log->head.flags & HSM_HEAD_ROTATING) != 0)
         HSM_TRY(hsm_log_finish_rotation(log));
     else if (log->head.generation != generation)
         HSM_TRY(open_file(log));
-    return hsm_head_is_marked(log->page) ? bring_in_order(log) : HSM_OK;
+    if (hsm_head_is_marked(log->page))
+        return bring_in_order(log);
+    hsm_head next = log->head;
+    HSM_TRY(follow_tip(log, &next, &is_good));
+    if (!is_good)
+        return bring_in_order(log);
+    log->head = next;
+    return HSM_OK;
+}
+
+hsm_err hsm_log_refresh(hsm_audit_log *log)
+{
+    const uint64_t generation = log->is_stale ? UINT64_MAX : log->head.generation;
+
+    if (!log->is_stale && !hsm_head_has_moved(log->page) && !hsm_head_is_marked(log->page))
+        return HSM_OK;
+    log->is_stale = true; /* until all of it is done */
+    log->is_shared = true;
+    HSM_TRY(hsm_head_read(log->page, &log->head, &log->tip));
+    HSM_TRY(take_over(log, generation));
+    log->is_stale = false;
+    return HSM_OK;
 }
 
 hsm_err hsm_log_check_place(hsm_audit_log *log)
@@ -442,5 +517,6 @@ hsm_err hsm_log_check_place(hsm_audit_log *log)
         return HSM_OK;
     hsm_log(HSM_LOG_ERROR, "%s: the log was moved or removed while it was in use", log->log_path);
     HSM_TRY(open_file(log));
+    tip_at_head(log);
     return bring_in_order(log);
 }

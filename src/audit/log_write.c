@@ -1,7 +1,7 @@
 /* Writing: what the leader does with the events of all who wait, under the lock of all processes.
  *
  * The order: room is looked for, the head's page is marked, the lines are written and synced, the head
- * moves on, the mark goes. Whoever dies on the way leaves the mark behind; the next one finds it and
+ * or its tip moves on, the mark goes. Whoever dies on the way leaves the mark behind; the next one finds it and
  * looks at what follows the head (log_recover.c).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <unistd.h>
@@ -9,6 +9,9 @@
 #include "audit/internal.h"
 #include "base/log.h"
 #include "os/clock.h"
+
+/* Entries that whoever comes from elsewhere may have to read: some tenths of a millisecond. */
+#define DISTANCE_MAX 256u
 
 hsm_line_stamp hsm_log_stamp(const hsm_audit_log *log)
 {
@@ -64,6 +67,15 @@ static void take_back(hsm_audit_log *log)
         hsm_head_mark(log->page, false);
 }
 
+/* While this process is alone, the tip will do; where others write too, a head spares them the reading. */
+static hsm_err move_on(hsm_audit_log *log, hsm_head *next, bool is_sync)
+{
+    if (!is_sync && !log->is_shared && hsm_head_distance(log->page, next) <= DISTANCE_MAX)
+        return hsm_head_move_tip(log->page, next);
+    log->is_shared = log->is_shared && !is_sync; /* they may have gone meanwhile */
+    return hsm_head_write(log->page, next);
+}
+
 hsm_err hsm_log_commit(hsm_audit_log *log, hsm_head *next, hsm_bytes lines, bool is_sync)
 {
     hsm_head_mark(log->page, true);
@@ -76,7 +88,7 @@ hsm_err hsm_log_commit(hsm_audit_log *log, hsm_head *next, hsm_bytes lines, bool
     next->offset += lines.len;
     if (is_sync)
         HSM_TRY(sync_now(log, next));
-    HSM_TRY(hsm_head_write(log->page, next));
+    HSM_TRY(move_on(log, next, is_sync));
     log->head = *next;
     hsm_head_mark(log->page, false);
     return HSM_OK;

@@ -1,5 +1,5 @@
-/* Locks between processes, on files. They belong to the open file (flock), so they end with the
- * last descriptor of it, also after kill -9; a forked child must close its copies (os/fork.h).
+/* Locks between processes. They belong to an open file, so they end with the last descriptor of it, also
+ * after kill -9; a forked child must close its copies (os/fork.h).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HSM_OS_LOCK_H
 #define HSM_OS_LOCK_H
@@ -30,10 +30,6 @@ void hsm_lock_release(int fd);
 typedef struct hsm_turnstile {
     int gate_fd;
     int main_fd;
-    /* Optional, the owner's to set after open: a word that all processes share, nonzero while one of
-     * them waits. While it is zero the gate is left out, which halves the cost. It is a hint: what
-     * stands in it changes who is first, never that there is one at a time. */
-    _Atomic(uint32_t) *queued;
 } hsm_turnstile;
 
 /* Opens both lock files; the turnstile is unchanged on failure. */
@@ -44,5 +40,40 @@ void hsm_turnstile_close(hsm_turnstile *turnstile);
 /* As hsm_lock_acquire(). */
 HSM_MUST_USE hsm_err hsm_turnstile_enter(const hsm_turnstile *turnstile, uint64_t deadline_ns);
 void hsm_turnstile_leave(const hsm_turnstile *turnstile);
+
+/* What the processes that use one latch share, all zeros at first. Everything here is believed: keep it
+ * where nobody else may write. */
+typedef struct hsm_latch_words {
+    _Atomic(uint32_t) owner;  /* the id of who holds it; 0: nobody */
+    _Atomic(uint32_t) queued; /* nonzero: somebody waits, so who comes waits behind */
+} hsm_latch_words;
+
+/* A fair exclusive lock in shared memory, for what is locked so often that a system call would be felt:
+ * while nobody else wants it, entering and leaving are one instruction each. The words may outlive
+ * everything, also the machine's boot: as long as an open latch lives, it keeps the byte of the owners'
+ * file locked whose number is its id, so whoever waits knows when the owner has died, and takes over.
+ * Fill with -1, -1 before open. */
+typedef struct hsm_latch {
+    int gate_fd;   /* a lock file: who waits or joins is alone here */
+    int owners_fd; /* the owners' file */
+    uint32_t id;
+    hsm_latch_words *words; /* borrowed; NULL until joined */
+} hsm_latch;
+
+/* Opens both files (made with mode 0600); the latch is unchanged on failure. The owners' file goes with
+ * the words: latches of other words need another one. Its content does not matter.
+ * errors  as hsm_lock_open() */
+HSM_MUST_USE hsm_err hsm_latch_open(hsm_latch *latch, const char *gate_path,
+                                    const char *owners_path);
+/* Chooses an id for words that stay mapped until close.
+ * errors  HSM_E_STORE_BUSY (the gate was held all the time), HSM_E_STORE_IO, HSM_E_LIMIT (too many) */
+HSM_MUST_USE hsm_err hsm_latch_join(hsm_latch *latch, hsm_latch_words *words, uint64_t deadline_ns);
+/* Closes; who still holds it is as good as dead. Safe in a forked child, and twice. */
+void hsm_latch_close(hsm_latch *latch);
+/* Enters, waiting busy_ms at most (0: not at all).
+ * errors  HSM_E_STORE_BUSY (others held it all the time), HSM_E_STORE_IO
+ * thread  the threads of a process share one latch: keep them apart by a mutex */
+HSM_MUST_USE hsm_err hsm_latch_enter(hsm_latch *latch, uint64_t busy_ms);
+void hsm_latch_leave(hsm_latch *latch);
 
 #endif
