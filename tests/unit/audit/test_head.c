@@ -66,19 +66,26 @@ static void page_close(page_by_hand *by_hand)
     hsm_hmac_destroy(by_hand->mac);
 }
 
-/* Takes tips away; which: 1, 2, or both with 3. */
-static void wipe_tips(const audit_env *env, unsigned which)
+/* Changes tips, from a byte of theirs on; which: 1, 2, or both with 3. */
+static void change_tips(const audit_env *env, unsigned which, off_t at, hsm_bytes bytes)
 {
-    static const uint8_t zeros[TIP_BYTES];
     HSM_AUTO(hsm_path_drop) char *path = NULL;
 
     REQUIRE_OK(hsm_head_path(env->crypto, env->directory, env->path, &path));
     const int fd = open(path, O_WRONLY | O_CLOEXEC);
-    for (unsigned i = 0; i < 2; i++) {
+    for (off_t i = 0; i < 2; i++) {
         if ((which >> i & 1) != 0)
-            CHECK_EQ(pwrite(fd, zeros, TIP_BYTES, TIPS_AT + (off_t)i * TIP_BYTES), TIP_BYTES);
+            CHECK_EQ(pwrite(fd, bytes.data, bytes.len, TIPS_AT + i * TIP_BYTES + at), bytes.len);
     }
     CHECK_OK(close(fd));
+}
+
+/* Takes them away. */
+static void wipe_tips(const audit_env *env, unsigned which)
+{
+    static const uint8_t zeros[TIP_BYTES];
+
+    change_tips(env, which, 0, hsm_bytes_of(zeros, sizeof zeros));
 }
 
 /* As after a power cut, with `lost` entries that the tip knows of and the disk does not. */
@@ -206,6 +213,25 @@ static void one_tip_will_do(void)
     }
 }
 
+/* Who has no key can't move the tip: what is not authentic counts for nothing. */
+static void a_forged_tip_is_none(void)
+{
+    static const off_t places[] = { 7, 11, 19, 20, 51, 52, 83 }; /* the fields' borders */
+    static const uint8_t other = 0xee;
+
+    for (unsigned i = 0; i < 2 * HSM_ARRAY_LEN(places); i++) {
+        audit_env env;
+
+        make_batch(&env);
+        fill_and_die(&env, 20);
+        change_tips(&env, 1 + i % 2, places[i / 2], hsm_bytes_of(&other, 1));
+        check_good(&env, 20, 0);
+        env_fill(&env, 1);
+        check_good(&env, 21, 0);
+        env_clear(&env);
+    }
+}
+
 static void a_head_without_a_tip_is_refused(void)
 {
     HSM_AUTO(hsm_path_drop) char *path = NULL;
@@ -293,6 +319,7 @@ static const check_test tests[] = {
     CHECK_TEST(what_the_tip_knows_can_not_be_cut),
     CHECK_TEST(what_the_tip_knows_can_not_be_changed),
     CHECK_TEST(one_tip_will_do),
+    CHECK_TEST(a_forged_tip_is_none),
     CHECK_TEST(a_head_without_a_tip_is_refused),
     CHECK_TEST(what_the_power_cut_took_is_told),
     CHECK_TEST(a_tip_that_the_power_cut_took_is_told),

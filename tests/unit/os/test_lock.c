@@ -58,6 +58,7 @@ typedef struct arena {
     atomic_int inside;
     atomic_int overlaps;
     atomic_int entries;
+    atomic_int ready;
     hsm_latch_words words;
 } arena;
 
@@ -73,8 +74,19 @@ static void be_inside(arena *shared)
 {
     if (atomic_fetch_add(&shared->inside, 1) != 0)
         atomic_fetch_add(&shared->overlaps, 1);
-    atomic_fetch_add(&shared->entries, 1);
+    if (atomic_fetch_add(&shared->entries, 1) % 16 == 0)
+        (void)sched_yield(); /* others come while one is inside, also on one processor */
     atomic_fetch_sub(&shared->inside, 1);
+}
+
+#define CHILDREN 3
+
+/* All begin at once. */
+static void be_ready(arena *shared)
+{
+    (void)atomic_fetch_add(&shared->ready, 1);
+    while (atomic_load(&shared->ready) < CHILDREN)
+        (void)sched_yield();
 }
 
 static int enter_often(arena *shared, int rounds)
@@ -83,6 +95,7 @@ static int enter_often(arena *shared, int rounds)
 
     if (hsm_turnstile_open(&turnstile, scratch_path("gate"), scratch_path("main")) != HSM_OK)
         return 1;
+    be_ready(shared);
     for (int i = 0; i < rounds; i++) {
         if (hsm_turnstile_enter(&turnstile, hsm_clock_deadline_ns(20000)) != HSM_OK)
             return 2;
@@ -113,6 +126,7 @@ static int latch_often(arena *shared, int rounds)
 
     if (open_latch(&latch, shared, "often") != 0)
         return 1;
+    be_ready(shared);
     for (int i = 0; i < rounds; i++) {
         if (hsm_latch_enter(&latch, 20000) != HSM_OK)
             return 2;
@@ -125,7 +139,6 @@ static int latch_often(arena *shared, int rounds)
 
 static void run_children(int (*work)(arena *shared, int rounds), int rounds)
 {
-    enum { CHILDREN = 3 };
     arena *shared = shared_arena();
     pid_t children[CHILDREN];
 
@@ -158,7 +171,7 @@ static void processes_take_turns(void)
 
 static void processes_share_a_latch(void)
 {
-    run_children(latch_often, 3000);
+    run_children(latch_often, 10000);
 }
 
 /* The gate is left out while nobody waits, and only then. */
