@@ -3,6 +3,7 @@
 #include "audit/head.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -314,6 +315,41 @@ static void who_comes_reads_up_to_the_tip(void)
     env_clear(&env);
 }
 
+/* Who only reads takes no lock, and what it reads fits together all the same. */
+static void the_head_is_read_while_others_write(void)
+{
+    enum { WRITERS = 2, LOOKS = 3000 };
+    pid_t children[WRITERS];
+    uint64_t count = 0;
+    audit_env env;
+
+    make_batch(&env);
+    env_fill(&env, 1);
+    for (size_t i = 0; i < WRITERS; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            hsm_audit_log *log = env_open(&env);
+
+            while (log != NULL)
+                env_append(log, 1);
+            _exit(1);
+        }
+    }
+    for (unsigned i = 0; i < LOOKS; i++) {
+        const uint64_t now = env_head(&env).chain.count;
+
+        CHECK_THAT(now >= count && now > 0);
+        count = now;
+    }
+    for (size_t i = 0; i < WRITERS; i++) {
+        CHECK_OK(kill(children[i], SIGKILL));
+        CHECK_EQ(waitpid(children[i], NULL, 0), children[i]);
+    }
+    env_fill(&env, 1);
+    CHECK_STR(hsm_audit_fault_name(env_verify(&env, true).fault), "none");
+    env_clear(&env);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(the_tip_moves_with_each_entry),
     CHECK_TEST(what_the_tip_knows_can_not_be_cut),
@@ -324,5 +360,6 @@ static const check_test tests[] = {
     CHECK_TEST(what_the_power_cut_took_is_told),
     CHECK_TEST(a_tip_that_the_power_cut_took_is_told),
     CHECK_TEST(who_comes_reads_up_to_the_tip),
+    CHECK_TEST(the_head_is_read_while_others_write),
 };
 CHECK_MAIN(tests)
