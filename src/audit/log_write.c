@@ -1,8 +1,8 @@
 /* Writing: what the leader does with the events of all who wait, under the lock of all processes.
  *
  * The order: room is looked for, the head's page is marked, the lines are written and synced, the head
- * or its tip moves on, the mark goes. Whoever dies on the way leaves the mark behind; the next one finds it and
- * looks at what follows the head (log_recover.c).
+ * or its tip moves on, the mark goes. Whoever dies on the way leaves the mark behind; the next one
+ * finds it and looks at what follows the head (log_recover.c).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <unistd.h>
 
