@@ -9,8 +9,7 @@
 
 /* --- look-up ------------------------------------------------------------------------------------ */
 
-/* Every key made looks dozens of attributes up, in no foreseeable order: the loop has no branch that
- * depends on the comparison. */
+/* Types come in no foreseeable order: the loop has no branch that depends on the comparison. */
 const hsm_attr_info *hsm_attr_any(CK_ATTRIBUTE_TYPE type)
 {
     const hsm_attr_info *low = hsm_attr_rows; /* no row before it is of the type */
@@ -27,15 +26,10 @@ const hsm_attr_info *hsm_attr_any(CK_ATTRIBUTE_TYPE type)
 
 const hsm_attr_info *hsm_attr_find(CK_ATTRIBUTE_TYPE type, hsm_object_kind kind)
 {
-    const hsm_attr_info *end = hsm_attr_rows + hsm_attr_row_count;
+    const hsm_layout *layout = hsm_layout_of(kind);
+    const unsigned place = hsm_layout_find(layout, type);
 
-    for (const hsm_attr_info *info = hsm_attr_any(type); info != NULL && info < end; info++) {
-        if (info->type != type)
-            return NULL;
-        if ((info->kinds & kind) != 0)
-            return info;
-    }
-    return NULL;
+    return place == HSM_PLACE_NONE ? NULL : hsm_layout_row(layout, place);
 }
 
 /* --- kinds -------------------------------------------------------------------------------------- */

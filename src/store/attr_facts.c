@@ -26,19 +26,6 @@ static bool is_filled(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
     return attr != NULL && attr->value.len > 0;
 }
 
-static hsm_err read_kind(hsm_object *object)
-{
-    const hsm_template attrs = { .attrs = object->attrs, .count = object->attr_count };
-    const hsm_template none = { 0 };
-
-    HSM_TRY(hsm_rules_kind(&attrs, &none, &object->kind));
-    object->object_class = hsm_object_ulong(object, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
-    object->key_type = object->kind == HSM_KIND_DOMAIN
-                           ? HSM_KEY_TYPE_NONE
-                           : hsm_object_ulong(object, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE);
-    return HSM_OK;
-}
-
 /* Every object that is made or read comes by: both lists are sorted, so one walk does. */
 static hsm_op_set usages_of(const hsm_object *object)
 {
@@ -59,9 +46,12 @@ static hsm_op_set usages_of(const hsm_object *object)
     return ops;
 }
 
-hsm_err hsm_facts_read(hsm_object *object)
+void hsm_facts_read(hsm_object *object)
 {
-    HSM_TRY(read_kind(object));
+    object->object_class = hsm_object_ulong(object, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
+    object->key_type = object->kind == HSM_KIND_DOMAIN
+                           ? HSM_KEY_TYPE_NONE
+                           : hsm_object_ulong(object, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE);
     object->is_token = hsm_object_bool(object, CKA_TOKEN, false);
     object->is_private = hsm_object_bool(object, CKA_PRIVATE, false);
     /* Only keys that can be hidden have these, and only they have secret attributes. */
@@ -72,7 +62,6 @@ hsm_err hsm_facts_read(hsm_object *object)
     object->has_life = is_filled(object, CKA_START_DATE) || is_filled(object, CKA_END_DATE) ||
                        is_filled(object, CKA_CRATON_KEY_STATE);
     object->usages = usages_of(object);
-    return HSM_OK;
 }
 
 CK_OBJECT_CLASS hsm_facts_class(const hsm_template *tmpl)

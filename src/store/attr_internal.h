@@ -4,39 +4,11 @@
 #define HSM_STORE_ATTR_INTERNAL_H
 
 #include "base/codec.h"
+#include "store/attr_layout.h"
 #include "store/object.h"
 
-/* More rows than the table has; a draft has one place for each. */
-#define HSM_ATTR_ROWS_MAX 192u
-
-/* More than any kind of object has. */
-#define HSM_OBJECT_ATTRS_MAX 64u
 #define HSM_OBJECT_SECRETS_MAX 16u
 
-/* A set of rows of the table. */
-typedef struct hsm_row_set {
-    uint64_t bits[HSM_ATTR_ROWS_MAX / 64];
-} hsm_row_set;
-
-static inline bool hsm_row_set_has(const hsm_row_set *set, size_t row)
-{
-    return (set->bits[row / 64] >> row % 64 & 1) != 0;
-}
-
-static inline void hsm_row_set_add(hsm_row_set *set, size_t row)
-{
-    set->bits[row / 64] |= (uint64_t)1 << row % 64;
-}
-
-/* The table, as hsm_attr_table() gives it. */
-extern const hsm_attr_info hsm_attr_rows[];
-extern const size_t hsm_attr_row_count;
-
-/* The row's place in the table. */
-static inline size_t hsm_attr_row(const hsm_attr_info *info)
-{
-    return (size_t)(info - hsm_attr_rows);
-}
 /* hsm_attr_check() with the limits of the row's objects. */
 HSM_MUST_USE hsm_err hsm_attr_check_row(const hsm_attr_info *info, hsm_bytes value);
 /* A NUMBER without its leading zeros. */
@@ -58,10 +30,15 @@ HSM_MUST_USE hsm_err hsm_template_check_encoded(hsm_bytes encoded);
 
 /* --- Drafts (draft.c) --------------------------------------------------------------------------- */
 
-bool hsm_draft_has_row(const hsm_draft *draft, size_t row);
-hsm_bytes hsm_draft_row(const hsm_draft *draft, size_t row);
-/* hsm_draft_put() of a value that hsm_attr_check_row() has passed, or that is a default. */
-HSM_MUST_USE hsm_err hsm_draft_put_row(hsm_draft *draft, size_t row, hsm_bytes value);
+const hsm_layout *hsm_draft_layout(const hsm_draft *draft);
+/* The places that have a value. */
+hsm_place_set hsm_draft_present(const hsm_draft *draft);
+/* The value in a place, borrowed until the next put; empty if there is none. */
+hsm_bytes hsm_draft_at(const hsm_draft *draft, unsigned place);
+/* hsm_draft_put() of a value that hsm_attr_check_row() has passed. */
+HSM_MUST_USE hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value);
+/* Puts the defaults of the layout in places that have no value. */
+HSM_MUST_USE hsm_err hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set places);
 /* The attributes in the table's order, those that are not secret and those that are; both borrowed
  * until the next put. */
 typedef struct hsm_draft_lists {
@@ -79,9 +56,9 @@ void hsm_draft_list(const hsm_draft *draft, hsm_draft_lists *out_lists);
 HSM_MUST_USE hsm_err hsm_rules_kind(const hsm_template *tmpl, const hsm_template *implied,
                                     hsm_object_kind *out_kind);
 /* Fills in the defaults of what is absent.
- * in      needed  flags of the rows that must be there already
+ * in      needed  places that must have a value already
  * errors  HSM_E_TEMPLATE_INCOMPLETE, HSM_E_ATTRIBUTE_VALUE (a key's part is empty) */
-HSM_MUST_USE hsm_err hsm_rules_complete(hsm_draft *draft, hsm_origin origin, unsigned needed);
+HSM_MUST_USE hsm_err hsm_rules_complete(hsm_draft *draft, hsm_origin origin, hsm_place_set needed);
 /* Whether the attributes of a whole draft agree.
  * errors  HSM_E_TEMPLATE_INCOMPLETE, HSM_E_TEMPLATE_INCONSISTENT, HSM_E_ATTRIBUTE_VALUE */
 HSM_MUST_USE hsm_err hsm_rules_agree(const hsm_draft *draft);
@@ -91,18 +68,18 @@ HSM_MUST_USE hsm_err hsm_rules_change(const hsm_draft *draft, const hsm_attr *ch
 
 /* --- What core asks of an object all the time (attr_facts.c) ------------------------------------ */
 
-/* Fills the fields of `object` that follow from its attributes, which it already has.
- * errors  HSM_E_TEMPLATE_INCOMPLETE (no class or type), HSM_E_ATTRIBUTE_VALUE */
-HSM_MUST_USE hsm_err hsm_facts_read(hsm_object *object);
+/* Fills the fields of `object` that follow from its attributes and kind, which it already has. */
+void hsm_facts_read(hsm_object *object);
 /* The class a search asks for; CK_UNAVAILABLE_INFORMATION for any. */
 CK_OBJECT_CLASS hsm_facts_class(const hsm_template *tmpl);
 
 /* --- Objects (object.c) ------------------------------------------------------------------------- */
 
-/* An object with copies of the attributes (sorted, none secret), not yet sealed: one block, one
- * reference. errors  HSM_E_NO_MEMORY and those of hsm_facts_read() */
-HSM_MUST_USE hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_template *attrs,
-                                      hsm_seal *seal, hsm_object **out_object);
+/* An object with copies of the attributes (sorted, none secret, all of the layout), not yet sealed:
+ * one block, one reference. errors  HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_layout *layout,
+                                      const hsm_template *attrs, hsm_seal *seal,
+                                      hsm_object **out_object);
 
 /* The two parts of an object as bytes (object_codec.c): u8 format (1), u16 count, the attributes by
  * ascending type. */

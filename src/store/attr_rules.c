@@ -72,8 +72,8 @@ static unsigned purpose_of(CK_ATTRIBUTE_TYPE usage)
     return 0;
 }
 
-/* Whether keys of the type have a mechanism for the usage. Other attributes: true. */
-static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
+/* What keys of a type have mechanisms for. */
+static unsigned purposes_of(CK_KEY_TYPE key_type)
 {
     static const struct {
         CK_KEY_TYPE key_type;
@@ -90,14 +90,12 @@ static bool has_use_for(CK_KEY_TYPE key_type, CK_ATTRIBUTE_TYPE usage)
         { CKK_DH, 0 }, /* derivation only */
         { CKK_X9_42_DH, 0 },
     };
-    const unsigned purpose = purpose_of(usage);
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(types); i++) {
         if (types[i].key_type == key_type)
-            return purpose == 0 || (types[i].purposes & purpose) != 0;
+            return types[i].purposes;
     }
-    /* Secret keys for HMAC; keys for signatures. */
-    return purpose == 0 || (FOR_MACS & purpose) != 0;
+    return FOR_MACS; /* secret keys for HMAC; keys for signatures */
 }
 
 /* A session key that is derived is extractable unless the template says otherwise: applications
@@ -109,53 +107,60 @@ static bool is_derived_session_key(const hsm_draft *draft, hsm_origin origin)
            !hsm_draft_bool(draft, CKA_TOKEN, false);
 }
 
-static bool default_bool(const hsm_draft *draft, const hsm_attr_info *info, hsm_origin origin)
+/* Takes away the usages of `places` that the key type has no mechanism for. */
+static hsm_err take_useless(hsm_draft *draft, hsm_place_set places)
 {
-    if (info->type == CKA_EXTRACTABLE)
-        return is_derived_session_key(draft, origin);
-    return info->default_value == CK_TRUE &&
-           has_use_for(hsm_draft_ulong(draft, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE), info->type);
-}
+    const hsm_layout *layout = hsm_draft_layout(draft);
+    const CK_BBOOL no = CK_FALSE;
+    unsigned purposes = 0;
 
-static hsm_err put_default(hsm_draft *draft, const hsm_attr_info *info, hsm_origin origin)
-{
-    const size_t row = hsm_attr_row(info);
+    if (places == 0)
+        return HSM_OK;
+    purposes = purposes_of(hsm_draft_ulong(draft, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE));
+    for (hsm_place_set rest = places; rest != 0; rest &= rest - 1) {
+        const unsigned place = hsm_place_first(rest);
+        const unsigned purpose = purpose_of(hsm_layout_row(layout, place)->type);
 
-    if (info->kind == HSM_ATTR_ULONG)
-        return hsm_draft_put_row(draft, row,
-                                 hsm_bytes_of(&info->default_value, sizeof info->default_value));
-    if (info->kind != HSM_ATTR_BOOL)
-        return hsm_draft_put_row(draft, row, hsm_bytes_none());
-
-    const CK_BBOOL value = default_bool(draft, info, origin) ? CK_TRUE : CK_FALSE;
-    return hsm_draft_put_row(draft, row, hsm_bytes_of(&value, sizeof value));
-}
-
-static hsm_err complete_row(hsm_draft *draft, const hsm_attr_info *info, hsm_origin origin,
-                            unsigned needed)
-{
-    const size_t row = hsm_attr_row(info);
-
-    if (!hsm_draft_has_row(draft, row)) {
-        HSM_CHECK((info->flags & needed) == 0, HSM_E_TEMPLATE_INCOMPLETE);
-        return (info->flags & HSM_ATTR_HAS_DEFAULT) == 0 ? HSM_OK
-                                                         : put_default(draft, info, origin);
+        if (purpose != 0 && (purposes & purpose) == 0)
+            HSM_TRY(hsm_draft_put_at(draft, place, hsm_bytes_of(&no, sizeof no)));
     }
-    /* An empty value makes no key. */
-    if ((info->flags & HSM_ATTR_MUST_CREATE) != 0 && (info->kinds & KEY_KINDS) != 0)
-        HSM_CHECK(hsm_draft_row(draft, row).len > 0, HSM_E_ATTRIBUTE_VALUE);
+    return HSM_OK;
+}
+
+static hsm_err put_defaults(hsm_draft *draft, hsm_origin origin)
+{
+    const hsm_layout *layout = hsm_draft_layout(draft);
+    const hsm_place_set missing =
+        hsm_layout_with(layout, HSM_ATTR_HAS_DEFAULT) & ~hsm_draft_present(draft);
+    const unsigned extractable = hsm_layout_find(layout, CKA_EXTRACTABLE);
+
+    HSM_TRY(hsm_draft_put_defaults(draft, missing));
+    HSM_TRY(take_useless(draft, missing & layout->granted));
+    if (extractable != HSM_PLACE_NONE && (missing & hsm_place_bit(extractable)) != 0 &&
+        is_derived_session_key(draft, origin))
+        HSM_TRY(hsm_draft_put_bool(draft, CKA_EXTRACTABLE, true));
     return HSM_OK;
 }
 
-hsm_err hsm_rules_complete(hsm_draft *draft, hsm_origin origin, unsigned needed)
+/* An empty value makes no key. */
+static hsm_err check_parts(const hsm_draft *draft)
 {
-    const hsm_object_kind kind = hsm_draft_kind(draft);
+    const hsm_layout *layout = hsm_draft_layout(draft);
+    const hsm_place_set parts =
+        hsm_layout_with(layout, HSM_ATTR_MUST_CREATE) & hsm_draft_present(draft);
 
-    for (size_t row = 0; row < hsm_attr_row_count; row++) {
-        if ((hsm_attr_rows[row].kinds & kind) != 0)
-            HSM_TRY(complete_row(draft, &hsm_attr_rows[row], origin, needed));
-    }
+    if ((layout->kind & KEY_KINDS) == 0)
+        return HSM_OK;
+    for (hsm_place_set rest = parts; rest != 0; rest &= rest - 1)
+        HSM_CHECK(hsm_draft_at(draft, hsm_place_first(rest)).len > 0, HSM_E_ATTRIBUTE_VALUE);
     return HSM_OK;
+}
+
+hsm_err hsm_rules_complete(hsm_draft *draft, hsm_origin origin, hsm_place_set needed)
+{
+    HSM_CHECK((needed & ~hsm_draft_present(draft)) == 0, HSM_E_TEMPLATE_INCOMPLETE);
+    HSM_TRY(check_parts(draft));
+    return put_defaults(draft, origin);
 }
 
 /* --- agreement ---------------------------------------------------------------------------------- */

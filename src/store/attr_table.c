@@ -255,8 +255,7 @@ const hsm_attr_info hsm_attr_rows[] = {
 };
 
 const size_t hsm_attr_row_count = HSM_ARRAY_LEN(hsm_attr_rows);
-_Static_assert(HSM_ARRAY_LEN(hsm_attr_rows) <= HSM_ATTR_ROWS_MAX,
-               "a draft has a place for each row");
+_Static_assert(HSM_ARRAY_LEN(hsm_attr_rows) <= UINT8_MAX, "a layout numbers the rows with bytes");
 
 const hsm_attr_info *hsm_attr_table(size_t *out_count)
 {

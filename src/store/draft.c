@@ -1,5 +1,5 @@
-/* A draft has one place for each row of the attribute table, so that a look-up is an index and the
- * attributes come out sorted by type.
+/* A draft has one place for each attribute of its kind, so that the attributes come out sorted by
+ * type.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
@@ -11,23 +11,25 @@
 #define SECRET_MAX_BYTES (HSM_SECRET_MAX_BYTES - 1024)
 
 struct hsm_draft {
-    hsm_object_kind kind;
-    hsm_row_set present;
-    struct {
-        uint32_t at; /* in `open` or, for rows with HSM_ATTR_SECRET, in `secret` */
-        uint32_t len;
-    } places[HSM_ATTR_ROWS_MAX];
+    const hsm_layout *layout;
+    hsm_place_set present;
     hsm_buf open;
     hsm_secret *secret;
-    size_t secret_len; /* used of it */
+    size_t secret_len;                        /* used of it */
+    hsm_extent extents[HSM_OBJECT_ATTRS_MAX]; /* of present places: in `secret` where the row has
+                                                 HSM_ATTR_SECRET, else in `open` */
 };
 
 hsm_err hsm_draft_create(hsm_object_kind kind, hsm_draft **out_draft)
 {
-    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = calloc(1, sizeof *draft);
+    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = malloc(sizeof *draft);
 
     HSM_CHECK(draft != NULL, HSM_E_NO_MEMORY);
-    draft->kind = kind;
+    draft->layout = hsm_layout_of(kind);
+    draft->present = 0;
+    draft->open = (hsm_buf){ 0 };
+    draft->secret = NULL;
+    draft->secret_len = 0;
     HSM_TRY(hsm_buf_reserve(&draft->open, OPEN_FIRST_BYTES));
 
     *out_draft = HSM_MOVE(draft);
@@ -45,7 +47,17 @@ void hsm_draft_destroy(hsm_draft *draft)
 
 hsm_object_kind hsm_draft_kind(const hsm_draft *draft)
 {
-    return draft->kind;
+    return draft->layout->kind;
+}
+
+const hsm_layout *hsm_draft_layout(const hsm_draft *draft)
+{
+    return draft->layout;
+}
+
+hsm_place_set hsm_draft_present(const hsm_draft *draft)
+{
+    return draft->present;
 }
 
 /* --- put ---------------------------------------------------------------------------------------- */
@@ -95,44 +107,65 @@ static hsm_err append_secret(hsm_draft *draft, hsm_bytes value, size_t *out_at)
     return HSM_OK;
 }
 
-/* Where a row's value is now; NULL when there is none or it is empty. */
-static uint8_t *place_of(const hsm_draft *draft, size_t row, bool is_secret)
+static bool is_secret(const hsm_draft *draft, unsigned place)
 {
-    if (!hsm_row_set_has(&draft->present, row) || draft->places[row].len == 0)
-        return NULL;
-    return (is_secret ? hsm_secret_data(draft->secret) : draft->open.data) + draft->places[row].at;
+    return (hsm_layout_with(draft->layout, HSM_ATTR_SECRET) & hsm_place_bit(place)) != 0;
 }
 
-hsm_err hsm_draft_put_row(hsm_draft *draft, size_t row, hsm_bytes value)
+/* Where a place's value is now; NULL when there is none or it is empty. */
+static uint8_t *value_of(const hsm_draft *draft, unsigned place)
 {
-    const bool is_secret = (hsm_attr_rows[row].flags & HSM_ATTR_SECRET) != 0;
-    uint8_t *old = place_of(draft, row, is_secret);
+    if ((draft->present & hsm_place_bit(place)) == 0 || draft->extents[place].len == 0)
+        return NULL;
+    return (is_secret(draft, place) ? hsm_secret_data(draft->secret) : draft->open.data) +
+           draft->extents[place].at;
+}
+
+hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value)
+{
+    uint8_t *old = value_of(draft, place);
     size_t at = 0;
 
-    if (hsm_attr_rows[row].kind == HSM_ATTR_NUMBER)
+    if (hsm_layout_row(draft->layout, place)->kind == HSM_ATTR_NUMBER)
         value = hsm_attr_trim(value);
-    if (old != NULL && value.len <= draft->places[row].len) {
-        at = draft->places[row].at;
+    if (old != NULL && value.len <= draft->extents[place].len) {
+        at = draft->extents[place].at;
         if (value.len > 0)
             memmove(old, value.data, value.len); /* may be a part of itself */
-    } else if (is_secret) {
+    } else if (is_secret(draft, place)) {
         HSM_TRY(append_secret(draft, value, &at));
     } else {
         HSM_TRY(append_open(draft, value, &at));
     }
-    draft->places[row].at = (uint32_t)at; /* bounded by HSM_OBJECT_MAX_BYTES */
-    draft->places[row].len = (uint32_t)value.len;
-    hsm_row_set_add(&draft->present, row);
+    /* bounded by HSM_OBJECT_MAX_BYTES */
+    draft->extents[place] = (hsm_extent){ .at = (uint32_t)at, .len = (uint32_t)value.len };
+    draft->present |= hsm_place_bit(place);
+    return HSM_OK;
+}
+
+hsm_err hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set places)
+{
+    const hsm_layout *layout = draft->layout;
+    size_t start = 0;
+
+    HSM_TRY(append_open(draft, hsm_bytes_of(layout->default_bytes, layout->default_len), &start));
+    for (hsm_place_set rest = places; rest != 0; rest &= rest - 1) {
+        const unsigned place = hsm_place_first(rest);
+
+        draft->extents[place] = layout->defaults[place];
+        draft->extents[place].at += (uint32_t)start;
+    }
+    draft->present |= places;
     return HSM_OK;
 }
 
 hsm_err hsm_draft_put(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes value)
 {
-    const hsm_attr_info *info = hsm_attr_find(type, draft->kind);
+    const unsigned place = hsm_layout_find(draft->layout, type);
 
-    HSM_CHECK(info != NULL, HSM_E_ATTRIBUTE_TYPE);
-    HSM_TRY(hsm_attr_check_row(info, value));
-    return hsm_draft_put_row(draft, hsm_attr_row(info), value);
+    HSM_CHECK(place != HSM_PLACE_NONE, HSM_E_ATTRIBUTE_TYPE);
+    HSM_TRY(hsm_attr_check_row(hsm_layout_row(draft->layout, place), value));
+    return hsm_draft_put_at(draft, place, value);
 }
 
 hsm_err hsm_draft_put_bool(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, bool value)
@@ -149,26 +182,20 @@ hsm_err hsm_draft_put_ulong(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULONG v
 
 /* --- get ---------------------------------------------------------------------------------------- */
 
-bool hsm_draft_has_row(const hsm_draft *draft, size_t row)
+hsm_bytes hsm_draft_at(const hsm_draft *draft, unsigned place)
 {
-    return hsm_row_set_has(&draft->present, row);
-}
+    const uint8_t *data = value_of(draft, place);
 
-hsm_bytes hsm_draft_row(const hsm_draft *draft, size_t row)
-{
-    const bool is_secret = (hsm_attr_rows[row].flags & HSM_ATTR_SECRET) != 0;
-    const uint8_t *data = place_of(draft, row, is_secret);
-
-    return data == NULL ? hsm_bytes_none() : hsm_bytes_of(data, draft->places[row].len);
+    return data == NULL ? hsm_bytes_none() : hsm_bytes_of(data, draft->extents[place].len);
 }
 
 bool hsm_draft_get(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value)
 {
-    const hsm_attr_info *info = hsm_attr_find(type, draft->kind);
+    const unsigned place = hsm_layout_find(draft->layout, type);
 
-    if (info == NULL || !hsm_draft_has_row(draft, hsm_attr_row(info)))
+    if (place == HSM_PLACE_NONE || (draft->present & hsm_place_bit(place)) == 0)
         return false;
-    *out_value = hsm_draft_row(draft, hsm_attr_row(info));
+    *out_value = hsm_draft_at(draft, place);
     return true;
 }
 
@@ -196,15 +223,14 @@ void hsm_draft_list(const hsm_draft *draft, hsm_draft_lists *out_lists)
 {
     out_lists->open_count = 0;
     out_lists->secret_count = 0;
-    for (size_t word = 0; word < HSM_ARRAY_LEN(draft->present.bits); word++) {
-        for (uint64_t rest = draft->present.bits[word]; rest != 0; rest &= rest - 1) {
-            const size_t row = word * 64 + (size_t)__builtin_ctzll(rest);
-            const hsm_attr attr = { hsm_attr_rows[row].type, hsm_draft_row(draft, row) };
+    for (hsm_place_set rest = draft->present; rest != 0; rest &= rest - 1) {
+        const unsigned place = hsm_place_first(rest);
+        const hsm_attr attr = { hsm_layout_row(draft->layout, place)->type,
+                                hsm_draft_at(draft, place) };
 
-            if ((hsm_attr_rows[row].flags & HSM_ATTR_SECRET) != 0)
-                out_lists->secret[out_lists->secret_count++] = attr;
-            else
-                out_lists->open[out_lists->open_count++] = attr;
-        }
+        if (is_secret(draft, place))
+            out_lists->secret[out_lists->secret_count++] = attr;
+        else
+            out_lists->open[out_lists->open_count++] = attr;
     }
 }

@@ -29,43 +29,47 @@ void hsm_object_aad(const hsm_object_ident *ident, const char part[5],
 static void fill_block(hsm_object *object, hsm_attr *attrs, const hsm_template *from)
 {
     uint8_t *at = (uint8_t *)(attrs + from->count);
+    unsigned place = 0;
 
-    for (size_t i = 0; i < from->count; i++) {
+    for (size_t i = 0; i < from->count; i++, place++) {
         const hsm_bytes value = from->attrs[i].value;
 
         attrs[i] = (hsm_attr){ .type = from->attrs[i].type, .value = hsm_bytes_of(at, value.len) };
         if (value.len > 0)
             memcpy(at, value.data, value.len);
         at += value.len;
+        while (hsm_layout_row(object->layout, place)->type != attrs[i].type)
+            place++; /* both ascend */
+        object->present |= hsm_place_bit(place);
     }
     object->attrs = attrs;
     object->attr_count = from->count;
 }
 
-hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_template *attrs, hsm_seal *seal,
-                         hsm_object **out_object)
+hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_layout *layout,
+                         const hsm_template *attrs, hsm_seal *seal, hsm_object **out_object)
 {
-    hsm_object facts = { .attrs = attrs->attrs, .attr_count = attrs->count };
     size_t len = sizeof(hsm_object) + attrs->count * sizeof(hsm_attr);
 
     _Static_assert(sizeof(hsm_object) % _Alignof(hsm_attr) == 0, "the array follows the object");
     for (size_t i = 0; i < attrs->count; i++)
         len +=
             attrs->attrs[i].value.len; /* bounded: HSM_OBJECT_MAX_BYTES or the size of a record */
-    HSM_TRY(hsm_facts_read(&facts));
 
-    hsm_object *object = calloc(1, len);
+    hsm_object *object = malloc(len);
     HSM_CHECK(object != NULL, HSM_E_NO_MEMORY);
-    *object = facts;
-    atomic_init(&object->refs, 1);
-    atomic_init(&object->is_live, true);
-    atomic_init(&object->key, NULL);
-    atomic_init(&object->seen_changes, 0);
-    object->id = ident->id;
-    object->version = ident->version;
-    object->slot = ident->slot;
-    object->seal = hsm_seal_acquire(seal);
+    *object = (hsm_object){
+        .refs = 1,
+        .is_live = true,
+        .id = ident->id,
+        .version = ident->version,
+        .slot = ident->slot,
+        .kind = layout->kind,
+        .layout = layout,
+        .seal = hsm_seal_acquire(seal),
+    };
     fill_block(object, (hsm_attr *)(object + 1), attrs);
+    hsm_facts_read(object);
 
     *out_object = object;
     return HSM_OK;
@@ -96,11 +100,12 @@ hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident,
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
     HSM_UNINITIALIZED hsm_draft_lists lists; /* filled by hsm_draft_list() */
 
+    HSM_CHECK((hsm_draft_layout(draft)->naming & ~hsm_draft_present(draft)) == 0,
+              HSM_E_TEMPLATE_INCOMPLETE);
     hsm_draft_list(draft, &lists);
     const hsm_template open = { .attrs = lists.open, .count = lists.open_count };
     const hsm_template secret = { .attrs = lists.secret, .count = lists.secret_count };
-    HSM_TRY(hsm_object_build(ident, &open, seal, &object));
-    HSM_CHECK(object->kind == hsm_draft_kind(draft), HSM_E_INTERNAL);
+    HSM_TRY(hsm_object_build(ident, hsm_draft_layout(draft), &open, seal, &object));
     if (secret.count > 0)
         HSM_TRY(seal_secrets(object, ident, &secret));
 
@@ -138,20 +143,11 @@ hsm_err hsm_object_to_draft(const hsm_object *object, hsm_bytes token_serial, hs
 
 const hsm_attr *hsm_object_attr(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
 {
-    size_t low = 0;
-    size_t high = object->attr_count;
+    const unsigned place = hsm_layout_find(object->layout, type);
 
-    while (low < high) {
-        const size_t mid = low + (high - low) / 2;
-
-        if (object->attrs[mid].type == type)
-            return &object->attrs[mid];
-        if (object->attrs[mid].type < type)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
+    if (place == HSM_PLACE_NONE || (object->present & hsm_place_bit(place)) == 0)
+        return NULL;
+    return &object->attrs[hsm_place_count(object->present & (hsm_place_bit(place) - 1))];
 }
 
 bool hsm_object_bool(const hsm_object *object, CK_ATTRIBUTE_TYPE type, bool fallback)

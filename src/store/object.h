@@ -67,8 +67,10 @@ typedef struct hsm_object {
     bool always_authenticate;
     bool has_allowed_mechanisms;
     bool has_life; /* CKA_START_DATE, CKA_END_DATE or CKA_CRATON_KEY_STATE is there and not empty */
-    hsm_seal *seal; /* what seals the secret part; borrowed from store or core */
-    hsm_buf sealed; /* secret attributes, encoded and sealed; empty if none */
+    const struct hsm_layout *layout; /* of its kind */
+    uint64_t present;                /* the places in it of the attributes */
+    hsm_seal *seal;                  /* what seals the secret part; borrowed from store or core */
+    hsm_buf sealed;                  /* secret attributes, encoded and sealed; empty if none */
     size_t attr_count;
     const hsm_attr *attrs; /* not secret, sorted by type; in one block with the object */
 } hsm_object;

@@ -7,7 +7,7 @@
  * value comes from the mechanism, as a generated one's does. */
 static const struct {
     unsigned forbidden;
-    unsigned needed;
+    hsm_attr_flag needed; /* 0: nothing */
 } origins[] = {
     [HSM_ORIGIN_CREATE] = { HSM_ATTR_NOT_CREATE, HSM_ATTR_MUST_CREATE },
     [HSM_ORIGIN_GENERATE] = { HSM_ATTR_NOT_GENERATE, HSM_ATTR_MUST_GENERATE },
@@ -17,17 +17,18 @@ static const struct {
     [HSM_ORIGIN_TOKEN] = { 0, 0 },
 };
 
-/* The row of an attribute, whose value has its form. A type the standard has, but not for this kind of
- * object, contradicts the class (4.1.1, 5). */
-static hsm_err find_row(const hsm_draft *draft, const hsm_attr *attr, const hsm_attr_info **out_row)
+/* The place of an attribute, whose value has its form. A type the standard has, but not for this kind
+ * of object, contradicts the class (4.1.1, 5). */
+static hsm_err find_place(const hsm_draft *draft, const hsm_attr *attr, unsigned *out_place)
 {
-    const hsm_attr_info *info = hsm_attr_find(attr->type, hsm_draft_kind(draft));
+    const hsm_layout *layout = hsm_draft_layout(draft);
+    const unsigned place = hsm_layout_find(layout, attr->type);
 
-    if (info == NULL)
+    if (place == HSM_PLACE_NONE)
         return hsm_attr_any(attr->type) == NULL ? HSM_E_ATTRIBUTE_TYPE
                                                 : HSM_E_TEMPLATE_INCONSISTENT;
-    HSM_TRY(hsm_attr_check_row(info, attr->value));
-    *out_row = info;
+    HSM_TRY(hsm_attr_check_row(hsm_layout_row(layout, place), attr->value));
+    *out_place = place;
     return HSM_OK;
 }
 
@@ -45,23 +46,23 @@ static bool is_same(const hsm_attr_info *info, hsm_bytes a, hsm_bytes b)
 }
 
 /* 4.1.1, 6: the same value twice is as good as once. */
-static hsm_err repeats(const hsm_draft *draft, const hsm_attr_info *info, const hsm_attr *attr)
+static hsm_err repeats(const hsm_draft *draft, unsigned place, const hsm_attr *attr)
 {
-    HSM_CHECK(is_same(info, attr->value, hsm_draft_row(draft, hsm_attr_row(info))),
-              HSM_E_TEMPLATE_INCONSISTENT);
+    const hsm_attr_info *info = hsm_layout_row(hsm_draft_layout(draft), place);
+
+    HSM_CHECK(is_same(info, attr->value, hsm_draft_at(draft, place)), HSM_E_TEMPLATE_INCONSISTENT);
     return HSM_OK;
 }
 
 /* --- creation ----------------------------------------------------------------------------------- */
 
-static hsm_err put_implied(hsm_draft *draft, const hsm_template *implied, hsm_row_set *rows)
+static hsm_err put_implied(hsm_draft *draft, const hsm_template *implied)
 {
     for (size_t i = 0; i < implied->count; i++) {
-        const hsm_attr_info *info = NULL;
+        unsigned place = 0;
 
-        HSM_TRY(find_row(draft, &implied->attrs[i], &info));
-        HSM_TRY(hsm_draft_put_row(draft, hsm_attr_row(info), implied->attrs[i].value));
-        hsm_row_set_add(rows, hsm_attr_row(info));
+        HSM_TRY(find_place(draft, &implied->attrs[i], &place));
+        HSM_TRY(hsm_draft_put_at(draft, place, implied->attrs[i].value));
     }
     return HSM_OK;
 }
@@ -70,28 +71,35 @@ static hsm_err put_implied(hsm_draft *draft, const hsm_template *implied, hsm_ro
 typedef struct application {
     hsm_origin origin;
     bool is_so;
-    hsm_row_set implied; /* rows the mechanism gives */
-    hsm_row_set given;   /* rows the template gave so far */
+    hsm_place_set implied; /* what the mechanism gives */
+    hsm_place_set given;   /* what the template gave so far */
 } application;
 
 static hsm_err put_given(hsm_draft *draft, application *to, const hsm_attr *attr)
 {
-    const hsm_attr_info *info = NULL;
+    unsigned place = 0;
 
-    HSM_TRY(find_row(draft, attr, &info));
-    const size_t row = hsm_attr_row(info);
-    if (hsm_row_set_has(&to->given, row))
-        return repeats(draft, info, attr);
-    hsm_row_set_add(&to->given, row);
+    HSM_TRY(find_place(draft, attr, &place));
+    if ((to->given & hsm_place_bit(place)) != 0)
+        return repeats(draft, place, attr);
+    const hsm_attr_info *info = hsm_layout_row(hsm_draft_layout(draft), place);
+    to->given |= hsm_place_bit(place);
     HSM_CHECK((info->flags & origins[to->origin].forbidden) == 0, HSM_E_ATTRIBUTE_READ_ONLY);
     if ((info->flags & HSM_ATTR_SO_ONLY_TRUE) != 0 && is_true(attr))
         HSM_CHECK(to->is_so, HSM_E_ATTRIBUTE_READ_ONLY);
-    if (hsm_row_set_has(&to->implied, row)) {
-        HSM_CHECK(is_same(info, attr->value, hsm_draft_row(draft, row)),
+    if ((to->implied & hsm_place_bit(place)) != 0) {
+        HSM_CHECK(is_same(info, attr->value, hsm_draft_at(draft, place)),
                   HSM_E_TEMPLATE_INCONSISTENT);
         return HSM_OK;
     }
-    return hsm_draft_put_row(draft, row, attr->value);
+    return hsm_draft_put_at(draft, place, attr->value);
+}
+
+static hsm_place_set needed_places(const hsm_draft *draft, hsm_origin origin)
+{
+    const hsm_attr_flag needed = origins[origin].needed;
+
+    return needed == 0 ? 0 : hsm_layout_with(hsm_draft_layout(draft), needed);
 }
 
 hsm_err hsm_draft_from_template(hsm_origin origin, const hsm_template *tmpl,
@@ -110,10 +118,11 @@ hsm_err hsm_draft_from_template(hsm_origin origin, const hsm_template *tmpl,
                   HSM_E_ATTRIBUTE_VALUE);
 
     HSM_TRY(hsm_draft_create(kind, &draft));
-    HSM_TRY(put_implied(draft, implied, &to.implied));
+    HSM_TRY(put_implied(draft, implied));
+    to.implied = hsm_draft_present(draft);
     for (size_t i = 0; i < tmpl->count; i++)
         HSM_TRY(put_given(draft, &to, &tmpl->attrs[i]));
-    HSM_TRY(hsm_rules_complete(draft, origin, origins[origin].needed));
+    HSM_TRY(hsm_rules_complete(draft, origin, needed_places(draft, origin)));
     HSM_TRY(hsm_rules_agree(draft));
 
     *out_draft = HSM_MOVE(draft);
@@ -136,12 +145,12 @@ static bool may_change(const hsm_attr_info *info, const hsm_attr *change, bool h
            (is_copy && (info->flags & HSM_ATTR_COPY_CHANGE) != 0);
 }
 
-static hsm_err apply_change(hsm_draft *draft, const hsm_attr_info *info, const hsm_attr *change,
-                            bool is_copy, bool is_so)
+static hsm_err apply_change(hsm_draft *draft, unsigned place, const hsm_attr *change, bool is_copy,
+                            bool is_so)
 {
-    const size_t row = hsm_attr_row(info);
-    const bool has_old = hsm_draft_has_row(draft, row);
-    const bool stays = has_old && is_same(info, hsm_draft_row(draft, row), change->value);
+    const hsm_attr_info *info = hsm_layout_row(hsm_draft_layout(draft), place);
+    const bool has_old = (hsm_draft_present(draft) & hsm_place_bit(place)) != 0;
+    const bool stays = has_old && is_same(info, hsm_draft_at(draft, place), change->value);
     const bool is_sticky = (info->flags & (HSM_ATTR_STICKY_TRUE | HSM_ATTR_STICKY_FALSE)) != 0;
 
     /* A copy may name what it keeps; a change may repeat what can only change one way. */
@@ -149,25 +158,25 @@ static hsm_err apply_change(hsm_draft *draft, const hsm_attr_info *info, const h
         return HSM_OK;
     HSM_CHECK(may_change(info, change, has_old, is_copy, is_so), HSM_E_ATTRIBUTE_READ_ONLY);
     HSM_TRY(hsm_rules_change(draft, change, is_so));
-    return hsm_draft_put_row(draft, row, change->value);
+    return hsm_draft_put_at(draft, place, change->value);
 }
 
 hsm_err hsm_draft_change(hsm_draft *draft, hsm_origin origin, const hsm_template *changes,
                          bool is_so)
 {
-    hsm_row_set given = { 0 };
+    hsm_place_set given = 0;
 
     HSM_CHECK(changes->count <= HSM_TEMPLATE_MAX_ATTRS, HSM_E_ARG);
     for (size_t i = 0; i < changes->count; i++) {
-        const hsm_attr_info *info = NULL;
+        unsigned place = 0;
 
-        HSM_TRY(find_row(draft, &changes->attrs[i], &info));
-        if (hsm_row_set_has(&given, hsm_attr_row(info))) {
-            HSM_TRY(repeats(draft, info, &changes->attrs[i]));
+        HSM_TRY(find_place(draft, &changes->attrs[i], &place));
+        if ((given & hsm_place_bit(place)) != 0) {
+            HSM_TRY(repeats(draft, place, &changes->attrs[i]));
             continue;
         }
-        hsm_row_set_add(&given, hsm_attr_row(info));
-        HSM_TRY(apply_change(draft, info, &changes->attrs[i], origin == HSM_ORIGIN_COPY, is_so));
+        given |= hsm_place_bit(place);
+        HSM_TRY(apply_change(draft, place, &changes->attrs[i], origin == HSM_ORIGIN_COPY, is_so));
     }
     /* 4.1.2: a change is never incomplete; what it asks for can't be without something else. */
     const hsm_err err = hsm_rules_agree(draft);

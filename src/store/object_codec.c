@@ -76,7 +76,7 @@ hsm_err hsm_object_decode(const hsm_object_ident *ident, hsm_bytes public_part,
     HSM_TRY(hsm_part_read(public_part, &room, attrs, &tmpl.count));
     HSM_CHECK(hsm_rules_kind(&tmpl, &none, &kind) == HSM_OK, HSM_E_STORE_CORRUPT);
     HSM_TRY(check_public(attrs, tmpl.count, kind));
-    HSM_TRY(hsm_object_build(ident, &tmpl, seal, &object));
+    HSM_TRY(hsm_object_build(ident, hsm_layout_of(kind), &tmpl, seal, &object));
     if (sealed_secret.len > 0)
         HSM_TRY(hsm_buf_append(&object->sealed, sealed_secret));
 

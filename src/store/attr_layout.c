@@ -1,0 +1,90 @@
+/* Worked out once in a process, because everything that makes, reads or searches objects asks these
+ * questions dozens of times each.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "store/attr_layout.h"
+
+#include <pthread.h>
+
+#define KIND_COUNT 17u /* hsm_object_kind */
+
+static hsm_layout layouts[KIND_COUNT];
+static pthread_once_t layouts_made = PTHREAD_ONCE_INIT;
+
+/* Types differ in their low bits, and those of another range in the high ones. */
+static size_t first_step(CK_ATTRIBUTE_TYPE type)
+{
+    return (size_t)(((uint32_t)type * UINT32_C(0x9E3779B1)) >> 25) % HSM_LAYOUT_STEPS;
+}
+
+static void enter(hsm_layout *layout, unsigned place)
+{
+    size_t step = first_step(hsm_attr_rows[layout->rows[place]].type);
+
+    while (layout->steps[step] != 0)
+        step = (step + 1) % HSM_LAYOUT_STEPS;
+    layout->steps[step] = (uint8_t)(place + 1);
+}
+
+static void add_default(hsm_layout *layout, unsigned place)
+{
+    const hsm_attr_info *row = &hsm_attr_rows[layout->rows[place]];
+    const CK_BBOOL flag = row->default_value == CK_TRUE ? CK_TRUE : CK_FALSE;
+    hsm_bytes value = hsm_bytes_none();
+
+    if (row->kind == HSM_ATTR_ULONG)
+        value = hsm_bytes_of(&row->default_value, sizeof row->default_value);
+    else if (row->kind == HSM_ATTR_BOOL)
+        value = hsm_bytes_of(&flag, sizeof flag);
+    if (row->kind == HSM_ATTR_BOOL && flag == CK_TRUE)
+        layout->granted |= hsm_place_bit(place);
+    layout->defaults[place] = (hsm_extent){ .at = layout->default_len, .len = (uint32_t)value.len };
+    if (value.len > 0)
+        memcpy(layout->default_bytes + layout->default_len, value.data, value.len);
+    layout->default_len += (uint32_t)value.len;
+}
+
+static bool is_naming(CK_ATTRIBUTE_TYPE type)
+{
+    return type == CKA_CLASS || type == CKA_KEY_TYPE || type == CKA_CERTIFICATE_TYPE;
+}
+
+static void add_row(hsm_layout *layout, size_t row)
+{
+    const unsigned place = layout->count++;
+
+    layout->rows[place] = (uint8_t)row;
+    enter(layout, place);
+    for (unsigned rest = hsm_attr_rows[row].flags; rest != 0; rest &= rest - 1)
+        layout->with[__builtin_ctz(rest)] |= hsm_place_bit(place);
+    if (is_naming(hsm_attr_rows[row].type))
+        layout->naming |= hsm_place_bit(place);
+    if ((hsm_attr_rows[row].flags & HSM_ATTR_HAS_DEFAULT) != 0)
+        add_default(layout, place);
+}
+
+static void make_layouts(void)
+{
+    for (unsigned i = 0; i < KIND_COUNT; i++) {
+        layouts[i].kind = (hsm_object_kind)(1u << i);
+        for (size_t row = 0; row < hsm_attr_row_count; row++) {
+            if ((hsm_attr_rows[row].kinds & layouts[i].kind) != 0)
+                add_row(&layouts[i], row);
+        }
+    }
+}
+
+const hsm_layout *hsm_layout_of(hsm_object_kind kind)
+{
+    (void)pthread_once(&layouts_made, make_layouts);
+    return &layouts[__builtin_ctz(kind)];
+}
+
+unsigned hsm_layout_find(const hsm_layout *layout, CK_ATTRIBUTE_TYPE type)
+{
+    for (size_t step = first_step(type);; step = (step + 1) % HSM_LAYOUT_STEPS) {
+        const unsigned place = (unsigned)layout->steps[step] - 1; /* none: HSM_PLACE_NONE */
+
+        if (place == HSM_PLACE_NONE || hsm_attr_rows[layout->rows[place]].type == type)
+            return place;
+    }
+}

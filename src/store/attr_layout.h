@@ -1,0 +1,74 @@
+/* What the attribute table says of one kind of object: its rows, which have which flag, the defaults.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_STORE_ATTR_LAYOUT_H
+#define HSM_STORE_ATTR_LAYOUT_H
+
+#include "store/attr.h"
+
+/* More than any kind of object has, so that a set of them is one number. */
+#define HSM_OBJECT_ATTRS_MAX 64u
+#define HSM_LAYOUT_STEPS 128u
+/* More than the defaults of any kind. */
+#define HSM_DEFAULTS_MAX_BYTES 256u
+
+/* The attributes of a kind have places, 0 to 63, by ascending type. */
+typedef uint64_t hsm_place_set;
+#define HSM_PLACE_NONE UINT32_MAX
+
+static inline hsm_place_set hsm_place_bit(unsigned place)
+{
+    return (hsm_place_set)1 << place;
+}
+
+/* The lowest place of a set that is not empty. */
+static inline unsigned hsm_place_first(hsm_place_set set)
+{
+    return (unsigned)__builtin_ctzll(set);
+}
+
+static inline unsigned hsm_place_count(hsm_place_set set)
+{
+    return (unsigned)__builtin_popcountll(set);
+}
+
+/* Where a value lies among others. */
+typedef struct hsm_extent {
+    uint32_t at;
+    uint32_t len;
+} hsm_extent;
+
+typedef struct hsm_layout {
+    hsm_object_kind kind;
+    unsigned count;
+    uint8_t rows[HSM_OBJECT_ATTRS_MAX]; /* which row of the table a place is */
+    uint8_t steps[HSM_LAYOUT_STEPS];    /* place + 1 by type, an open hash table; 0: nothing */
+    hsm_place_set with[32];             /* by the number of the flag's bit */
+    hsm_place_set naming;               /* what says that an object is of this kind */
+    hsm_place_set granted;              /* whose default is CK_TRUE */
+    hsm_extent
+        defaults[HSM_OBJECT_ATTRS_MAX]; /* in default_bytes; of rows with HSM_ATTR_HAS_DEFAULT */
+    uint8_t default_bytes[HSM_DEFAULTS_MAX_BYTES];
+    uint32_t default_len;
+} hsm_layout;
+
+/* in      kind  one kind */
+const hsm_layout *hsm_layout_of(hsm_object_kind kind);
+/* The place of a type, or HSM_PLACE_NONE. */
+unsigned hsm_layout_find(const hsm_layout *layout, CK_ATTRIBUTE_TYPE type);
+
+/* The places whose rows have a flag. */
+static inline hsm_place_set hsm_layout_with(const hsm_layout *layout, hsm_attr_flag flag)
+{
+    return layout->with[__builtin_ctz(flag)];
+}
+
+/* The table, as hsm_attr_table() gives it. */
+extern const hsm_attr_info hsm_attr_rows[];
+extern const size_t hsm_attr_row_count;
+
+static inline const hsm_attr_info *hsm_layout_row(const hsm_layout *layout, unsigned place)
+{
+    return &hsm_attr_rows[layout->rows[place]];
+}
+
+#endif
