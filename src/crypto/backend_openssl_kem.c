@@ -51,7 +51,7 @@ static hsm_err open_ctx(const hsm_kem_use *use, EVP_PKEY_CTX **out_ctx)
 static hsm_err set_randomness(const hsm_kem_use *use, EVP_PKEY_CTX *ctx)
 {
     if (use->params->randomness.len == 0)
-        return hsm_ossl_random_refresh(use->key->crypto, false);
+        return hsm_ossl_random_refresh(use->key->crypto, use->mech->alg == HSM_ALG_RSA_X509);
 
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_octet_string(OSSL_KEM_PARAM_IKME,

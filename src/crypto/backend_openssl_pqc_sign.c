@@ -307,7 +307,7 @@ static hsm_err sign(const hsm_crypt *crypt, const prepared *message, hsm_out *ou
     size_t len = room_len;
 
     if (!state_of(crypt)->is_deterministic)
-        HSM_TRY(hsm_ossl_random_refresh(crypt->crypto, false));
+        HSM_TRY(hsm_ossl_random_refresh(crypt->crypto, true));
     uint8_t *room = malloc(room_len);
     HSM_CHECK(room != NULL, HSM_E_NO_MEMORY);
     hsm_err err = hsm_ossl_done(EVP_PKEY_sign(state_of(crypt)->signer.ctx, room, &len,
