@@ -49,13 +49,8 @@ hsm_err hsm_core_derive_draft(hsm_core *core, hsm_session *session, const hsm_de
 hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, hsm_bytes value,
                                const hsm_provenance *provenance)
 {
-    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
-    hsm_key_parts parts;
-
     HSM_TRY(hsm_draft_put(draft, CKA_VALUE, value));
-    HSM_TRY(hsm_core_draft_parts(draft, &parts));
-    HSM_TRY(hsm_key_create(core->crypto, &parts, &key)); /* the length fits the key type */
-    HSM_TRY(hsm_core_put_derived(core, draft, key));
+    HSM_TRY(hsm_core_complete_secret(core, draft));
     return hsm_core_put_provenance(draft, provenance);
 }
 

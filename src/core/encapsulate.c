@@ -1,6 +1,7 @@
 /* Encapsulating and decapsulating keys (PKCS#11 v3.2, 5.18.8 and 5.18.9).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/audited.h"
+#include "core/derive.h"
 #include "core/internal.h"
 #include "crypto/approval.h"
 #include "crypto/kem.h"
@@ -110,14 +111,8 @@ static hsm_err finish_draft(hsm_core *core, const hsm_session *session, hsm_draf
         .mechanism = CK_UNAVAILABLE_INFORMATION,
         .is_approved = session->is_approved,
     };
-    HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
-    hsm_key_parts parts;
 
-    HSM_TRY(hsm_draft_put(draft, CKA_VALUE, hsm_secret_view(value)));
-    HSM_TRY(hsm_core_draft_parts(draft, &parts));
-    HSM_TRY(hsm_key_create(core->crypto, &parts, &key)); /* the length fits the key type */
-    HSM_TRY(hsm_core_put_derived(core, draft, key));
-    return hsm_core_put_provenance(draft, &provenance);
+    return hsm_core_derive_finish(core, draft, hsm_secret_view(value), &provenance);
 }
 
 static hsm_err rule_secret(hsm_core *core, hsm_session *session, const hsm_mech *mech,

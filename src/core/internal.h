@@ -111,7 +111,8 @@ HSM_MUST_USE hsm_err hsm_core_whole_parts(hsm_core *core, const hsm_object *obje
  * kept. */
 HSM_MUST_USE hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *parts);
 /* Puts what follows from the key itself: check value, public key info, value length.
- * in      known  the key pair parsed already (either half); NULL: it is parsed here */
+ * in      known  the key pair parsed already (either half); NULL: it is parsed here, a secret key
+ *                only checked */
 HSM_MUST_USE hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft, hsm_key *known);
 /* Keys that come in from elsewhere may leave again unless one of the templates says otherwise
  * (PKCS#11 v3.2, C_UnwrapKey, C_EncapsulateKey, C_DecapsulateKey).
@@ -122,6 +123,9 @@ void hsm_core_imply_extractable(const hsm_template *tmpl, hsm_attr *implied, siz
  * errors  HSM_E_ATTRIBUTE_VALUE */
 HSM_MUST_USE hsm_err hsm_core_check_public_info(hsm_core *core, hsm_draft *draft,
                                                 const hsm_template *changes);
+/* The same for a secret key, which has its value by now: it is checked, but not parsed.
+ * errors  those of hsm_key_create() */
+HSM_MUST_USE hsm_err hsm_core_complete_secret(hsm_core *core, hsm_draft *draft);
 /* Puts the lengths of a domain parameter object's numbers. */
 HSM_MUST_USE hsm_err hsm_core_put_domain(hsm_draft *draft);
 /* Puts where the key comes from: local, generation mechanism, always sensitive, never

@@ -250,6 +250,15 @@ static hsm_err put_secret_derived(hsm_core *core, hsm_draft *draft, const hsm_ke
     return hsm_draft_put(draft, CKA_CHECK_VALUE, hsm_bytes_of(check_value, sizeof check_value));
 }
 
+hsm_err hsm_core_complete_secret(hsm_core *core, hsm_draft *draft)
+{
+    hsm_key_parts parts;
+
+    HSM_TRY(hsm_core_draft_parts(draft, &parts));
+    HSM_TRY(hsm_key_check_secret(core->crypto, &parts));
+    return put_secret_derived(core, draft, &parts);
+}
+
 static hsm_err put_public_info(hsm_draft *draft, hsm_key *key)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf spki = { 0 };
@@ -266,9 +275,9 @@ hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft, hsm_key *known)
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
     hsm_key_parts parts;
 
+    if (hsm_draft_kind(draft) == HSM_KIND_SECRET)
+        return hsm_core_complete_secret(core, draft);
     HSM_TRY(hsm_core_draft_parts(draft, &parts));
-    if (parts.key_class == CKO_SECRET_KEY)
-        return put_secret_derived(core, draft, &parts);
     if (hsm_draft_kind(draft) == HSM_KIND_RSA_PUBLIC)
         HSM_TRY(hsm_draft_put_ulong(draft, CKA_MODULUS_BITS,
                                     number_bits(parts.part[HSM_PART_MODULUS])));

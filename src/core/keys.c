@@ -95,7 +95,7 @@ hsm_err hsm_core_do_generate_key(hsm_core *core, hsm_session *session,
     hsm_audited_made_bits(session, request.bits);
     const hsm_provenance provenance = provenance_of(session->is_approved, mech);
     HSM_TRY(finish_draft(draft, &bundle.parts, &provenance));
-    HSM_TRY(hsm_core_put_derived(core, draft, NULL));
+    HSM_TRY(hsm_core_complete_secret(core, draft));
     HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
     hsm_core_completed(session, session->is_approved);
     return HSM_OK;

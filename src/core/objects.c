@@ -107,10 +107,9 @@ hsm_err hsm_core_add(hsm_core *core, hsm_session *session, hsm_draft *const *dra
     return HSM_OK;
 }
 
-/* A foreign key is taken apart, checked and completed before it becomes an object. */
-static hsm_err complete_key(hsm_core *core, hsm_draft *draft)
+/* A foreign key of a pair is taken apart, checked and completed before it becomes an object. */
+static hsm_err complete_half(hsm_core *core, hsm_draft *draft)
 {
-    const hsm_provenance provenance = { .mechanism = CK_UNAVAILABLE_INFORMATION };
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
     hsm_key_parts parts;
@@ -123,7 +122,15 @@ static hsm_err complete_key(hsm_core *core, hsm_draft *draft)
     HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
     HSM_TRY(hsm_key_check(key));
     HSM_TRY(hsm_core_put_parts(draft, &parts));
-    HSM_TRY(hsm_core_put_derived(core, draft, key));
+    return hsm_core_put_derived(core, draft, key);
+}
+
+static hsm_err complete_key(hsm_core *core, hsm_draft *draft)
+{
+    const hsm_provenance provenance = { .mechanism = CK_UNAVAILABLE_INFORMATION };
+
+    HSM_TRY(hsm_draft_kind(draft) == HSM_KIND_SECRET ? hsm_core_complete_secret(core, draft)
+                                                     : complete_half(core, draft));
     return hsm_core_put_provenance(draft, &provenance);
 }
 

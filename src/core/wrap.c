@@ -351,23 +351,30 @@ static hsm_err put_private_key(hsm_core *core, hsm_draft *draft, hsm_bytes encod
     return hsm_core_put_parts(draft, &bundle.parts);
 }
 
-static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, const hsm_mech *mech,
-                             hsm_secret *plain)
+static hsm_err complete_private(hsm_core *core, hsm_draft *draft)
 {
-    const CK_OBJECT_CLASS object_class = hsm_draft_ulong(draft, CKA_CLASS, CKO_DATA);
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
     hsm_key_parts parts;
 
-    HSM_CHECK(object_class == CKO_SECRET_KEY || object_class == CKO_PRIVATE_KEY,
-              HSM_E_TEMPLATE_INCONSISTENT);
-    if (object_class == CKO_SECRET_KEY)
-        HSM_TRY(put_secret_key(draft, mech, plain));
-    else
-        HSM_TRY(put_private_key(core, draft, without_filling(mech, hsm_secret_view(plain))));
     HSM_TRY(hsm_core_draft_parts(draft, &parts));
     HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
     HSM_TRY(hsm_key_check(key));
     return hsm_core_put_derived(core, draft, key);
+}
+
+static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, const hsm_mech *mech,
+                             hsm_secret *plain)
+{
+    const CK_OBJECT_CLASS object_class = hsm_draft_ulong(draft, CKA_CLASS, CKO_DATA);
+
+    HSM_CHECK(object_class == CKO_SECRET_KEY || object_class == CKO_PRIVATE_KEY,
+              HSM_E_TEMPLATE_INCONSISTENT);
+    if (object_class == CKO_SECRET_KEY) {
+        HSM_TRY(put_secret_key(draft, mech, plain));
+        return hsm_core_complete_secret(core, draft);
+    }
+    HSM_TRY(put_private_key(core, draft, without_filling(mech, hsm_secret_view(plain))));
+    return complete_private(core, draft);
 }
 
 hsm_err hsm_core_do_unwrap_key(hsm_core *core, hsm_session *session,

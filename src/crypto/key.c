@@ -82,15 +82,24 @@ static hsm_err check_secret(CK_KEY_TYPE type, size_t len)
     return HSM_E_KEY_TYPE;
 }
 
+hsm_err hsm_key_check_secret(const hsm_crypto *crypto, const hsm_key_parts *parts)
+{
+    const hsm_bytes value = parts->part[HSM_PART_VALUE];
+
+    HSM_CHECK(parts->key_class == CKO_SECRET_KEY, HSM_E_KEY_TYPE);
+    HSM_CHECK(value.len > 0, HSM_E_TEMPLATE_INCOMPLETE);
+    HSM_TRY(check_secret(parts->key_type, value.len));
+    HSM_CHECK(parts->key_type != CKK_AES_XTS || !has_equal_halves(value), HSM_E_ATTRIBUTE_VALUE);
+    HSM_CHECK(parts->key_type != CKK_DES3 || crypto->options.may_decrypt_3des, HSM_E_KEY_TYPE);
+    HSM_CHECK(parts->key_type != CKK_DES3 || has_parity(value), HSM_E_ATTRIBUTE_VALUE);
+    return HSM_OK;
+}
+
 static hsm_err create_secret(const hsm_key_parts *parts, hsm_key *key)
 {
     const hsm_bytes value = parts->part[HSM_PART_VALUE];
 
-    HSM_CHECK(value.len > 0, HSM_E_TEMPLATE_INCOMPLETE);
-    HSM_TRY(check_secret(parts->key_type, value.len));
-    HSM_CHECK(parts->key_type != CKK_AES_XTS || !has_equal_halves(value), HSM_E_ATTRIBUTE_VALUE);
-    HSM_CHECK(parts->key_type != CKK_DES3 || key->crypto->options.may_decrypt_3des, HSM_E_KEY_TYPE);
-    HSM_CHECK(parts->key_type != CKK_DES3 || has_parity(value), HSM_E_ATTRIBUTE_VALUE);
+    HSM_TRY(hsm_key_check_secret(key->crypto, parts));
     HSM_TRY(hsm_secret_dup(value, &key->value));
     key->bits = (uint32_t)value.len * 8;
     return HSM_OK;

@@ -58,6 +58,8 @@ void hsm_key_bundle_clear(hsm_key_bundle *bundle);
  */
 HSM_MUST_USE hsm_err hsm_key_create(hsm_crypto *crypto, const hsm_key_parts *parts,
                                     hsm_key **out_key);
+/* Whether hsm_key_create() would make a secret key of the parts, without making it. errors as there */
+HSM_MUST_USE hsm_err hsm_key_check_secret(const hsm_crypto *crypto, const hsm_key_parts *parts);
 void hsm_key_destroy(hsm_key *key);
 HSM_DEFINE_DROP(hsm_key)
 

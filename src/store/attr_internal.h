@@ -39,15 +39,11 @@ hsm_bytes hsm_draft_at(const hsm_draft *draft, unsigned place);
 HSM_MUST_USE hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value);
 /* Puts the defaults of the layout in places that have no value. */
 HSM_MUST_USE hsm_err hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set places);
-/* The attributes in the table's order, those that are not secret and those that are; both borrowed
- * until the next put. */
-typedef struct hsm_draft_lists {
-    hsm_attr open[HSM_OBJECT_ATTRS_MAX];
-    size_t open_count;
-    hsm_attr secret[HSM_OBJECT_SECRETS_MAX];
-    size_t secret_count;
-} hsm_draft_lists;
-void hsm_draft_list(const hsm_draft *draft, hsm_draft_lists *out_lists);
+/* All values that are not secret, and where one of them lies among them. */
+hsm_bytes hsm_draft_open(const hsm_draft *draft);
+hsm_extent hsm_draft_extent(const hsm_draft *draft, unsigned place);
+/* The secret attributes by ascending type, borrowed until the next put; how many. */
+size_t hsm_draft_secrets(const hsm_draft *draft, hsm_attr out_attrs[HSM_OBJECT_SECRETS_MAX]);
 
 /* --- Rules that need more than a row (attr_rules.c) --------------------------------------------- */
 

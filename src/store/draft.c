@@ -219,18 +219,26 @@ CK_ULONG hsm_draft_ulong(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULON
     return native;
 }
 
-void hsm_draft_list(const hsm_draft *draft, hsm_draft_lists *out_lists)
+hsm_bytes hsm_draft_open(const hsm_draft *draft)
 {
-    out_lists->open_count = 0;
-    out_lists->secret_count = 0;
-    for (hsm_place_set rest = draft->present; rest != 0; rest &= rest - 1) {
-        const unsigned place = hsm_place_first(rest);
-        const hsm_attr attr = { hsm_layout_row(draft->layout, place)->type,
-                                hsm_draft_at(draft, place) };
+    return hsm_buf_view(&draft->open);
+}
 
-        if (is_secret(draft, place))
-            out_lists->secret[out_lists->secret_count++] = attr;
-        else
-            out_lists->open[out_lists->open_count++] = attr;
+hsm_extent hsm_draft_extent(const hsm_draft *draft, unsigned place)
+{
+    return draft->extents[place];
+}
+
+size_t hsm_draft_secrets(const hsm_draft *draft, hsm_attr out_attrs[HSM_OBJECT_SECRETS_MAX])
+{
+    size_t count = 0;
+
+    for (hsm_place_set rest = draft->present & hsm_layout_with(draft->layout, HSM_ATTR_SECRET);
+         rest != 0; rest &= rest - 1) {
+        const unsigned place = hsm_place_first(rest);
+
+        out_attrs[count++] =
+            (hsm_attr){ hsm_layout_row(draft->layout, place)->type, hsm_draft_at(draft, place) };
     }
+    return count;
 }

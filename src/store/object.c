@@ -25,39 +25,17 @@ void hsm_object_aad(const hsm_object_ident *ident, const char part[5],
 
 /* --- life --------------------------------------------------------------------------------------- */
 
-/* Copies the values behind the array: everything is in one block. */
-static void fill_block(hsm_object *object, hsm_attr *attrs, const hsm_template *from)
+/* An object with room for its attributes and their values behind it: everything is in one block. */
+static hsm_object *new_object(const hsm_object_ident *ident, const hsm_layout *layout,
+                              hsm_place_set present, size_t values_len)
 {
-    uint8_t *at = (uint8_t *)(attrs + from->count);
-    unsigned place = 0;
-
-    for (size_t i = 0; i < from->count; i++, place++) {
-        const hsm_bytes value = from->attrs[i].value;
-
-        attrs[i] = (hsm_attr){ .type = from->attrs[i].type, .value = hsm_bytes_of(at, value.len) };
-        if (value.len > 0)
-            memcpy(at, value.data, value.len);
-        at += value.len;
-        while (hsm_layout_row(object->layout, place)->type != attrs[i].type)
-            place++; /* both ascend */
-        object->present |= hsm_place_bit(place);
-    }
-    object->attrs = attrs;
-    object->attr_count = from->count;
-}
-
-hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_layout *layout,
-                         const hsm_template *attrs, hsm_seal *seal, hsm_object **out_object)
-{
-    size_t len = sizeof(hsm_object) + attrs->count * sizeof(hsm_attr);
+    const size_t count = hsm_place_count(present);
 
     _Static_assert(sizeof(hsm_object) % _Alignof(hsm_attr) == 0, "the array follows the object");
-    for (size_t i = 0; i < attrs->count; i++)
-        len +=
-            attrs->attrs[i].value.len; /* bounded: HSM_OBJECT_MAX_BYTES or the size of a record */
-
-    hsm_object *object = malloc(len);
-    HSM_CHECK(object != NULL, HSM_E_NO_MEMORY);
+    /* bounded: HSM_OBJECT_MAX_BYTES or the size of a record */
+    hsm_object *object = malloc(sizeof *object + count * sizeof(hsm_attr) + values_len);
+    if (object == NULL)
+        return NULL;
     *object = (hsm_object){
         .refs = 1,
         .is_live = true,
@@ -66,13 +44,78 @@ hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_layout *layout
         .slot = ident->slot,
         .kind = layout->kind,
         .layout = layout,
-        .seal = hsm_seal_acquire(seal),
+        .present = present,
+        .attr_count = count,
+        .attrs = (const hsm_attr *)(object + 1),
     };
-    fill_block(object, (hsm_attr *)(object + 1), attrs);
+    return object;
+}
+
+static hsm_attr *attrs_of(hsm_object *object)
+{
+    return (hsm_attr *)(object + 1);
+}
+
+static uint8_t *values_of(hsm_object *object)
+{
+    return (uint8_t *)(attrs_of(object) + object->attr_count);
+}
+
+/* Both ascend, and all are of the layout. */
+static hsm_place_set places_of(const hsm_layout *layout, const hsm_template *attrs)
+{
+    hsm_place_set present = 0;
+    unsigned place = 0;
+
+    for (size_t i = 0; i < attrs->count; i++, place++) {
+        while (hsm_layout_row(layout, place)->type != attrs->attrs[i].type)
+            place++;
+        present |= hsm_place_bit(place);
+    }
+    return present;
+}
+
+hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_layout *layout,
+                         const hsm_template *attrs, hsm_seal *seal, hsm_object **out_object)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < attrs->count; i++)
+        len += attrs->attrs[i].value.len;
+    hsm_object *object = new_object(ident, layout, places_of(layout, attrs), len);
+    HSM_CHECK(object != NULL, HSM_E_NO_MEMORY);
+    uint8_t *at = values_of(object);
+    for (size_t i = 0; i < attrs->count; i++) {
+        const hsm_bytes value = attrs->attrs[i].value;
+
+        if (value.len > 0)
+            memcpy(at, value.data, value.len);
+        attrs_of(object)[i] = (hsm_attr){ attrs->attrs[i].type, hsm_bytes_of(at, value.len) };
+        at += value.len;
+    }
+    object->seal = hsm_seal_acquire(seal);
     hsm_facts_read(object);
 
     *out_object = object;
     return HSM_OK;
+}
+
+/* The draft's values as they lie, with what became of older ones between them. */
+static void copy_open(hsm_object *object, const hsm_draft *draft)
+{
+    const hsm_bytes open = hsm_draft_open(draft);
+    uint8_t *values = values_of(object);
+    hsm_attr *attr = attrs_of(object);
+
+    if (open.len > 0)
+        memcpy(values, open.data, open.len);
+    for (hsm_place_set rest = object->present; rest != 0; rest &= rest - 1) {
+        const unsigned place = hsm_place_first(rest);
+        const hsm_extent extent = hsm_draft_extent(draft, place);
+
+        *attr++ = (hsm_attr){ hsm_layout_row(object->layout, place)->type,
+                              hsm_bytes_of(values + extent.at, extent.len) };
+    }
 }
 
 /* Encodes secret attributes and seals them. */
@@ -97,17 +140,22 @@ static hsm_err seal_secrets(hsm_object *object, const hsm_object_ident *ident,
 hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident, hsm_seal *seal,
                           hsm_object **out_object)
 {
-    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
-    HSM_UNINITIALIZED hsm_draft_lists lists; /* filled by hsm_draft_list() */
+    const hsm_layout *layout = hsm_draft_layout(draft);
+    const hsm_place_set present = hsm_draft_present(draft);
+    HSM_UNINITIALIZED hsm_attr attrs[HSM_OBJECT_SECRETS_MAX]; /* hsm_draft_secrets() fills it */
 
-    HSM_CHECK((hsm_draft_layout(draft)->naming & ~hsm_draft_present(draft)) == 0,
-              HSM_E_TEMPLATE_INCOMPLETE);
-    hsm_draft_list(draft, &lists);
-    const hsm_template open = { .attrs = lists.open, .count = lists.open_count };
-    const hsm_template secret = { .attrs = lists.secret, .count = lists.secret_count };
-    HSM_TRY(hsm_object_build(ident, hsm_draft_layout(draft), &open, seal, &object));
-    if (secret.count > 0)
-        HSM_TRY(seal_secrets(object, ident, &secret));
+    HSM_CHECK((layout->naming & ~present) == 0, HSM_E_TEMPLATE_INCOMPLETE);
+    HSM_AUTO(hsm_object_drop)
+    hsm_object *object =
+        new_object(ident, layout, present & ~hsm_layout_with(layout, HSM_ATTR_SECRET),
+                   hsm_draft_open(draft).len);
+    HSM_CHECK(object != NULL, HSM_E_NO_MEMORY);
+    copy_open(object, draft);
+    object->seal = hsm_seal_acquire(seal);
+    hsm_facts_read(object);
+    const hsm_template secrets = { attrs, hsm_draft_secrets(draft, attrs) };
+    if (secrets.count > 0)
+        HSM_TRY(seal_secrets(object, ident, &secrets));
 
     *out_object = HSM_MOVE(object);
     return HSM_OK;
@@ -153,17 +201,21 @@ const hsm_attr *hsm_object_attr(const hsm_object *object, CK_ATTRIBUTE_TYPE type
 bool hsm_object_bool(const hsm_object *object, CK_ATTRIBUTE_TYPE type, bool fallback)
 {
     const hsm_attr *attr = hsm_object_attr(object, type);
-    const hsm_template one = { .attrs = attr, .count = attr == NULL ? 0 : 1 };
 
-    return hsm_template_bool(&one, type, fallback);
+    if (attr == NULL || attr->value.len != sizeof(CK_BBOOL))
+        return fallback;
+    return attr->value.data[0] != CK_FALSE;
 }
 
 CK_ULONG hsm_object_ulong(const hsm_object *object, CK_ATTRIBUTE_TYPE type, CK_ULONG fallback)
 {
     const hsm_attr *attr = hsm_object_attr(object, type);
-    const hsm_template one = { .attrs = attr, .count = attr == NULL ? 0 : 1 };
+    CK_ULONG value;
 
-    return hsm_template_ulong(&one, type, fallback);
+    if (attr == NULL || attr->value.len != sizeof value)
+        return fallback;
+    memcpy(&value, attr->value.data, sizeof value); /* values lie side by side */
+    return value;
 }
 
 /* --- secret attributes -------------------------------------------------------------------------- */

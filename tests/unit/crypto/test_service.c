@@ -146,12 +146,17 @@ static void secret_keys(void)
         CASE(secret_cases[i].label);
         parts.part[HSM_PART_VALUE] = hsm_bytes_of(value, secret_cases[i].len);
         CHECK_ERR(hsm_key_create(crypto, &parts, &key), secret_cases[i].want);
+        CHECK_ERR(hsm_key_check_secret(crypto, &parts), secret_cases[i].want);
         if (secret_cases[i].want != HSM_OK)
             continue;
         CHECK_EQ(hsm_key_bits(key), secret_cases[i].len * 8);
         CHECK_EQ(hsm_key_type(key), secret_cases[i].type);
         CHECK_OK(hsm_key_check(key));
     }
+    CASE("not a secret key");
+    hsm_key_parts other = { .key_class = CKO_PRIVATE_KEY, .key_type = CKK_AES };
+    other.part[HSM_PART_VALUE] = hsm_bytes_of(value, 16);
+    CHECK_ERR(hsm_key_check_secret(crypto, &other), HSM_E_KEY_TYPE);
 }
 
 static void generates_secret_keys(void)

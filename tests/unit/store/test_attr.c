@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/attr_layout.h"
 #include "support/check.h"
 
 #define ALL_KINDS 0x1FFFFu
@@ -123,8 +124,53 @@ static void kinds_have_few_rows(void)
             if ((table[i].kinds & kind) != 0)
                 (*((table[i].flags & HSM_ATTR_SECRET) != 0 ? &secret : &open))++;
         }
-        CHECK_THAT(open <= 64);
+        CHECK_THAT(open + secret <= HSM_OBJECT_ATTRS_MAX);
         CHECK_THAT(secret <= HSM_ARRAY_LEN(((hsm_object_secrets *)NULL)->attrs));
+    }
+}
+
+static void check_default(const hsm_layout *layout, unsigned place)
+{
+    const hsm_attr_info *row = hsm_layout_row(layout, place);
+    const hsm_extent extent = layout->defaults[place];
+    const uint8_t *value = layout->default_bytes + extent.at;
+
+    CHECK_THAT(extent.at + extent.len <= layout->default_len);
+    if (row->kind == HSM_ATTR_BOOL)
+        CHECK_THAT(extent.len == 1 && value[0] == row->default_value);
+    else if (row->kind == HSM_ATTR_ULONG)
+        CHECK_BYTES(value, extent.len, &row->default_value, sizeof row->default_value);
+    else
+        CHECK_EQ(extent.len, 0);
+}
+
+/* A layout says of a kind what the table's rows say. */
+static void layouts_are_the_table(void)
+{
+    size_t count;
+    const hsm_attr_info *table = hsm_attr_table(&count);
+
+    for (unsigned kind = 1; kind <= ALL_KINDS; kind <<= 1) {
+        const hsm_layout *layout = hsm_layout_of(kind);
+        unsigned place = 0;
+
+        CHECK_EQ(layout->kind, kind);
+        CHECK_THAT(layout->default_len <= HSM_DEFAULTS_MAX_BYTES);
+        for (size_t i = 0; i < count; i++) {
+            if ((table[i].kinds & kind) == 0)
+                continue;
+            CASE(table[i].name);
+            CHECK_THAT(hsm_layout_row(layout, place) == &table[i]);
+            CHECK_EQ(hsm_layout_find(layout, table[i].type), place);
+            for (unsigned flag = 1; flag <= HSM_ATTR_HAS_DEFAULT; flag <<= 1)
+                CHECK_EQ((hsm_layout_with(layout, flag) >> place & 1) != 0,
+                         (table[i].flags & flag) != 0);
+            if ((table[i].flags & HSM_ATTR_HAS_DEFAULT) != 0)
+                check_default(layout, place);
+            place++;
+        }
+        CHECK_EQ(layout->count, place);
+        CHECK_EQ(hsm_layout_find(layout, CKA_VENDOR_DEFINED | 1), HSM_PLACE_NONE);
     }
 }
 
@@ -293,6 +339,7 @@ static const check_test tests[] = {
     CHECK_TEST(table_is_complete),
     CHECK_TEST(rows_are_sound),
     CHECK_TEST(kinds_have_few_rows),
+    CHECK_TEST(layouts_are_the_table),
     CHECK_TEST(find_gives_the_row_of_the_kind),
     CHECK_TEST(rows_have_the_standards_footnotes),
     CHECK_TEST(kind_cases_hold),
