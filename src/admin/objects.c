@@ -156,8 +156,10 @@ hsm_err hsm_admin_write_output(hsm_admin *admin, hsm_bytes content, unsigned mod
     const char *path = hsm_admin_text(admin, "output");
 
     HSM_CHECK(path != NULL, HSM_E_INTERNAL); /* every command that writes has the option */
-    const hsm_err err = hsm_admin_is_given(admin, "force") ? hsm_file_replace(path, content, mode)
-                                                           : hsm_file_create(path, content, mode);
+    /* Nothing is lost in a pipe or a device. */
+    const bool may_replace = hsm_admin_is_given(admin, "force") || hsm_file_is_special(path);
+    const hsm_err err =
+        may_replace ? hsm_file_replace(path, content, mode) : hsm_file_create(path, content, mode);
     if (err == HSM_E_STORE_CONFLICT) {
         hsm_admin_hint(admin, "choose another name, or add --force to replace it");
         return hsm_admin_fail(admin, err, "%s exists", path);

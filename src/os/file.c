@@ -260,8 +260,30 @@ static hsm_err put_file(const char *path, hsm_bytes content, mode_t mode, bool m
     return hsm_dir_sync_parent(path);
 }
 
+bool hsm_file_is_special(const char *path)
+{
+    struct stat info;
+
+    return lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+/* A new file in the place of a device would be the end of the device. */
+static hsm_err write_through(const char *path, hsm_bytes content)
+{
+    HSM_AUTO(hsm_fd_drop)
+    int fd = hsm_fd_raise(open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC));
+
+    HSM_CHECK(fd >= 0, hsm_file_err(errno));
+    HSM_TRY(hsm_file_write_all(fd, content));
+    /* What can't be synced, such as a pipe, says so with EINVAL. */
+    HSM_CHECK(fsync(fd) == 0 || errno == EINVAL || errno == EROFS, hsm_file_err(errno));
+    return HSM_OK;
+}
+
 hsm_err hsm_file_replace(const char *path, hsm_bytes content, mode_t mode)
 {
+    if (hsm_file_is_special(path))
+        return write_through(path, content);
     return put_file(path, content, mode, true);
 }
 

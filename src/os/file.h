@@ -81,8 +81,10 @@ HSM_MUST_USE hsm_err hsm_file_read_secret(const char *path, unsigned checks, siz
                                           hsm_secret **out_secret);
 /* Writes all of `content` to a descriptor, at its position. */
 HSM_MUST_USE hsm_err hsm_file_write_all(int fd, hsm_bytes content);
+/* Whether the name is of something else than a file: a device, a pipe, a directory, a link. */
+bool hsm_file_is_special(const char *path);
 /* Makes a file hold `content`: after a crash it has the old or the new content, whole. Durable on
- * return. */
+ * return. Into what is special (above) it is written as it is: a device stays one. */
 HSM_MUST_USE hsm_err hsm_file_replace(const char *path, hsm_bytes content, mode_t mode);
 /* The same for a file that must not exist yet; of several processes that try, one succeeds.
  * errors  HSM_E_STORE_CONFLICT (it exists) */

@@ -105,9 +105,16 @@ test_change() {
     check 'delete --yes' key delete --label renamed --yes
 }
 
+written_to_pipe() {
+    openssl pkey -pubin -noout <pipe &
+    key export-public --label t-P-256 --class public --output pipe && wait $! && [ -p pipe ]
+}
+
 test_export() {
     check 'a public key that openssl verifies with' sign_with_exported
     check_status 'a file that exists' 5 'exists' key export-public --label t-P-256 --class public --output p256.pem
+    mkfifo pipe || return 1
+    check 'a pipe is written to, and stays one' written_to_pipe
     check 'is replaced with --force' key export-public --label t-P-256 --class public --output p256.pem --force --format der
     check 'DER' openssl pkey -pubin -inform DER -in p256.pem -noout
     check_json 'printed, as JSON' 'd["ok"] and d["pem"].startswith("-----BEGIN PUBLIC KEY-----\n")' \

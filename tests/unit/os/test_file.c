@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "os/file.h"
@@ -146,6 +147,37 @@ static void replaces_whole_files(void)
               HSM_E_STORE_NOT_FOUND);
 }
 
+/* What would be the end of /dev/null. */
+static void a_device_stays_one(void)
+{
+    const char *fifo = scratch_path("pipe");
+    struct stat info;
+    char got[8] = { 0 };
+
+    CASE("a pipe");
+    REQUIRE_THAT(mkfifo(fifo, 0600) == 0);
+    HSM_AUTO(hsm_fd_drop) int reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    REQUIRE_THAT(reader >= 0 && hsm_file_is_special(fifo));
+    CHECK_OK(hsm_file_replace(fifo, hsm_bytes_of_text("text"), 0600));
+    CHECK_EQ(read(reader, got, sizeof got), 4);
+    CHECK_THAT(strcmp(got, "text") == 0);
+    CHECK_THAT(lstat(fifo, &info) == 0 && S_ISFIFO(info.st_mode));
+
+    CASE("a link");
+    const char *file = scratch_path("aim");
+    put(file, "longer than before", 0600);
+    REQUIRE_THAT(symlink("aim", scratch_path("link")) == 0);
+    CHECK_OK(hsm_file_replace(scratch_path("link"), hsm_bytes_of_text("new"), 0600));
+    CHECK_THAT(lstat(scratch_path("link"), &info) == 0 && S_ISLNK(info.st_mode));
+    CHECK_THAT(stat(file, &info) == 0 && info.st_size == 3);
+
+    CASE("a directory");
+    REQUIRE_THAT(mkdir(scratch_path("folder"), 0700) == 0);
+    CHECK_ERR(hsm_file_replace(scratch_path("folder"), hsm_bytes_of_text("x"), 0600),
+              HSM_E_STORE_IO);
+    CHECK_THAT(!hsm_file_is_special(file) && !hsm_file_is_special(scratch_path("nothing")));
+}
+
 static void creates_once(void)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf buf = { 0 };
@@ -241,14 +273,10 @@ static void no_file_becomes_a_standard_stream(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(reads_to_the_limit),
-    CHECK_TEST(reads_secrets),
-    CHECK_TEST(checks_mode_and_kind),
-    CHECK_TEST(descriptors_are_close_on_exec),
-    CHECK_TEST(replaces_whole_files),
-    CHECK_TEST(creates_once),
-    CHECK_TEST(a_failed_write_changes_nothing),
-    CHECK_TEST(errno_translates),
-    CHECK_TEST(no_file_becomes_a_standard_stream),
+    CHECK_TEST(reads_to_the_limit),   CHECK_TEST(reads_secrets),
+    CHECK_TEST(checks_mode_and_kind), CHECK_TEST(descriptors_are_close_on_exec),
+    CHECK_TEST(replaces_whole_files), CHECK_TEST(a_device_stays_one),
+    CHECK_TEST(creates_once),         CHECK_TEST(a_failed_write_changes_nothing),
+    CHECK_TEST(errno_translates),     CHECK_TEST(no_file_becomes_a_standard_stream),
 };
 CHECK_MAIN(tests)
