@@ -326,9 +326,9 @@ void hsm_secret_warn_unlocked(size_t more_bytes)
 
 /* --- for everybody ------------------------------------------------------------------------ */
 
-hsm_err hsm_secret_create(size_t len, hsm_secret **out_secret)
+static hsm_err create(size_t len, size_t max, hsm_secret **out_secret)
 {
-    HSM_CHECK(len >= 1 && len <= HSM_SECRET_MAX_BYTES && out_secret != NULL, HSM_E_ARG);
+    HSM_CHECK(len >= 1 && len <= max && out_secret != NULL, HSM_E_ARG);
     (void)pthread_mutex_lock(&slab.lock);
     const hsm_err err = take_slot(len, out_secret);
     const size_t arena_bytes = slab.stats.arena_bytes;
@@ -337,6 +337,16 @@ hsm_err hsm_secret_create(size_t len, hsm_secret **out_secret)
     if (must_warn)
         hsm_secret_warn_unlocked(arena_bytes);
     return err;
+}
+
+hsm_err hsm_secret_create(size_t len, hsm_secret **out_secret)
+{
+    return create(len, HSM_SECRET_MAX_BYTES, out_secret);
+}
+
+hsm_err hsm_secret_create_large(size_t len, hsm_secret **out_secret)
+{
+    return create(len, HSM_SECRET_LARGE_MAX_BYTES, out_secret);
 }
 
 hsm_err hsm_secret_dup(hsm_bytes value, hsm_secret **out_secret)

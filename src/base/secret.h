@@ -22,6 +22,12 @@ typedef struct hsm_secret hsm_secret;
  */
 HSM_MUST_USE hsm_err hsm_secret_create(size_t len, hsm_secret **out_secret);
 
+/* The same for what has many keys in it, as a whole backup: a mapping of its own. It may well be more
+ * than can be locked: then it is an error where locking is required, and else warned about.
+ * in      len  1 .. HSM_SECRET_LARGE_MAX_BYTES */
+#define HSM_SECRET_LARGE_MAX_BYTES ((size_t)512 * 1024 * 1024)
+HSM_MUST_USE hsm_err hsm_secret_create_large(size_t len, hsm_secret **out_secret);
+
 /* The same with a copy of `value` (at least 1 byte). */
 HSM_MUST_USE hsm_err hsm_secret_dup(hsm_bytes value, hsm_secret **out_secret);
 

@@ -61,6 +61,27 @@ static void every_size_is_zeroed_and_wiped(void)
     CHECK_EQ(hsm_secret_statistics().bytes, before.bytes);
 }
 
+/* A whole backup: larger than any key, and mapped for itself. */
+static void a_large_one_has_a_mapping_of_its_own(void)
+{
+    const size_t len = HSM_SECRET_MAX_BYTES + 1;
+    const hsm_secret_stats before = hsm_secret_statistics();
+    hsm_secret *secret = NULL;
+
+    REQUIRE_OK(hsm_secret_create_large(len, &secret));
+    CHECK_EQ(hsm_secret_len(secret), len);
+    CHECK_EQ(hsm_secret_data(secret)[0] | hsm_secret_data(secret)[len - 1], 0);
+    CHECK_THAT(hsm_secret_statistics().arena_bytes >= before.arena_bytes + len);
+    memset(hsm_secret_data(secret), 0xa5, len);
+    hsm_secret_destroy(secret);
+    CHECK_EQ(hsm_secret_statistics().arena_bytes, before.arena_bytes);
+    secret = NULL;
+    CHECK_ERR(hsm_secret_create_large(0, &secret), HSM_E_ARG);
+    CHECK_ERR(hsm_secret_create_large(HSM_SECRET_LARGE_MAX_BYTES + 1, &secret), HSM_E_ARG);
+    CHECK_ERR(hsm_secret_create_large(1, NULL), HSM_E_ARG);
+    CHECK_THAT(secret == NULL);
+}
+
 static void bad_lengths_are_refused(void)
 {
     hsm_secret *secret = NULL;
@@ -286,6 +307,7 @@ static void threads_share_the_slab(void)
 static const check_test tests[] = {
     CHECK_TEST(every_size_is_zeroed_and_wiped),
     CHECK_TEST(bad_lengths_are_refused),
+    CHECK_TEST(a_large_one_has_a_mapping_of_its_own),
     CHECK_TEST(dup_and_shrink),
     CHECK_TEST(first_line_is_kept),
     CHECK_TEST(freed_memory_is_zero),
