@@ -1,115 +1,7 @@
 /* migrate softhsm2.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
-#include "admin/admin.h"
+#include "admin/arrivals.h"
 #include "admin/objects.h"
-#include "admin/terminal.h"
-#include "core/migrate.h"
-
-/* --- what was changed: one row for each kind of change --------------------------------------------- */
-
-#define CHANGES_MAX 128u
-#define ATTRIBUTE_ROOM 48u
-
-/* `what` and `why` are constants. */
-typedef struct change {
-    char attribute[ATTRIBUTE_ROOM];
-    const char *what;
-    const char *why;
-    uint64_t objects;
-} change;
-
-typedef struct watching {
-    hsm_admin *admin;
-    hsm_progress bar;
-    change changes[CHANGES_MAX];
-    size_t count;
-} watching;
-
-static void count_change(void *arg, const hsm_migrate_change *one)
-{
-    watching *at = arg;
-
-    for (size_t i = 0; i < at->count; i++) {
-        if (at->changes[i].what == one->what &&
-            strcmp(at->changes[i].attribute, one->attribute) == 0) {
-            at->changes[i].objects++;
-            return;
-        }
-    }
-    if (at->count == CHANGES_MAX)
-        return;
-    change *fresh = &at->changes[at->count++];
-    (void)snprintf(fresh->attribute, sizeof fresh->attribute, "%s", one->attribute);
-    fresh->what = one->what;
-    fresh->why = one->why;
-    fresh->objects = 1;
-}
-
-static const hsm_admin_column change_columns[] = {
-    { "attribute", "ATTRIBUTE" },
-    { "objects", "OBJECTS" },
-    { "what", "CHANGE" },
-    { "why", "WHY" },
-};
-
-static void put_changes(const watching *at)
-{
-    hsm_admin_report *report = at->admin->report;
-
-    hsm_admin_table(report, "changes", change_columns, HSM_ARRAY_LEN(change_columns));
-    for (size_t i = 0; i < at->count; i++) {
-        hsm_admin_row(report);
-        hsm_admin_put_text(report, NULL, NULL, at->changes[i].attribute);
-        hsm_admin_put_number(report, NULL, NULL, at->changes[i].objects);
-        hsm_admin_put_text(report, NULL, NULL, at->changes[i].what);
-        hsm_admin_put_text(report, NULL, NULL, at->changes[i].why);
-    }
-    hsm_admin_table_end(report);
-}
-
-/* --- objects --------------------------------------------------------------------------------------- */
-
-static const hsm_admin_column object_columns[] = {
-    { "name", "SOFTHSM2 NAME" }, { "class", "CLASS" },   { "label", "LABEL" }, { "id", "ID" },
-    { "result", "RESULT" },      { "handle", "HANDLE" }, { "why", NULL },
-};
-
-static const char *result_name(const hsm_migrate_object *object)
-{
-    switch (object->result) {
-    case HSM_MIGRATE_ADDED:
-        return object->unique_id != NULL ? "added" : "to be added";
-    case HSM_MIGRATE_UNSUPPORTED:
-        return "unsupported";
-    }
-    return NULL;
-}
-
-static void put_object(void *arg, const hsm_migrate_object *object)
-{
-    const watching *at = arg;
-    hsm_admin_report *report = at->admin->report;
-
-    hsm_admin_row(report);
-    hsm_admin_put_text(report, NULL, NULL, object->name);
-    hsm_admin_put_text(report, NULL, NULL, object->class_name);
-    hsm_admin_put_bytes(report, NULL, NULL, object->label);
-    hsm_admin_put_hex(report, NULL, NULL, object->id);
-    hsm_admin_put_text(report, NULL, NULL, result_name(object));
-    hsm_admin_put_text(report, NULL, NULL, object->unique_id);
-    hsm_admin_put_text(report, NULL, NULL, object->why);
-    if (object->why != NULL)
-        hsm_admin_note(report, "Unsupported: %s: %s", object->name, object->why);
-}
-
-static void show_progress(void *arg, uint64_t done, uint64_t total)
-{
-    watching *at = arg;
-
-    hsm_progress_step(&at->bar, done, total);
-}
 
 /* --- the command ----------------------------------------------------------------------------------- */
 
@@ -157,8 +49,8 @@ static hsm_err run_softhsm2(hsm_admin *admin)
 {
     HSM_AUTO(hsm_admin_objects_end) hsm_admin_objects objects = { 0 };
     HSM_AUTO(hsm_secret_drop) hsm_secret *pin = NULL;
-    watching at = { .admin = admin };
-    const hsm_migrate_watch watch = { put_object, count_change, show_progress, &at };
+    hsm_admin_arrivals at = { 0 };
+    const hsm_migrate_watch watch = hsm_admin_arrivals_watch(&at);
     hsm_migrate_request request = {
         .directory = admin->operand,
         .is_dry = hsm_admin_is_given(admin, "dry-run"),
@@ -170,12 +62,11 @@ static hsm_err run_softhsm2(hsm_admin *admin)
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));
     HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_OTHER_TOKEN_PIN, &pin));
     request.pin = hsm_secret_view(pin);
-    hsm_admin_table(admin->report, "objects", object_columns, HSM_ARRAY_LEN(object_columns));
+    hsm_admin_arrivals_begin(&at, admin, "objects", "SOFTHSM2 NAME");
     hsm_progress_begin(&at.bar, "migrating");
     const hsm_err err = hsm_core_migrate_softhsm(admin->core, objects.session, &request, &found);
     hsm_progress_end(&at.bar);
-    hsm_admin_table_end(admin->report);
-    put_changes(&at);
+    hsm_admin_arrivals_end(&at);
     put_summary(admin, &found, request.is_dry);
     return explain(admin, &found, err);
 }

@@ -1,9 +1,7 @@
 /* An object of SoftHSM2 becomes a draft of one here. The attribute table is the judge, as it is of what
  * an application creates: what it does not let a creator say is computed or said anew, and told.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
-#include "base/utf8.h"
+#include "core/foreign.h"
 #include "core/softhsm.h"
 
 #define BUFFERS_MAX 8u /* attributes that need a form of their own: templates, texts */
@@ -50,15 +48,7 @@ static hsm_err fail(const making *at, const hsm_softhsm_attr *attr, hsm_err err,
 
 static void tell(const making *at, uint64_t type, const char *what, const char *why)
 {
-    const hsm_attr_info *info = hsm_attr_any((CK_ATTRIBUTE_TYPE)type);
-    char number[24];
-    hsm_migrate_change change = { .name = at->from->name, .what = what, .why = why };
-
-    if (at->from->watch == NULL)
-        return;
-    (void)snprintf(number, sizeof number, "0x%llx", (unsigned long long)type);
-    change.attribute = info != NULL ? info->name : number;
-    at->from->watch->change(at->from->watch->arg, &change);
+    hsm_foreign_tell(at->from->watch, at->from->name, type, what, why);
 }
 
 /* --- values ------------------------------------------------------------------------------------- */
@@ -187,27 +177,19 @@ static hsm_err take_template(making *at, const hsm_softhsm_attr *attr, hsm_bytes
     return HSM_OK;
 }
 
-/* Text that is not UTF-8, taken for ISO 8859-1. */
 static hsm_err take_text(making *at, uint64_t type, hsm_bytes *value)
 {
-    hsm_buf *buffer = NULL;
+    HSM_AUTO(hsm_buf_clear) hsm_buf room = { 0 };
+    bool is_new = false;
 
-    if (hsm_utf8_is_valid(*value))
+    HSM_TRY(hsm_foreign_text(value, &room, &is_new));
+    if (!is_new)
         return HSM_OK;
-    buffer = new_buffer(at);
+    hsm_buf *buffer = new_buffer(at);
     HSM_CHECK(buffer != NULL, HSM_E_LIMIT);
-    for (size_t i = 0; i < value->len;) {
-        const hsm_bytes rest = hsm_bytes_of(value->data + i, value->len - i);
-        const size_t len = hsm_utf8_char_len(rest);
-        const uint8_t two[2] = { (uint8_t)(0xc0 | rest.data[0] >> 6),
-                                 (uint8_t)(0x80 | (rest.data[0] & 0x3f)) };
-
-        HSM_TRY(hsm_buf_append(buffer, len > 0 ? hsm_bytes_of(rest.data, len)
-                                               : hsm_bytes_of(two, sizeof two)));
-        i += len > 0 ? len : 1;
-    }
-    *value = hsm_buf_view(buffer);
-    tell(at, type, "rewritten", "text is UTF-8 here; the other bytes were taken for ISO 8859-1");
+    *buffer = room;
+    room = (hsm_buf){ 0 };
+    tell(at, type, "rewritten", HSM_FOREIGN_TEXT_WHY);
     return HSM_OK;
 }
 
@@ -293,27 +275,6 @@ static hsm_err add_attr(making *at, const hsm_softhsm_attr *attr)
 
 /* --- the object --------------------------------------------------------------------------------- */
 
-/* Errors that mean that this token can't have such an object. */
-static bool is_refusal(hsm_err err)
-{
-    switch ((int)err) {
-    case HSM_E_ATTRIBUTE_TYPE:
-    case HSM_E_ATTRIBUTE_VALUE:
-    case HSM_E_ATTRIBUTE_READ_ONLY:
-    case HSM_E_TEMPLATE_INCOMPLETE:
-    case HSM_E_TEMPLATE_INCONSISTENT:
-    case HSM_E_KEY_TYPE:
-    case HSM_E_KEY_SIZE:
-    case HSM_E_CURVE:
-    case HSM_E_DOMAIN_PARAMS:
-    case HSM_E_PARAMETER_SET:
-    case HSM_E_LIMIT:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static uint64_t number_of(const hsm_softhsm_record *record, CK_ATTRIBUTE_TYPE type,
                           uint64_t fallback)
 {
@@ -385,7 +346,7 @@ hsm_err hsm_softhsm_make(hsm_core *core, const hsm_softhsm_object *from, hsm_sof
     HSM_TRY(copy_named(&at, CKA_LABEL, &made.label));
     HSM_TRY(copy_named(&at, CKA_ID, &made.id));
     const hsm_err err = make_draft(core, &at, &made);
-    if (is_refusal(err)) {
+    if (hsm_foreign_is_refusal(err)) {
         made.why = hsm_err_text(err);
         hsm_draft_destroy(made.draft);
         made.draft = NULL;
