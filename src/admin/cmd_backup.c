@@ -5,9 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "admin/admin.h"
+#include "admin/arrivals.h"
 #include "admin/objects.h"
-#include "admin/terminal.h"
 #include "base/handle.h"
 #include "core/backup.h"
 #include "core/operator.h"
@@ -18,12 +17,25 @@
 static void put_head(hsm_admin_report *report, const hsm_backup_head *head)
 {
     hsm_admin_put_number(report, "format", "Format", head->format);
+    hsm_admin_put_bool(report, "older_system", head->is_older ? "Of the older system" : NULL,
+                       head->is_older);
     if (head->method == HSM_BACKUP_BY_RECIPIENTS)
         hsm_admin_put_number(report, "recipients", "Recipients", head->iterations);
     hsm_admin_put_hex(report, "backup_id", "Backup", hsm_bytes_of(head->id, sizeof head->id));
     hsm_admin_put_time(report, "created", "Created", head->created_ns);
-    hsm_admin_put_bytes(report, "token_label", "Token", hsm_admin_unpad(head->label, 32));
+    if (head->is_older) /* such a backup does not say it */
+        hsm_admin_put_text(report, "token_label", NULL, NULL);
+    else
+        hsm_admin_put_bytes(report, "token_label", "Token", hsm_admin_unpad(head->label, 32));
     hsm_admin_put_bytes(report, "token_serial", "Serial", hsm_admin_unpad(head->serial, 16));
+}
+
+/* The older system writes what the process that makes the backup has loaded. */
+static void note_empty(hsm_admin_report *report, const hsm_backup_head *head, uint64_t objects)
+{
+    if (head->is_older && objects == 0)
+        hsm_admin_note(report, "There is no object in it: the older system had loaded none when it "
+                               "made this backup");
 }
 
 /* A file with a backup in it. */
@@ -34,36 +46,49 @@ static hsm_err read_backup(hsm_admin *admin, hsm_buf *out_backup, hsm_backup_hea
     hsm_err err = hsm_file_read(path, HSM_FILE_ANY, HSM_BUF_MAX_BYTES, out_backup);
     if (err == HSM_OK)
         err = hsm_backup_read_head(hsm_buf_view(out_backup), out_head);
-    if (err == HSM_OK && out_head->format == 1) {
-        hsm_admin_hint(admin, "its contents are not described anywhere: make the backup again with "
-                              "this system, or wrap the keys over");
-        err = HSM_E_NOT_SUPPORTED;
-    }
     if (err == HSM_OK)
         return err;
-    return hsm_admin_fail(admin, err, "%s%s", path,
-                          err == HSM_E_DATA            ? ": no backup"
-                          : err == HSM_E_NOT_SUPPORTED ? ": format 1, of the older system"
-                                                       : "");
+    return hsm_admin_fail(admin, err, "%s%s", path, err == HSM_E_DATA ? ": no backup" : "");
 }
 
-static hsm_err explain(hsm_admin *admin, hsm_err err)
+/* where: what is wrong within a backup of the older system, or empty. */
+static hsm_err explain(hsm_admin *admin, const hsm_backup_head *head, const char *where,
+                       hsm_err err)
 {
-    if (err == HSM_E_ENCRYPTED_DATA)
-        return hsm_admin_fail(admin, err, "%s: wrong passphrase or key, or the file is damaged",
-                              hsm_admin_text(admin, "input"));
-    return err;
+    const char *path = hsm_admin_text(admin, "input");
+
+    if (where[0] != '\0')
+        return hsm_admin_fail(admin, err, "%s: format %" PRIu32 " of the older system: %s", path,
+                              head->format, where);
+    if (err != HSM_E_ENCRYPTED_DATA)
+        return err;
+    if (head->is_older)
+        hsm_admin_hint(admin, "if that system was configured with other pbkdf2_iterations than "
+                              "600000, add --iterations N");
+    return hsm_admin_fail(admin, err, "%s: wrong passphrase or %s, or the file is damaged", path,
+                          head->is_older ? "iterations" : "key");
 }
 
-/* What was got, as what the head asks for. */
-static hsm_backup_key key_of(const hsm_backup_head *head, const hsm_secret *secret)
+/* What opens the backup, as its head asks for it: in `secret`, from where *out_key borrows. */
+static hsm_err get_key(hsm_admin *admin, const hsm_backup_head *head, hsm_secret **out_secret,
+                       hsm_backup_key *out_key)
 {
+    const hsm_admin_range range = { .min = 1, .max = HSM_BACKUP_ITERATIONS_MAX };
     const bool is_private = head->method == HSM_BACKUP_BY_RECIPIENTS;
+    uint64_t iterations = 0;
 
-    return (hsm_backup_key){
-        .passphrase = is_private ? hsm_bytes_none() : hsm_secret_view(secret),
-        .private_key = is_private ? hsm_secret_view(secret) : hsm_bytes_none(),
+    HSM_TRY(hsm_admin_number(admin, "iterations", range, &iterations));
+    if (iterations != 0 && !head->is_older)
+        return hsm_admin_fail(admin, HSM_E_ARG,
+                              "--iterations is for backups of the older system: this one says how "
+                              "it was made");
+    HSM_TRY(hsm_admin_get_backup_key(admin, head, out_secret));
+    *out_key = (hsm_backup_key){
+        .passphrase = is_private ? hsm_bytes_none() : hsm_secret_view(*out_secret),
+        .private_key = is_private ? hsm_secret_view(*out_secret) : hsm_bytes_none(),
+        .iterations = (uint32_t)iterations,
     };
+    return HSM_OK;
 }
 
 /* --- backup ------------------------------------------------------------------------------------ */
@@ -120,6 +145,7 @@ static hsm_err run_backup(hsm_admin *admin)
     HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
     hsm_backup_head head = { 0 };
+    hsm_backup_verdict verdict;
     uint64_t count = 0;
 
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));
@@ -134,7 +160,7 @@ static hsm_err run_backup(hsm_admin *admin)
     /* Read again before it counts as made; a recipient's can't be read here. */
     const hsm_backup_key key = { .passphrase = lock.passphrase };
     if (recipients.count == 0)
-        HSM_TRY(hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &count));
+        HSM_TRY(hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &verdict));
     HSM_TRY(hsm_backup_read_head(hsm_buf_view(&backup), &head));
     HSM_TRY(hsm_admin_write_output(admin, hsm_buf_view(&backup), 0600));
     put_head(admin->report, &head);
@@ -149,17 +175,18 @@ static hsm_err run_verify(hsm_admin *admin)
     HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
     hsm_backup_head head = { 0 };
-    uint64_t count = 0;
+    hsm_backup_key key = { 0 };
+    hsm_backup_verdict verdict;
 
     HSM_TRY(hsm_admin_open_core(admin));
     HSM_TRY(read_backup(admin, &backup, &head));
-    HSM_TRY(hsm_admin_get_backup_key(admin, &head, &secret));
-    const hsm_backup_key key = key_of(&head, secret);
-    HSM_TRY(
-        explain(admin, hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &count)));
-    put_head(admin->report, &head);
-    hsm_admin_put_number(admin->report, "objects", "Objects", count);
+    HSM_TRY(get_key(admin, &head, &secret, &key));
+    const hsm_err err = hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &verdict);
+    HSM_TRY(explain(admin, &head, verdict.where, err));
+    put_head(admin->report, &verdict.head);
+    hsm_admin_put_number(admin->report, "objects", "Objects", verdict.objects);
     hsm_admin_put_verdict(admin->report, "verdict", "Whole and authentic", HSM_ADMIN_OK);
+    note_empty(admin->report, &verdict.head, verdict.objects);
     return HSM_OK;
 }
 
@@ -170,6 +197,8 @@ static void put_report(hsm_admin_report *out, const hsm_restore_report *found, b
     hsm_admin_put_number(out, "objects", "Objects in it", found->objects);
     hsm_admin_put_number(out, "present", "Already here", found->present);
     hsm_admin_put_number(out, "added", is_dry ? "Would be added" : "Added", found->added);
+    hsm_admin_put_number(out, "unsupported", found->head.is_older ? "Left out" : NULL,
+                         found->unsupported);
     hsm_admin_put_bool(out, "other_token", "Of another token", found->is_other_token);
     hsm_admin_put_bool(out, "restored_before", "Restored before", found->is_restored_before);
     hsm_admin_put_bool(out, "old", "Older than 30 days", found->is_old);
@@ -186,12 +215,13 @@ static void add_reason(char list[REASONS_ROOM], bool applies, const char *reason
         (void)snprintf(list + len, REASONS_ROOM - len, "%s%s", len > 0 ? ", " : "", reason);
 }
 
-static hsm_err explain_restore(hsm_admin *admin, const hsm_restore_report *found, hsm_err err)
+static hsm_err explain_restore(hsm_admin *admin, const hsm_backup_head *head,
+                               const hsm_restore_report *found, hsm_err err)
 {
     char reasons[REASONS_ROOM] = "";
 
     if (err != HSM_E_ACTION_PROHIBITED)
-        return explain(admin, err);
+        return explain(admin, head, found->where, err);
     hsm_admin_hint(admin, "if it is meant so, add%s%s%s",
                    found->is_other_token ? " --other-token" : "",
                    found->is_restored_before ? " --again" : "", found->is_old ? " --old" : "");
@@ -201,6 +231,22 @@ static hsm_err explain_restore(hsm_admin *admin, const hsm_restore_report *found
     return hsm_admin_fail(admin, err, "the backup is %s", reasons);
 }
 
+/* Objects of the older system are shown one by one: they change on their way. */
+static hsm_err restore_shown(hsm_admin *admin, hsm_session *session, hsm_restore_request *request,
+                             hsm_restore_report *found)
+{
+    hsm_admin_arrivals at = { 0 };
+    const hsm_migrate_watch watch = hsm_admin_arrivals_watch(&at);
+
+    request->watch = &watch;
+    hsm_admin_arrivals_begin(&at, admin, "arrivals", "OLDER NAME");
+    hsm_progress_begin(&at.bar, "restoring");
+    const hsm_err err = hsm_core_restore(admin->core, session, request, found);
+    hsm_progress_end(&at.bar);
+    hsm_admin_arrivals_end(&at);
+    return err;
+}
+
 static hsm_err run_restore(hsm_admin *admin)
 {
     HSM_AUTO(hsm_admin_objects_end) hsm_admin_objects objects = { 0 };
@@ -208,22 +254,24 @@ static hsm_err run_restore(hsm_admin *admin)
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
     hsm_restore_report found = { 0 };
     hsm_backup_head head = { 0 };
-
-    HSM_TRY(read_backup(admin, &backup, &head));
-    HSM_TRY(hsm_admin_objects_begin(admin, &objects));
-    HSM_TRY(hsm_admin_get_backup_key(admin, &head, &secret));
-    const hsm_restore_request request = {
-        .backup = hsm_buf_view(&backup),
-        .key = key_of(&head, secret),
+    hsm_restore_request request = {
         .is_dry = hsm_admin_is_given(admin, "dry-run"),
         .may_other_token = hsm_admin_is_given(admin, "other-token"),
         .may_again = hsm_admin_is_given(admin, "again"),
         .may_old = hsm_admin_is_given(admin, "old"),
     };
-    HSM_TRY(explain_restore(admin, &found,
-                            hsm_core_restore(admin->core, objects.session, &request, &found)));
-    put_head(admin->report, &head);
+
+    HSM_TRY(read_backup(admin, &backup, &head));
+    HSM_TRY(hsm_admin_objects_begin(admin, &objects));
+    HSM_TRY(get_key(admin, &head, &secret, &request.key));
+    request.backup = hsm_buf_view(&backup);
+    const hsm_err err = head.is_older
+                            ? restore_shown(admin, objects.session, &request, &found)
+                            : hsm_core_restore(admin->core, objects.session, &request, &found);
+    HSM_TRY(explain_restore(admin, &head, &found, err));
+    put_head(admin->report, &found.head);
     put_report(admin->report, &found, request.is_dry);
+    note_empty(admin->report, &found.head, found.objects);
     return HSM_OK;
 }
 
@@ -255,9 +303,17 @@ static const hsm_admin_option backup_options[] = {
         .kind = HSM_ADMIN_FILE,                                                          \
     }
 
+#define OPTION_ITERATIONS                                                           \
+    {                                                                               \
+        .name = "iterations", .value = "N",                                         \
+        .help = "PBKDF2 iterations of a backup of the older system, if not 600000", \
+        .kind = HSM_ADMIN_NUMBER,                                                   \
+    }
+
 static const hsm_admin_option verify_options[] = {
     OPTION_INPUT,
     OPTION_RECIPIENT_KEY,
+    OPTION_ITERATIONS,
     HSM_ADMIN_OPTIONS_SECRET("passphrase", "passphrase of the backup, or of the private key"),
     { .name = NULL },
 };
@@ -273,6 +329,7 @@ static const hsm_admin_option restore_options[] = {
       .kind = HSM_ADMIN_SWITCH },
     { .name = "old", .help = "allow a backup older than 30 days", .kind = HSM_ADMIN_SWITCH },
     OPTION_RECIPIENT_KEY,
+    OPTION_ITERATIONS,
     HSM_ADMIN_OPTIONS_SECRET("passphrase", "passphrase of the backup, or of the private key"),
     HSM_ADMIN_OPTIONS_LOGIN,
     { .name = NULL },
@@ -318,7 +375,9 @@ static const hsm_admin_command restore_commands[] = {
         .name = "",
         .summary = "put the objects of a backup into the token",
         .text = "Objects that are still there stay as they are. The others come back all together "
-                "or not at\nall, so an interrupted restore is simply run again.",
+                "or not at\nall, so an interrupted restore is simply run again.\n\n"
+                "Backups of the older system (in Rust) are read too; what this token can't have is "
+                "named and\nleft out.",
         .options = restore_options,
         .run = run_restore,
     },

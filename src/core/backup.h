@@ -6,10 +6,14 @@
 #include "base/buf.h"
 #include "base/secret.h"
 #include "core/core.h"
+#include "core/migrate.h"
 
 #define HSM_BACKUP_ID_BYTES 16u
 #define HSM_BACKUP_AGE_MAX_DAYS 30u
 #define HSM_BACKUP_RECIPIENTS_MAX 16u
+#define HSM_BACKUP_ITERATIONS 600000u /* of the passphrase; the older system's default too */
+#define HSM_BACKUP_ITERATIONS_MAX 10000000u
+#define HSM_BACKUP_WHERE_MAX 160u
 
 /* How the key of a backup is kept. */
 typedef enum hsm_backup_method {
@@ -17,10 +21,11 @@ typedef enum hsm_backup_method {
     HSM_BACKUP_BY_RECIPIENTS = 2, /* each opens it with a private key */
 } hsm_backup_method;
 
-/* What stands in the clear at the beginning of a backup, and is authenticated with the rest. */
+/* What stands in the clear at the beginning of a backup, and is authenticated with the rest. Those of
+ * the older system say nothing in the clear but their format: the rest is known once one is open. */
 typedef struct hsm_backup_head {
-    uint32_t
-        format; /* 2; 1: the older system's, of which nothing more is known before it is opened */
+    uint32_t format; /* 2; of the older system: 1 or 2, which is another 2 than ours */
+    bool is_older;
     uint8_t id[HSM_BACKUP_ID_BYTES];
     uint64_t created_ns; /* since 1970 */
     uint8_t serial[16];  /* of the token, blank padded, as the label */
@@ -44,6 +49,7 @@ typedef struct hsm_backup_lock {
 typedef struct hsm_backup_key {
     hsm_bytes passphrase;
     hsm_bytes private_key; /* PrivateKeyInfo of a recipient */
+    uint32_t iterations;   /* for the older system's, which don't say; 0: HSM_BACKUP_ITERATIONS */
 } hsm_backup_key;
 
 /* --- recipients (backup_recipient.c) --- */
@@ -83,9 +89,12 @@ typedef struct hsm_restore_report {
     uint64_t objects; /* in the backup */
     uint64_t present; /* still in the token: left as they are */
     uint64_t added;
+    uint64_t unsupported; /* of the older system: this token can't have them */
     bool is_other_token;
     bool is_restored_before;
-    bool is_old; /* more than HSM_BACKUP_AGE_MAX_DAYS */
+    bool is_old;                      /* more than HSM_BACKUP_AGE_MAX_DAYS */
+    hsm_backup_head head;             /* all of it, also of the older system's, once it is open */
+    char where[HSM_BACKUP_WHERE_MAX]; /* of HSM_E_DATA within an older one; or empty */
 } hsm_restore_report;
 
 typedef struct hsm_restore_request {
@@ -95,20 +104,31 @@ typedef struct hsm_restore_request {
     bool may_other_token;
     bool may_again;
     bool may_old;
+    const hsm_migrate_watch *watch; /* objects and changes of an older one; NULL: nobody */
 } hsm_restore_request;
 /* Puts the objects of a backup that are not there into the token: all of them in one commit, or none, so
  * that who was interrupted begins again. Whole and authentic before anything is changed.
- * errors  HSM_E_DATA (no backup), HSM_E_STORE_VERSION, HSM_E_NOT_SUPPORTED (format 1),
+ * Of the older system's, what this token can't have is left out and reported; the same for keys whose
+ * parts do not fit together.
+ * errors  HSM_E_DATA (no backup; an older one's content, where says how), HSM_E_STORE_VERSION,
  *         HSM_E_ENCRYPTED_DATA (wrong passphrase, or damaged), HSM_E_ACTION_PROHIBITED (another token,
  *         restored before, too old; out_report says which), HSM_E_LIMIT, HSM_E_NOT_LOGGED_IN,
  *         HSM_E_STORE_*
- * after   out_report is written, except on errors before the head was authentic */
+ * after   out_report is written, what was found also when it is why nothing is done */
 HSM_MUST_USE hsm_err hsm_core_restore(hsm_core *core, hsm_session *session,
                                       const hsm_restore_request *request,
                                       hsm_restore_report *out_report);
+/* What is in a backup. */
+typedef struct hsm_backup_verdict {
+    hsm_backup_head head;
+    uint64_t objects;
+    char where[HSM_BACKUP_WHERE_MAX]; /* of HSM_E_DATA within an older one; or empty */
+} hsm_backup_verdict;
 /* Opens a backup and counts its objects, without looking at the token.
- * errors  as of restore */
+ * errors  as of restore
+ * after   out_verdict->where says what it has to whatever the result */
 HSM_MUST_USE hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup,
-                                            const hsm_backup_key *key, uint64_t *out_objects);
+                                            const hsm_backup_key *key,
+                                            hsm_backup_verdict *out_verdict);
 
 #endif

@@ -4,6 +4,8 @@
 static const uint8_t magic[4] = { 'R', 'H', 'B', 'K' };
 
 #define FRAME_MAX_BYTES (HSM_OBJECT_MAX_BYTES * 2)
+/* The older system's, without an object: letters, version, salt, nonce, tag, and a head in its content. */
+#define OLDER_MIN_BYTES (4u + 4u + 32u + 12u + 16u + 32u)
 
 /* --- the passphrase --------------------------------------------------------------------------- */
 
@@ -70,36 +72,58 @@ hsm_err hsm_backup_write_head(const hsm_backup_head *head, uint8_t out[HSM_BACKU
     return hsm_writer_end(&writer);
 }
 
+/* Where ours has the token's serial and its kind, the older system's format 2 has a part of its nonce and
+ * ciphertext. Both look like ours in one of 130 million files. */
+#define SERIAL_AT 32u
+#define KIND_AT 80u
+#define KIND_END 16u /* kinds to come are below */
+
+static bool is_ours(hsm_bytes backup)
+{
+    bool is = backup.len > KIND_AT && backup.data[KIND_AT] > 0 && backup.data[KIND_AT] < KIND_END;
+
+    for (size_t i = SERIAL_AT; is && i < SERIAL_AT + 16; i++)
+        is = backup.data[i] >= 0x20 && backup.data[i] <= 0x7e;
+    return is;
+}
+
+/* What follows letters and version in ours. */
+static hsm_err read_fields(hsm_reader *reader, hsm_backup_head *head)
+{
+    hsm_read_copy(reader, head->id, sizeof head->id);
+    head->created_ns = hsm_read_u64(reader);
+    hsm_read_copy(reader, head->serial, sizeof head->serial);
+    hsm_read_copy(reader, head->label, sizeof head->label);
+    const uint8_t method = hsm_read_u8(reader);
+    head->iterations = hsm_read_u32(reader);
+    hsm_read_copy(reader, head->salt, sizeof head->salt);
+    HSM_CHECK(!reader->is_failed, HSM_E_DATA);
+    HSM_CHECK(method == HSM_BACKUP_BY_PASSPHRASE || method == HSM_BACKUP_BY_RECIPIENTS,
+              HSM_E_STORE_VERSION);
+    head->method = (hsm_backup_method)method;
+    const uint32_t most =
+        method == HSM_BACKUP_BY_PASSPHRASE ? HSM_BACKUP_ITERATIONS_MAX : HSM_BACKUP_RECIPIENTS_MAX;
+    HSM_CHECK(head->iterations >= 1 && head->iterations <= most, HSM_E_DATA);
+    return HSM_OK;
+}
+
 hsm_err hsm_backup_read_head(hsm_bytes backup, hsm_backup_head *out_head)
 {
     hsm_reader reader = hsm_reader_of(backup);
-    hsm_backup_head head = { 0 };
+    hsm_backup_head head = { .method = HSM_BACKUP_BY_PASSPHRASE };
     uint8_t version[4];
 
     HSM_CHECK(
         hsm_bytes_equal(hsm_read_raw(&reader, sizeof magic), hsm_bytes_of(magic, sizeof magic)),
         HSM_E_DATA);
     hsm_read_copy(&reader, version, sizeof version);
-    head.format = little(version);
-    if (head.format == 1 && !reader.is_failed) {
-        *out_head = head;
-        return HSM_OK;
-    }
-    HSM_CHECK(head.format == HSM_BACKUP_FORMAT, HSM_E_STORE_VERSION);
-    hsm_read_copy(&reader, head.id, sizeof head.id);
-    head.created_ns = hsm_read_u64(&reader);
-    hsm_read_copy(&reader, head.serial, sizeof head.serial);
-    hsm_read_copy(&reader, head.label, sizeof head.label);
-    const uint8_t method = hsm_read_u8(&reader);
-    head.iterations = hsm_read_u32(&reader);
-    hsm_read_copy(&reader, head.salt, sizeof head.salt);
     HSM_CHECK(!reader.is_failed, HSM_E_DATA);
-    HSM_CHECK(method == HSM_BACKUP_BY_PASSPHRASE || method == HSM_BACKUP_BY_RECIPIENTS,
-              HSM_E_STORE_VERSION);
-    head.method = (hsm_backup_method)method;
-    const uint32_t most =
-        method == HSM_BACKUP_BY_PASSPHRASE ? HSM_BACKUP_ITERATIONS_MAX : HSM_BACKUP_RECIPIENTS_MAX;
-    HSM_CHECK(head.iterations >= 1 && head.iterations <= most, HSM_E_DATA);
+    head.format = little(version);
+    HSM_CHECK(head.format == 1 || head.format == HSM_BACKUP_FORMAT, HSM_E_STORE_VERSION);
+    HSM_CHECK(backup.len >= OLDER_MIN_BYTES, HSM_E_DATA);
+    head.is_older = head.format == 1 || !is_ours(backup);
+    if (!head.is_older)
+        HSM_TRY(read_fields(&reader, &head));
     *out_head = head;
     return HSM_OK;
 }

@@ -9,8 +9,6 @@
 #include "crypto/recipient.h"
 
 #define HSM_BACKUP_FORMAT 2u
-#define HSM_BACKUP_ITERATIONS 600000u
-#define HSM_BACKUP_ITERATIONS_MAX 10000000u
 #define HSM_BACKUP_HEAD_BYTES (4u + 4u + 16u + 8u + 16u + 32u + 1u + 4u + 32u)
 #define HSM_BACKUP_OBJECTS_MAX (1u << 18)
 

@@ -2,11 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/restore.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hex.h"
 #include "core/audited.h"
 #include "core/backup_parts.h"
+#include "core/key_names.h"
+#include "core/older.h"
 #include "os/clock.h"
 #include "store/attr_index.h"
 #include "store/object_portable.h"
@@ -101,13 +104,11 @@ static hsm_err advance(reading *at)
 }
 
 static hsm_err start_reading(hsm_crypto *crypto, hsm_bytes backup, const hsm_backup_key *key,
-                             hsm_backup_head *out_head, reading *at)
+                             const hsm_backup_head *head, reading *at)
 {
     hsm_bytes rest = hsm_bytes_none();
 
-    HSM_TRY(hsm_backup_read_head(backup, out_head));
-    HSM_CHECK(out_head->format == HSM_BACKUP_FORMAT, HSM_E_NOT_SUPPORTED);
-    HSM_TRY(hsm_backup_unlock(crypto, out_head, backup, key, &at->seal, &rest));
+    HSM_TRY(hsm_backup_unlock(crypto, head, backup, key, &at->seal, &rest));
     at->reader = hsm_reader_of(rest);
     return advance(at);
 }
@@ -136,14 +137,13 @@ static hsm_err check_end(reading *at, uint64_t objects)
     return hsm_reader_end(&at->reader, HSM_E_ENCRYPTED_DATA);
 }
 
-hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, const hsm_backup_key *key,
-                               uint64_t *out_objects)
+static hsm_err count_objects(hsm_crypto *crypto, hsm_bytes backup, const hsm_backup_key *key,
+                             const hsm_backup_head *head, uint64_t *out_objects)
 {
     HSM_AUTO(reading_clear) reading at = { 0 };
-    hsm_backup_head head;
     uint64_t objects = 0;
 
-    HSM_TRY(start_reading(core->crypto, backup, key, &head, &at));
+    HSM_TRY(start_reading(crypto, backup, key, head, &at));
     while (at.next != HSM_BACKUP_END) {
         HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
         HSM_TRY(next_object(&at));
@@ -155,32 +155,50 @@ hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, const hsm_backu
     return HSM_OK;
 }
 
+hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, const hsm_backup_key *key,
+                               hsm_backup_verdict *out_verdict)
+{
+    HSM_AUTO(hsm_older_source_clear) hsm_older_source older = { 0 };
+    hsm_backup_head *head = &out_verdict->head;
+
+    *out_verdict = (hsm_backup_verdict){ 0 };
+    HSM_TRY(hsm_backup_read_head(backup, head));
+    if (!head->is_older)
+        return count_objects(core->crypto, backup, key, head, &out_verdict->objects);
+    HSM_TRY(hsm_older_open(core->crypto, backup, key, head, &older, out_verdict->where));
+    return hsm_older_count(&older, &out_verdict->objects, out_verdict->where);
+}
+
 /* --- restoring -------------------------------------------------------------------------------- */
 
-/* What is to be added. */
-typedef struct harvest {
-    hsm_draft **drafts;
-    size_t count;
-    size_t cap;
-} harvest;
-
-static void harvest_clear(harvest *all)
+void hsm_harvest_clear(hsm_harvest *all)
 {
     for (size_t i = 0; i < all->count; i++)
         hsm_draft_destroy(all->drafts[i]);
     free(all->drafts);
+    free(all->names);
 }
 
-static hsm_err keep(harvest *all, hsm_draft **draft)
+static hsm_err grow(hsm_harvest *all)
 {
-    if (all->count == all->cap) {
-        const size_t cap = all->cap == 0 ? 64 : all->cap * 2;
-        HSM_CHECK(all->count < HSM_BACKUP_OBJECTS_MAX - 1, HSM_E_LIMIT);
-        hsm_draft **drafts = realloc(all->drafts, cap * sizeof(hsm_draft *));
-        HSM_CHECK(drafts != NULL, HSM_E_NO_MEMORY);
-        all->drafts = drafts;
-        all->cap = cap;
-    }
+    const size_t cap = all->cap == 0 ? 64 : all->cap * 2;
+
+    HSM_CHECK(all->count < HSM_BACKUP_OBJECTS_MAX - 1, HSM_E_LIMIT);
+    hsm_draft **drafts = realloc(all->drafts, cap * sizeof(hsm_draft *));
+    HSM_CHECK(drafts != NULL, HSM_E_NO_MEMORY);
+    all->drafts = drafts;
+    void *names = realloc(all->names, cap * sizeof all->names[0]);
+    HSM_CHECK(names != NULL, HSM_E_NO_MEMORY);
+    all->names = names;
+    all->cap = cap;
+    return HSM_OK;
+}
+
+hsm_err hsm_harvest_keep(hsm_harvest *all, hsm_draft **draft, const char *name)
+{
+    if (all->count == all->cap)
+        HSM_TRY(grow(all));
+    (void)snprintf(all->names[all->count], sizeof all->names[0], "%s", name != NULL ? name : "");
     all->drafts[all->count++] = HSM_MOVE(*draft);
     return HSM_OK;
 }
@@ -203,7 +221,7 @@ static hsm_err is_present(hsm_core *core, uint32_t slot, const hsm_draft *draft,
     return err == HSM_E_STORE_NOT_FOUND ? HSM_OK : err;
 }
 
-static hsm_err gather(hsm_core *core, uint32_t slot, reading *at, harvest *all,
+static hsm_err gather(hsm_core *core, uint32_t slot, reading *at, hsm_harvest *all,
                       hsm_restore_report *report)
 {
     while (at->next != HSM_BACKUP_END) {
@@ -217,7 +235,7 @@ static hsm_err gather(hsm_core *core, uint32_t slot, reading *at, harvest *all,
         if (is_there)
             report->present++;
         else
-            HSM_TRY(keep(all, &draft));
+            HSM_TRY(hsm_harvest_keep(all, &draft, NULL));
     }
     return check_end(at, report->objects);
 }
@@ -241,43 +259,85 @@ static bool is_allowed(const hsm_restore_request *request, const hsm_restore_rep
            (!report->is_old || request->may_old);
 }
 
+/* Tells what was added, or would be; `objects` NULL: nothing was. */
+static void show_added(const hsm_migrate_watch *watch, const hsm_harvest *all, size_t count,
+                       hsm_object *const *objects)
+{
+    for (size_t i = 0; watch != NULL && i < count; i++) {
+        const hsm_attr *id = objects == NULL ? NULL : hsm_object_attr(objects[i], CKA_UNIQUE_ID);
+        const hsm_draft *draft = all->drafts[i];
+        char text[64] = "";
+        hsm_migrate_object object = {
+            .name = all->names[i],
+            .class_name = hsm_class_name(hsm_draft_ulong(draft, CKA_CLASS, CKO_DATA)),
+            .unique_id = id == NULL ? NULL : text,
+            .result = HSM_MIGRATE_ADDED,
+        };
+
+        if (id != NULL && id->value.len < sizeof text)
+            memcpy(text, id->value.data, id->value.len);
+        (void)hsm_draft_get(draft, CKA_LABEL, &object.label);
+        (void)hsm_draft_get(draft, CKA_ID, &object.id);
+        watch->object(watch->arg, &object);
+    }
+}
+
 /* Everything in one commit, the mark with it. */
-static hsm_err insert_all(hsm_core *core, uint32_t slot, const hsm_backup_head *head, harvest *all)
+static hsm_err insert_all(hsm_core *core, uint32_t slot, const hsm_backup_head *head,
+                          const hsm_migrate_watch *watch, hsm_harvest *all)
 {
     HSM_AUTO(hsm_draft_drop) hsm_draft *mark = NULL;
+    const size_t added = all->count;
 
     HSM_TRY(make_mark(head, &mark));
-    HSM_TRY(keep(all, &mark));
+    HSM_TRY(hsm_harvest_keep(all, &mark, NULL));
     hsm_object **objects = calloc(all->count, sizeof(hsm_object *));
     HSM_CHECK(objects != NULL, HSM_E_NO_MEMORY);
     const hsm_err err = hsm_store_insert(core->store, slot, all->drafts, all->count, objects);
+    if (err == HSM_OK)
+        show_added(watch, all, added, objects);
     for (size_t i = 0; i < all->count; i++)
         hsm_object_release(objects[i]);
     free(objects);
     return err;
 }
 
-static hsm_err restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,
-                       hsm_restore_report *out_report)
+/* Opens the backup, judges it, and gathers what it would add. */
+static hsm_err collect(hsm_core *core, uint32_t slot, const hsm_restore_request *request,
+                       hsm_restore_report *report, hsm_harvest *all)
 {
     HSM_AUTO(reading_clear) reading at = { 0 };
-    HSM_AUTO(harvest_clear) harvest all = { 0 };
-    hsm_restore_report report = { 0 };
-    hsm_backup_head head;
+    HSM_AUTO(hsm_older_source_clear) hsm_older_source older = { 0 };
+    hsm_backup_head *head = &report->head;
 
+    HSM_TRY(hsm_backup_read_head(request->backup, head));
+    HSM_TRY(head->is_older
+                ? hsm_older_open(core->crypto, request->backup, &request->key, head, &older,
+                                 report->where)
+                : start_reading(core->crypto, request->backup, &request->key, head, &at));
+    HSM_TRY(judge(core, slot, head, report));
+    return head->is_older ? hsm_older_gather(core, slot, &older, request->watch, all, report)
+                          : gather(core, slot, &at, all, report);
+}
+
+static hsm_err restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,
+                       hsm_restore_report *report)
+{
+    HSM_AUTO(hsm_harvest_clear) hsm_harvest all = { 0 };
+
+    *report = (hsm_restore_report){ 0 };
     HSM_TRY(hsm_core_may_write(core, session, true, true));
-    HSM_TRY(start_reading(core->crypto, request->backup, &request->key, &head, &at));
-    HSM_TRY(judge(core, session->slot, &head, &report));
-    HSM_TRY(gather(core, session->slot, &at, &all, &report));
-    const bool may = is_allowed(request, &report);
-    report.added = may ? all.count : 0;
-    *out_report = report; /* what it says holds, also when it is why nothing is done */
+    HSM_TRY(collect(core, session->slot, request, report, &all));
+    const bool may = is_allowed(request, report);
+    report->added = may ? all.count : 0;
     HSM_CHECK(may || request->is_dry, HSM_E_ACTION_PROHIBITED);
-    if (request->is_dry)
+    if (request->is_dry) {
+        show_added(request->watch, &all, all.count, NULL);
         return HSM_OK;
+    }
     if (session->audited != NULL)
         HSM_TRY(hsm_audited_announce(session->audited));
-    return insert_all(core, session->slot, &head, &all);
+    return insert_all(core, session->slot, &report->head, request->watch, &all);
 }
 
 hsm_err hsm_core_restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,

@@ -89,7 +89,7 @@ test_backup() {
     check_status 'verify of nothing' 4 'nowhere' verify --input nowhere
     printf 'RHBK\1\0\0\0' >old.bak
     head -c 200 /dev/urandom >>old.bak
-    check_status 'format 1 is named' 2 'format 1' verify --input old.bak
+    check_status 'what only looks like format 1' 6 'wrong passphrase or iterations' verify --input old.bak
     printf 'RHBK\3\0\0\0' >new.bak
     check_status 'a format to come' 6 'newer version' verify --input new.bak
     check 'damage is found' damage_is_found

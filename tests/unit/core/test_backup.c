@@ -77,19 +77,15 @@ static void head_errors(void)
     CASE("not ours");
     bytes[0] = 'X';
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_DATA);
-    CASE("format 1 is only named");
-    (void)make_head(bytes);
-    bytes[4] = 1;
-    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
-    CHECK_EQ(head.format, 1);
     CASE("a format to come");
+    (void)make_head(bytes);
     bytes[4] = 3;
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_STORE_VERSION);
     CASE("another way to the key");
     (void)make_head(bytes);
     bytes[80] = 3;
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_STORE_VERSION);
-    bytes[80] = 0;
+    bytes[80] = 15;
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_STORE_VERSION);
     CASE("recipients: 1 to 16");
     bytes[80] = 2;
@@ -109,9 +105,49 @@ static void head_errors(void)
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_DATA);
 }
 
+/* Both have a format 2: what tells them apart are the places of our serial and kind. */
+static void older_system(void)
+{
+    hsm_backup_head head = { 0 };
+    uint8_t bytes[128];
+    const size_t len = make_head(bytes);
+
+    CASE("ours");
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+    CHECK_THAT(!head.is_older);
+    for (size_t i = 32; i < 48; i++) {
+        CASE("a serial that is none");
+        (void)make_head(bytes);
+        bytes[i] = i % 2 == 0 ? 0x1f : 0x7f;
+        CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+        CHECK_THAT(head.is_older && head.format == 2);
+        CHECK_EQ(head.method, HSM_BACKUP_BY_PASSPHRASE);
+        bytes[i] = i % 2 == 0 ? 0x20 : 0x7e;
+        CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+        CHECK_THAT(!head.is_older);
+    }
+    CASE("kinds that ours will never have");
+    (void)make_head(bytes);
+    bytes[80] = 0;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+    CHECK_THAT(head.is_older);
+    bytes[80] = 16;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+    CHECK_THAT(head.is_older);
+    CASE("format 1 is the older system's, whatever follows");
+    (void)make_head(bytes);
+    bytes[4] = 1;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+    CHECK_THAT(head.is_older && head.format == 1);
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, 100), &head), HSM_OK);
+    CASE("too short for anything");
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, 99), &head), HSM_E_DATA);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(passphrase_rules),
     CHECK_TEST(head_fields),
     CHECK_TEST(head_errors),
+    CHECK_TEST(older_system),
 };
 CHECK_MAIN(tests)
