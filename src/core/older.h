@@ -18,7 +18,8 @@ void hsm_older_source_clear(hsm_older_source *source);
 /* Decrypts a backup and reads its head into *head, where hsm_backup_read_head() left its format: id, time
  * and serial, and the iterations that were right. The label is blank.
  * errors  HSM_E_ENCRYPTED_DATA (wrong passphrase or iterations, or damaged), HSM_E_DATA (with out_where),
- *         HSM_E_LIMIT, HSM_E_NO_LOCKED_MEMORY, HSM_E_NO_MEMORY */
+ *         HSM_E_LIMIT, HSM_E_ARG (more than HSM_BACKUP_ITERATIONS_MAX), HSM_E_NO_LOCKED_MEMORY,
+ *         HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_older_open(hsm_crypto *crypto, hsm_bytes backup, const hsm_backup_key *key,
                                     hsm_backup_head *head, hsm_older_source *out_source,
                                     char out_where[HSM_BACKUP_WHERE_MAX]);

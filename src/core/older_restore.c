@@ -114,6 +114,7 @@ hsm_err hsm_older_open(hsm_crypto *crypto, hsm_bytes backup, const hsm_backup_ke
     hsm_backup_head found = *head;
 
     found.iterations = key->iterations != 0 ? key->iterations : HSM_BACKUP_ITERATIONS;
+    HSM_CHECK(found.iterations <= HSM_BACKUP_ITERATIONS_MAX, HSM_E_ARG);
     HSM_TRY(decrypt(crypto, backup, key, found.iterations, &source.content));
     source.reader = (hsm_older_reader){
         .format = found.format,
