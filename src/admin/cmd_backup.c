@@ -232,16 +232,17 @@ static hsm_err explain_restore(hsm_admin *admin, const hsm_backup_head *head,
 }
 
 /* Objects of the older system are shown one by one: they change on their way. */
-static hsm_err restore_shown(hsm_admin *admin, hsm_session *session, hsm_restore_request *request,
-                             hsm_restore_report *found)
+static hsm_err restore_shown(hsm_admin *admin, hsm_session *session,
+                             const hsm_restore_request *request, hsm_restore_report *found)
 {
     hsm_admin_arrivals at = { 0 };
     const hsm_migrate_watch watch = hsm_admin_arrivals_watch(&at);
+    hsm_restore_request shown = *request;
 
-    request->watch = &watch;
+    shown.watch = &watch;
     hsm_admin_arrivals_begin(&at, admin, "arrivals", "OLDER NAME");
     hsm_progress_begin(&at.bar, "restoring");
-    const hsm_err err = hsm_core_restore(admin->core, session, request, found);
+    const hsm_err err = hsm_core_restore(admin->core, session, &shown, found);
     hsm_progress_end(&at.bar);
     hsm_admin_arrivals_end(&at);
     return err;

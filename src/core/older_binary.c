@@ -94,6 +94,25 @@ static hsm_err take_state(hsm_older_reader *reader, hsm_older_state *out_state)
     return HSM_OK;
 }
 
+static hsm_err take_u64(hsm_older_reader *reader, uint64_t *out_number)
+{
+    return take_number(reader, 8, out_number);
+}
+
+static hsm_err take_value(hsm_older_reader *reader, hsm_bytes *out_bytes)
+{
+    return take_bytes(reader, HSM_OLDER_FIELD_MAX_BYTES, out_bytes);
+}
+
+static const hsm_older_form form = {
+    .number = take_u64,
+    .flag = take_bool,
+    .bytes = take_value,
+    .date = take_date,
+    .attrs = take_attrs,
+    .state = take_state,
+};
+
 static hsm_err take_field(hsm_older_reader *reader, const hsm_older_field *field,
                           hsm_older_object *object)
 {
@@ -103,22 +122,7 @@ static hsm_err take_field(hsm_older_reader *reader, const hsm_older_field *field
         HSM_TRY(take_bool(reader, &is_there));
     if (!is_there)
         return HSM_OK;
-    switch (field->kind) {
-    case HSM_OLDER_KIND_NUMBER:
-        object->has_number[field->index] = true;
-        return take_number(reader, 8, &object->number[field->index]);
-    case HSM_OLDER_KIND_FLAG:
-        return take_bool(reader, &object->flag[field->index]);
-    case HSM_OLDER_KIND_BYTES:
-        return take_bytes(reader, HSM_OLDER_FIELD_MAX_BYTES, &object->bytes[field->index]);
-    case HSM_OLDER_KIND_DATE:
-        return take_date(reader, &object->bytes[field->index]);
-    case HSM_OLDER_KIND_ATTRS:
-        return take_attrs(reader, object);
-    case HSM_OLDER_KIND_STATE:
-        return take_state(reader, &object->state);
-    }
-    return HSM_E_INTERNAL;
+    return hsm_older_take(reader, &form, field, object);
 }
 
 static hsm_err take_object(hsm_older_reader *reader, hsm_older_object *object)

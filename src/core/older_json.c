@@ -210,27 +210,26 @@ static hsm_err take_attrs(hsm_older_reader *reader, hsm_older_object *object)
     }
 }
 
+static hsm_err take_u64(hsm_older_reader *reader, uint64_t *out_number)
+{
+    return take_number(reader, UINT64_MAX, out_number);
+}
+
+static const hsm_older_form form = {
+    .number = take_u64,
+    .flag = take_flag,
+    .bytes = take_bytes,
+    .date = take_date,
+    .attrs = take_attrs,
+    .state = take_state,
+};
+
 static hsm_err take_field(hsm_older_reader *reader, const hsm_older_field *field,
                           hsm_older_object *object)
 {
     if (field->is_optional && take_word(reader, "null"))
         return HSM_OK;
-    switch (field->kind) {
-    case HSM_OLDER_KIND_NUMBER:
-        object->has_number[field->index] = true;
-        return take_number(reader, UINT64_MAX, &object->number[field->index]);
-    case HSM_OLDER_KIND_FLAG:
-        return take_flag(reader, &object->flag[field->index]);
-    case HSM_OLDER_KIND_BYTES:
-        return take_bytes(reader, &object->bytes[field->index]);
-    case HSM_OLDER_KIND_DATE:
-        return take_date(reader, &object->bytes[field->index]);
-    case HSM_OLDER_KIND_ATTRS:
-        return take_attrs(reader, object);
-    case HSM_OLDER_KIND_STATE:
-        return take_state(reader, &object->state);
-    }
-    return HSM_E_INTERNAL;
+    return hsm_older_take(reader, &form, field, object);
 }
 
 static bool find_name(const hsm_older_field *fields, size_t count, hsm_bytes name,

@@ -96,6 +96,27 @@ hsm_err hsm_older_add_attr(hsm_older_reader *reader, hsm_older_object *object,
     return HSM_OK;
 }
 
+hsm_err hsm_older_take(hsm_older_reader *reader, const hsm_older_form *form,
+                       const hsm_older_field *field, hsm_older_object *object)
+{
+    switch (field->kind) {
+    case HSM_OLDER_KIND_NUMBER:
+        object->has_number[field->index] = true;
+        return form->number(reader, &object->number[field->index]);
+    case HSM_OLDER_KIND_FLAG:
+        return form->flag(reader, &object->flag[field->index]);
+    case HSM_OLDER_KIND_BYTES:
+        return form->bytes(reader, &object->bytes[field->index]);
+    case HSM_OLDER_KIND_DATE:
+        return form->date(reader, &object->bytes[field->index]);
+    case HSM_OLDER_KIND_ATTRS:
+        return form->attrs(reader, object);
+    case HSM_OLDER_KIND_STATE:
+        return form->state(reader, &object->state);
+    }
+    return HSM_E_INTERNAL;
+}
+
 hsm_err hsm_older_begin(hsm_older_reader *reader, hsm_older_head *out_head)
 {
     hsm_older_head head = { 0 };

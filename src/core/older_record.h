@@ -136,6 +136,19 @@ typedef struct hsm_older_field {
 extern const hsm_older_field hsm_older_fields[];
 extern const size_t hsm_older_field_count;
 
+/* How a form takes a value of each kind. errors HSM_E_DATA (with fault) */
+typedef struct hsm_older_form {
+    hsm_err (*number)(hsm_older_reader *reader, uint64_t *out_number);
+    hsm_err (*flag)(hsm_older_reader *reader, bool *out_flag);
+    hsm_err (*bytes)(hsm_older_reader *reader, hsm_bytes *out_bytes);
+    hsm_err (*date)(hsm_older_reader *reader, hsm_bytes *out_date);
+    hsm_err (*attrs)(hsm_older_reader *reader, hsm_older_object *object);
+    hsm_err (*state)(hsm_older_reader *reader, hsm_older_state *out_state);
+} hsm_older_form;
+/* Takes the value of a field that is there. */
+HSM_MUST_USE hsm_err hsm_older_take(hsm_older_reader *reader, const hsm_older_form *form,
+                                    const hsm_older_field *field, hsm_older_object *object);
+
 /* Notes what is wrong; gives HSM_E_DATA. */
 hsm_err hsm_older_fail(hsm_older_reader *reader, const char *what);
 /* Adds an attribute to an object. errors HSM_E_DATA (one too many, or a type twice) */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "audit/line.h"
 #include "core/backup_parts.h"
 #include "core/key_names.h"
 #include "core/older.h"
@@ -56,30 +57,6 @@ static hsm_err decrypt(hsm_crypto *crypto, hsm_bytes backup, const hsm_backup_ke
     return HSM_OK;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static hsm_err take_id(hsm_older_reader *reader, hsm_bytes text, uint8_t out[HSM_BACKUP_ID_BYTES])
-{
-    const char *const fault = "a backup id that is not 32 hexadecimal digits";
-
-    if (text.len != 2 * (size_t)HSM_BACKUP_ID_BYTES)
-        return hsm_older_fail(reader, fault);
-    for (size_t i = 0; i < HSM_BACKUP_ID_BYTES; i++) {
-        const int high = hex_value(text.data[2 * i]);
-        const int low = hex_value(text.data[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return hsm_older_fail(reader, fault);
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-    return HSM_OK;
-}
-
 static hsm_err take_serial(hsm_older_reader *reader, hsm_bytes text, uint8_t out[16])
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -97,7 +74,8 @@ static hsm_err take_head(hsm_older_reader *reader, hsm_backup_head *head)
     hsm_older_head found = { 0 };
 
     HSM_TRY(hsm_older_begin(reader, &found));
-    HSM_TRY(take_id(reader, found.id, head->id));
+    if (hsm_hex_decode(found.id, head->id, sizeof head->id) != HSM_OK)
+        return hsm_older_fail(reader, "a backup id that is not 32 hexadecimal digits");
     HSM_TRY(take_serial(reader, found.serial, head->serial));
     if (found.created > UINT64_MAX / HSM_NS_PER_SEC)
         return hsm_older_fail(reader, "a time that no clock shows");

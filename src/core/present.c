@@ -131,7 +131,7 @@ hsm_err hsm_present_take(hsm_present *present, const hsm_draft *draft, bool *out
 {
     entry *entries = (entry *)(void *)present->entries.data;
     const size_t count = present->entries.len / sizeof(entry);
-    entry wanted;
+    entry wanted = { .is_taken = false };
 
     HSM_TRY(print_of(present, draft, wanted.print));
     *out_is = false;
