@@ -119,7 +119,7 @@ static hsm_err put_text(hsm_older_making *at, CK_ATTRIBUTE_TYPE type, hsm_bytes 
     return HSM_OK;
 }
 
-/* A date that is none has no effect there. */
+/* Both systems take the same for dates; what is none has no effect there. */
 static void put_date(hsm_older_making *at, CK_ATTRIBUTE_TYPE type, hsm_bytes value)
 {
     const hsm_attr attr = { type, value };
@@ -140,12 +140,12 @@ static void put_life(hsm_older_making *at)
         [HSM_OLDER_COMPROMISED] = HSM_KEY_COMPROMISED,
     };
     const hsm_older_object *from = at->wish->from;
-    /* Who waits for a date there goes on waiting for it, and not for somebody's word. */
-    const bool is_by_date =
-        from->state == HSM_OLDER_PRE_ACTIVATION && from->bytes[HSM_OLDER_START_DATE].data != NULL;
 
     put_date(at, CKA_START_DATE, from->bytes[HSM_OLDER_START_DATE]);
     put_date(at, CKA_END_DATE, from->bytes[HSM_OLDER_END_DATE]);
+    /* Who waits for a date there goes on waiting for it, and not for somebody's word. */
+    const bool is_by_date =
+        from->state == HSM_OLDER_PRE_ACTIVATION && hsm_older_has(at, CKA_START_DATE);
     if (states[from->state] != HSM_KEY_BY_DATES && !is_by_date)
         hsm_older_put_ulong(at, CKA_CRATON_KEY_STATE, states[from->state]);
     if (from->number[HSM_OLDER_CREATED] != 0 && at->watch != NULL) {
@@ -281,7 +281,7 @@ static const char *why_refused(hsm_err err)
 {
     switch ((int)err) {
     case HSM_E_ATTRIBUTE_VALUE:
-        return "its parts do not fit together, or are none of a key";
+        return "its parts do not fit together, or have values that they can't have";
     case HSM_E_KEY_TYPE:
         return "there are no such objects or keys here";
     case HSM_E_PARAMETER_SET:

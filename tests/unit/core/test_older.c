@@ -197,10 +197,73 @@ static void content_that_is_wrong_is_named(void)
     CHECK_THAT(strstr(at.where, "more objects") != NULL);
 }
 
+/* --- an object ------------------------------------------------------------------------------------ */
+
+/* When a key may be used: nothing that restricts it there is lost here. */
+static const struct {
+    const char *label;
+    hsm_older_state state;
+    const char *start;
+    const char *end;
+    bool is_refused;
+    CK_ULONG by_hand; /* 0: nothing is said */
+    bool has_start;
+    bool has_end;
+} lives[] = {
+    { "active", HSM_OLDER_ACTIVE, NULL, NULL, false, 0, false, false },
+    { "active, with dates", HSM_OLDER_ACTIVE, "20250101", "20991231", false, 0, true, true },
+    { "waits for a date", HSM_OLDER_PRE_ACTIVATION, "20990101", NULL, false, 0, true, false },
+    { "waits for a word", HSM_OLDER_PRE_ACTIVATION, NULL, NULL, false, 1, false, false },
+    { "waits for what is no date", HSM_OLDER_PRE_ACTIVATION, "2099 1 1", NULL, false, 1, false,
+      false },
+    { "deactivated", HSM_OLDER_DEACTIVATED, NULL, "20250101", false, 3, false, true },
+    { "compromised", HSM_OLDER_COMPROMISED, NULL, NULL, false, 4, false, false },
+    { "destroyed", HSM_OLDER_DESTROYED, NULL, NULL, true, 0, false, false },
+    { "month 13 counts nowhere", HSM_OLDER_ACTIVE, NULL, "20251301", false, 0, false, false },
+    { "the 31st of February counts in both", HSM_OLDER_ACTIVE, NULL, "20250231", false, 0, false,
+      true },
+};
+
+static hsm_bytes date_of(const char *text)
+{
+    return text == NULL ? hsm_bytes_none() : hsm_bytes_of_text(text);
+}
+
+static void no_restriction_is_lost(void)
+{
+    hsm_core core = { 0 };
+
+    open_crypto();
+    core.crypto = crypto;
+    for (size_t i = 0; i < HSM_ARRAY_LEN(lives); i++) {
+        hsm_older_object object = { .state = lives[i].state };
+        const hsm_older_wish wish = { .from = &object, .name = "object 1" };
+        HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+        const char *why = NULL;
+        hsm_bytes value = hsm_bytes_none();
+
+        CASE(lives[i].label);
+        object.number[HSM_OLDER_CLASS] = CKO_SECRET_KEY;
+        object.number[HSM_OLDER_KEY_TYPE] = CKK_AES;
+        object.has_number[HSM_OLDER_KEY_TYPE] = true;
+        object.bytes[HSM_OLDER_KEY] = hsm_bytes_of_text("0123456789abcdef");
+        object.bytes[HSM_OLDER_START_DATE] = date_of(lives[i].start);
+        object.bytes[HSM_OLDER_END_DATE] = date_of(lives[i].end);
+        REQUIRE_OK(hsm_older_make(&core, &wish, &draft, &why));
+        CHECK_THAT((draft == NULL) == lives[i].is_refused && (why != NULL) == lives[i].is_refused);
+        if (draft == NULL)
+            continue;
+        CHECK_EQ(hsm_draft_ulong(draft, CKA_CRATON_KEY_STATE, 0), lives[i].by_hand);
+        CHECK_EQ(hsm_draft_get(draft, CKA_START_DATE, &value) && value.len > 0, lives[i].has_start);
+        CHECK_EQ(hsm_draft_get(draft, CKA_END_DATE, &value) && value.len > 0, lives[i].has_end);
+    }
+}
+
 static const check_test tests[] = {
     CHECK_TEST(the_head_is_found),
     CHECK_TEST(what_is_not_authentic_is_refused),
     CHECK_TEST(heads_that_are_wrong_are_named),
     CHECK_TEST(content_that_is_wrong_is_named),
+    CHECK_TEST(no_restriction_is_lost),
 };
 CHECK_MAIN(tests)
