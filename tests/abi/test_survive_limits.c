@@ -269,7 +269,8 @@ static void no_locked_memory(void)
     (void)setenv("CRATON_HSM_LOG", "stderr:warning", 1);
     CHECK_EQ(in_new_process("unlocked", &fix), 0);
     (void)unsetenv("CRATON_HSM_LOG");
-    CHECK_THAT(run_command(&fix, "test $(grep -ci '^craton-hsm:.*lock' log) -eq 1")); /* says so, once */
+    CHECK_THAT(
+        run_command(&fix, "test $(grep -ci '^craton-hsm:.*lock' log) -eq 1")); /* says so, once */
 }
 
 static int role_must_lock(const fixture *fix)

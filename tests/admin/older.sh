@@ -114,8 +114,8 @@ test_refusals() { # test_refusals N
         admin restore --pin-file pin --passphrase-file wrong "${small[@]}"
     check "format $1: damage is found" damage_is_found "${small[1]}"
     check_status "format $1: another token's, and old" 3 '--other-token --old' restore "${small[@]}"
-    check_status "format $1: old" 3 'of another token; older' restore "${small[@]}" --other-token
-    check_status "format $1: another token's" 3 'of another token; older' restore "${small[@]}" --old
+    check_status "format $1: old" 3 'of another token, older' restore "${small[@]}" --other-token
+    check_status "format $1: another token's" 3 'of another token, older' restore "${small[@]}" --old
     check_json "format $1: a dry run tells all that" \
         'd["other_token"] and d["old"] and not d["restored_before"] and d["added"] == 0 and d["dry_run"]' \
         restore "${small[@]}" --dry-run
