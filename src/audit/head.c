@@ -20,6 +20,8 @@
 #define LATCH_AT (PAGE_BYTES - 16u)
 #define MARK_AT (PAGE_BYTES - 4u)
 #define FORMAT 0x43414832u /* "CAH2" */
+#define FORMAT_WITHOUT_TIPS \
+    0x43414831u /* "CAH1": each entry had moved the head itself; only read */
 #define MAC_BYTES HSM_SHA256_BYTES
 #define BODY_AT 8u /* after u32 format and u32 length */
 #define BODY_MIN_BYTES 16u
@@ -168,7 +170,8 @@ static hsm_err decode(hsm_bytes body, hsm_head *out_head)
 }
 
 /* A place: u32 format, u32 body length, body (which begins with the serial), HMAC over all that. */
-static hsm_err read_place(const hsm_head_page *page, unsigned which, hsm_head *out_head)
+static hsm_err read_place(const hsm_head_page *page, unsigned which, hsm_head *out_head,
+                          bool *out_has_tips)
 {
     uint8_t place[PLACE_BYTES]; /* a copy: a reader without the lock may see it change */
     uint8_t mac[MAC_BYTES];
@@ -176,7 +179,9 @@ static hsm_err read_place(const hsm_head_page *page, unsigned which, hsm_head *o
     memcpy(place, place_of(page, which), sizeof place);
     hsm_reader in = hsm_reader_of(hsm_bytes_of(place, sizeof place));
 
-    HSM_CHECK(hsm_read_u32(&in) == FORMAT, HSM_E_STORE_CORRUPT);
+    const uint32_t format = hsm_read_u32(&in);
+    HSM_CHECK(format == FORMAT || format == FORMAT_WITHOUT_TIPS, HSM_E_STORE_CORRUPT);
+    *out_has_tips = format == FORMAT;
     const hsm_bytes body = hsm_read_bytes(&in, PLACE_BYTES - BODY_MIN_BYTES - MAC_BYTES);
     const hsm_bytes maced = hsm_bytes_of(place, BODY_AT + body.len);
     const hsm_bytes kept = hsm_read_raw(&in, MAC_BYTES);
@@ -284,6 +289,14 @@ static bool find_tip(hsm_head_page *page, const hsm_head *head, hsm_tip *out_tip
     return is_found;
 }
 
+static hsm_tip tip_at(const hsm_head *head)
+{
+    hsm_tip tip = { .count = head->chain.count, .offset = head->offset };
+
+    memcpy(tip.link, head->chain.link, sizeof tip.link);
+    return tip;
+}
+
 /* A disk writes sectors, so a power cut may leave heads of one moment and tips of another one. That was in
  * an earlier boot; in this one somebody took the tips away. */
 static hsm_err do_without_tip(const hsm_head *head, hsm_tip *out_tip)
@@ -294,8 +307,8 @@ static hsm_err do_without_tip(const hsm_head *head, hsm_tip *out_tip)
     HSM_CHECK(
         !hsm_bytes_equal(hsm_bytes_of(boot, sizeof boot), hsm_bytes_of(head->boot_id, sizeof boot)),
         HSM_E_STORE_CORRUPT);
-    *out_tip = (hsm_tip){ .count = head->chain.count, .offset = head->offset, .is_lost = true };
-    memcpy(out_tip->link, head->chain.link, sizeof out_tip->link);
+    *out_tip = tip_at(head);
+    out_tip->is_lost = true;
     return HSM_OK;
 }
 
@@ -303,11 +316,17 @@ static hsm_err do_without_tip(const hsm_head *head, hsm_tip *out_tip)
 static hsm_err find_head(hsm_head_page *page, hsm_head heads[2], hsm_tip *out_tip)
 {
     bool is_good[2];
+    bool has_tips[2] = { true, true };
 
     for (unsigned i = 0; i < 2; i++)
-        is_good[i] = read_place(page, i, &heads[i]) == HSM_OK;
+        is_good[i] = read_place(page, i, &heads[i], &has_tips[i]) == HSM_OK;
     HSM_CHECK(is_good[0] || is_good[1], HSM_E_STORE_CORRUPT);
     const unsigned newer = !is_good[0] || (is_good[1] && heads[1].serial > heads[0].serial);
+    if (!has_tips[newer]) {
+        page->newest = newer;
+        *out_tip = tip_at(&heads[newer]);
+        return HSM_OK;
+    }
     for (unsigned i = 0; i < 2; i++) {
         page->newest = i == 0 ? newer : 1 - newer;
         if (is_good[page->newest] && find_tip(page, &heads[page->newest], out_tip))

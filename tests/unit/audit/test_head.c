@@ -253,6 +253,54 @@ static void a_head_without_a_tip_is_refused(void)
 
 /* --- another boot ------------------------------------------------------------------------------- */
 
+/* The page as the format before wrote it: "CAH1", and nothing but heads. */
+static void make_older(const audit_env *env)
+{
+    enum { PLACE_BYTES = 1920, BODY_AT = 8, MAC_BYTES = 32 };
+    HSM_AUTO(hsm_path_drop) char *path = NULL;
+    HSM_AUTO(hsm_hmac_drop) hsm_hmac *mac = NULL;
+    uint8_t place[PLACE_BYTES];
+
+    REQUIRE_OK(hsm_head_path(env->crypto, env->directory, env->path, &path));
+    REQUIRE_OK(hsm_hmac_create(env->crypto, env->options.mac_key, &mac));
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    for (off_t i = 0; i < 2; i++) {
+        CHECK_EQ(pread(fd, place, sizeof place, i * PLACE_BYTES), sizeof place);
+        const size_t len = BODY_AT + ((size_t)place[6] << 8 | place[7]);
+        const hsm_bytes maced = hsm_bytes_of(place, len);
+
+        REQUIRE_THAT(len <= PLACE_BYTES - MAC_BYTES);
+        CHECK_EQ(place[3], '2');
+        place[3] = '1';
+        CHECK_OK(hsm_hmac_compute(mac, &maced, 1, place + len));
+        CHECK_EQ(pwrite(fd, place, sizeof place, i * PLACE_BYTES), sizeof place);
+    }
+    CHECK_OK(close(fd));
+    wipe_tips(env, 3);
+}
+
+static void a_page_of_the_format_before_goes_on(void)
+{
+    audit_env env;
+
+    env_make(&env);
+    hsm_audit_log *log = env_open(&env);
+    env_append(log, 5);
+    hsm_audit_close(log);
+    const uint64_t before = env_verify(&env, true).entries;
+    make_older(&env);
+
+    CASE("it is read");
+    check_good(&env, before, 0);
+
+    CASE("and written on");
+    log = env_open(&env);
+    env_append(log, 5);
+    hsm_audit_close(log);
+    check_good(&env, before + 5, 0);
+    env_clear(&env);
+}
+
 static void what_the_power_cut_took_is_told(void)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf content = { 0 };
@@ -357,6 +405,7 @@ static const check_test tests[] = {
     CHECK_TEST(one_tip_will_do),
     CHECK_TEST(a_forged_tip_is_none),
     CHECK_TEST(a_head_without_a_tip_is_refused),
+    CHECK_TEST(a_page_of_the_format_before_goes_on),
     CHECK_TEST(what_the_power_cut_took_is_told),
     CHECK_TEST(a_tip_that_the_power_cut_took_is_told),
     CHECK_TEST(who_comes_reads_up_to_the_tip),
