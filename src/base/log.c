@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -103,6 +104,29 @@ static void replace_control(char *line, size_t len)
     }
 }
 
+/* In one write, so that lines of several threads do not mix. The process is the host's, so a reader who has
+ * gone must not end it: no SIGPIPE of ours is left to anybody. */
+static void put_line(const char *line, size_t len)
+{
+    const struct timespec no_time = { 0 };
+    sigset_t pipe_signal;
+    sigset_t before;
+    sigset_t pending;
+    ssize_t written = 0;
+
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)sigemptyset(&pending);
+    (void)sigpending(&pending);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    do
+        written = write(STDERR_FILENO, line, len);
+    while (written < 0 && errno == EINTR);
+    if (written < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0)
+        (void)sigtimedwait(&pipe_signal, NULL, &no_time);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 /* {"time":"2026-01-02T03:04:05.678Z","level":"info","message":"..."}; the message is a line of ours
  * already, without control characters. Room for every byte escaped. */
 static void emit_json(hsm_log_level level, const char *message, size_t message_len)
@@ -126,8 +150,7 @@ static void emit_json(hsm_log_level level, const char *message, size_t message_l
         line[len++] = !is_utf8 && (unsigned char)c >= 0x80 ? '?' : c;
     }
     memcpy(line + len, "\"}\n", 3);
-    while (write(STDERR_FILENO, line, len + 3) < 0 && errno == EINTR)
-        continue;
+    put_line(line, len + 3);
 }
 
 static void emit(hsm_log_sink sink, hsm_log_level level, char *line, size_t len)
@@ -137,8 +160,7 @@ static void emit(hsm_log_sink sink, hsm_log_level level, char *line, size_t len)
         return;
     case HSM_LOG_STDERR:
         line[len] = '\n';
-        while (write(STDERR_FILENO, line, len + 1) < 0 && errno == EINTR)
-            continue; /* one write, so that lines of several threads do not mix */
+        put_line(line, len + 1);
         return;
     case HSM_LOG_SYSLOG:
         syslog(LOG_USER | levels[level].priority, "%.*s", (int)len, line);

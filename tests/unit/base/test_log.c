@@ -2,7 +2,9 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/check.h"
@@ -127,10 +129,30 @@ static void json_is_one_object_a_line(void)
     CHECK_THAT(strncmp(text, "{\"time\":\"20", 11) == 0);
 }
 
+/* It is the host's process, and SIGPIPE would end it. */
+static void who_has_gone_ends_nobody(void)
+{
+    int status = -1;
+    const pid_t child = fork();
+
+    if (child == 0) {
+        sigset_t pending;
+        const bool is_begun = capture_begin() && close(pipe_fd[0]) == 0;
+
+        hsm_log_configure((hsm_log_options){ HSM_LOG_STDERR, HSM_LOG_INFO });
+        errno = ENOENT;
+        hsm_log(HSM_LOG_ERROR, "nobody reads this");
+        const bool is_quiet =
+            errno == ENOENT && sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 0;
+        _exit(is_begun && is_quiet ? 0 : 1);
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(json_is_one_object_a_line),
-    CHECK_TEST(parses),
-    CHECK_TEST(unknown_value_says_so),
-    CHECK_TEST(one_clean_line),
+    CHECK_TEST(json_is_one_object_a_line), CHECK_TEST(parses),
+    CHECK_TEST(unknown_value_says_so),     CHECK_TEST(one_clean_line),
+    CHECK_TEST(who_has_gone_ends_nobody),
 };
 CHECK_MAIN(tests)
