@@ -183,6 +183,18 @@ void hsm_audited_made_bits(const hsm_session *session, uint32_t bits)
 
 /* --- the end ------------------------------------------------------------------------------------ */
 
+/* The size of a key that came from elsewhere; 0: no key. */
+static uint32_t size_of_made(const hsm_audited_call *call)
+{
+    hsm_key *key = NULL;
+
+    if (call->object == NULL || call->object->key_type == HSM_KEY_TYPE_NONE)
+        return 0;
+    if (call->object->object_class == CKO_SECRET_KEY)
+        return (uint32_t)(8 * hsm_object_ulong(call->object, CKA_VALUE_LEN, 0));
+    return hsm_core_key(call->core, call->object, &key) == HSM_OK ? hsm_key_bits(key) : 0;
+}
+
 /* What was made is the event's object: of a pair the private key, with the public one beside it. */
 static void tell_made(hsm_audited_call *call)
 {
@@ -192,7 +204,7 @@ static void tell_made(hsm_audited_call *call)
         hsm_audited_other(call, call->made[0]);
     hsm_audited_object(call, call->made[call->made_count - 1]);
     if (call->event.key_bits == 0)
-        call->event.key_bits = call->made_bits;
+        call->event.key_bits = call->made_bits != 0 ? call->made_bits : size_of_made(call);
 }
 
 /* What the rules say of the operation as a whole, once it is complete; the row's own word before. */

@@ -30,6 +30,25 @@ static CK_OBJECT_HANDLE make_key(const fixture *fix, bool is_token, CK_RV *out_r
     return key;
 }
 
+/* Keys that were not generated here have a size too. */
+static void check_sizes_of_others(const fixture *fix)
+{
+    const pair keys = generate_pair(fix->session, &p_384, false, "audited original");
+    attrs secret = { .count = 0 };
+    attrs label = { .count = 0 };
+    CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
+
+    put_ulong(&secret, CKA_CLASS, CKO_SECRET_KEY);
+    put_ulong(&secret, CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    put_bytes(&secret, CKA_VALUE, "twenty-four bytes of key", 24);
+    put_text(&secret, CKA_LABEL, "audited import");
+    CHECK_OK(p11->C_CreateObject(fix->session, secret.at, secret.count, &made));
+    CHECK_EQ(audit_lines_with(fix, "\"audited import\"", "\"key_length\":192"), 1);
+    put_text(&label, CKA_LABEL, "audited copy");
+    CHECK_OK(p11->C_CopyObject(fix->session, keys.private_key, label.at, label.count, &made));
+    CHECK_EQ(audit_lines_with(fix, "\"audited copy\"", "\"key_length\":384"), 1);
+}
+
 static void calls_leave_events(void)
 {
     FIXTURE(fix);
@@ -53,6 +72,7 @@ static void calls_leave_events(void)
     CHECK_EQ(audit_lines_with(&fix, "\"audited 384\"", "\"key_length\":384"), 1);
     CHECK_EQ(audit_lines_with(&fix, "\"audited 25519\"", "\"key_length\":255"), 1);
     CHECK_EQ(audit_lines_with(&fix, "\"audited 2048\"", "\"key_length\":2048"), 1);
+    check_sizes_of_others(&fix);
 
     CHECK_OK(p11->C_EncryptInit(fix.session, &ecb, key));
     CHECK_OK(p11->C_Encrypt(fix.session, data, sizeof data, NULL, &len)); /* no event */
