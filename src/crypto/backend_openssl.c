@@ -95,7 +95,11 @@ static hsm_err fetch_others(hsm_ossl *ossl)
  * the host may call us after its own have run. */
 static hsm_err open_library(hsm_ossl *ossl)
 {
-    HSM_CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1,
+    /* Its error texts now: loaded with the first error, when there is no memory, they would wait for
+     * themselves. */
+    HSM_CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT |
+                                      OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+                                  NULL) == 1,
               HSM_E_CRYPTO);
     ossl->libctx = OSSL_LIB_CTX_new();
     HSM_CHECK(ossl->libctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));

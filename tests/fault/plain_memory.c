@@ -20,8 +20,9 @@ hsm_err hsm_ossl_memory_protect(void)
     const bool was_armed = plan != NULL && plan->is_armed;
     if (was_armed)
         plan->is_armed = false;
-    const int is_ready =
-        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
+    const int is_ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT |
+                                                 OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+                                             NULL);
     if (was_armed)
         plan->is_armed = true;
     return is_ready == 1 ? HSM_OK : HSM_E_CRYPTO;
