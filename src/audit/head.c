@@ -289,7 +289,7 @@ static bool find_tip(hsm_head_page *page, const hsm_head *head, hsm_tip *out_tip
     return is_found;
 }
 
-static hsm_tip tip_at(const hsm_head *head)
+hsm_tip hsm_head_tip(const hsm_head *head)
 {
     hsm_tip tip = { .count = head->chain.count, .offset = head->offset };
 
@@ -307,7 +307,7 @@ static hsm_err do_without_tip(const hsm_head *head, hsm_tip *out_tip)
     HSM_CHECK(
         !hsm_bytes_equal(hsm_bytes_of(boot, sizeof boot), hsm_bytes_of(head->boot_id, sizeof boot)),
         HSM_E_STORE_CORRUPT);
-    *out_tip = tip_at(head);
+    *out_tip = hsm_head_tip(head);
     out_tip->is_lost = true;
     return HSM_OK;
 }
@@ -324,7 +324,7 @@ static hsm_err find_head(hsm_head_page *page, hsm_head heads[2], hsm_tip *out_ti
     const unsigned newer = !is_good[0] || (is_good[1] && heads[1].serial > heads[0].serial);
     if (!has_tips[newer]) {
         page->newest = newer;
-        *out_tip = tip_at(&heads[newer]);
+        *out_tip = hsm_head_tip(&heads[newer]);
         return HSM_OK;
     }
     for (unsigned i = 0; i < 2; i++) {

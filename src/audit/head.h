@@ -46,6 +46,9 @@ typedef struct hsm_tip {
     bool is_lost; /* the machine went down while the page was being written: the head has to do */
 } hsm_tip;
 
+/* The tip that stands where the head does. */
+hsm_tip hsm_head_tip(const hsm_head *head);
+
 typedef struct hsm_head_page hsm_head_page;
 
 /* Opens or makes (may_write) the page of a file.

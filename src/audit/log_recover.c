@@ -440,13 +440,6 @@ static hsm_err open_file(hsm_audit_log *log)
     return err;
 }
 
-/* The tip is where this process's head is. */
-static void tip_at_head(hsm_audit_log *log)
-{
-    log->tip = (hsm_tip){ .count = log->head.chain.count, .offset = log->head.offset };
-    memcpy(log->tip.link, log->head.chain.link, sizeof log->tip.link);
-}
-
 hsm_err hsm_log_finish_rotation(hsm_audit_log *log)
 {
     hsm_head next = log->head;
@@ -464,7 +457,7 @@ hsm_err hsm_log_finish_rotation(hsm_audit_log *log)
     HSM_TRY(hsm_head_write(log->page, &next));
     HSM_TRY(hsm_head_sync(log->page));
     log->head = next;
-    tip_at_head(log);
+    log->tip = hsm_head_tip(&log->head);
     return HSM_OK;
 }
 
@@ -517,6 +510,6 @@ hsm_err hsm_log_check_place(hsm_audit_log *log)
         return HSM_OK;
     hsm_log(HSM_LOG_ERROR, "%s: the log was moved or removed while it was in use", log->log_path);
     HSM_TRY(open_file(log));
-    tip_at_head(log);
+    log->tip = hsm_head_tip(&log->head);
     return bring_in_order(log);
 }
