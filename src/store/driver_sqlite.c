@@ -198,11 +198,11 @@ static hsm_err open_immutable(hsm_sqlite *sqlite, hsm_bytes identity)
 static hsm_err open_files(hsm_sqlite *sqlite, hsm_bytes identity)
 {
     HSM_TRY(make_or_check_file(sqlite));
-    HSM_TRY(hsm_sqlite_guard(sqlite->path, &sqlite->guard_fd));
-    if (!sqlite->is_read_only) {
+    if (!sqlite->is_read_only)
         HSM_TRY(hsm_turnstile_open(&sqlite->turnstile, sqlite->gate_path, sqlite->main_path));
+    HSM_TRY(hsm_sqlite_guard(sqlite->gate_path, &sqlite->guard_fd));
+    if (!sqlite->is_read_only)
         return open_or_create(sqlite, identity);
-    }
     const hsm_err err = open_first(sqlite, identity, false);
     if ((err == HSM_E_STORE_IO || err == HSM_E_STORE_READ_ONLY) && !has_log(sqlite))
         return open_immutable(sqlite, identity);

@@ -156,8 +156,9 @@ HSM_MUST_USE hsm_err hsm_sqlite_apply(hsm_conn *conn, const hsm_batch *batch);
 
 /* --- driver_sqlite_guard.c ---------------------------------------------------------------------- */
 
-/* Claims the store for one copy of this library in this process: two copies of SQLite would drop
- * each other's locks. errors  HSM_E_STORE_BUSY */
-HSM_MUST_USE hsm_err hsm_sqlite_guard(const char *path, int *out_fd);
+/* Claims the store for one copy of this library in this process, until the descriptor is closed: two
+ * copies of SQLite would drop each other's locks. -1 where the gate can't be opened for writing.
+ * errors  HSM_E_STORE_BUSY, those of os/file.h */
+HSM_MUST_USE hsm_err hsm_sqlite_guard(const char *gate_path, int *out_fd);
 
 #endif

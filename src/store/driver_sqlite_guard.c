@@ -1,57 +1,55 @@
 /* One copy of this library per process and store.
  *
- * Closing any descriptor of a file drops the process's locks on it, so a second copy of SQLite on the
- * same file (the module loaded twice under two names) would let writers in. A socket in the abstract
- * namespace is seen by every copy and vanishes with the process.
+ * Closing any descriptor of a file drops the process's POSIX locks on it, so a second copy of SQLite on
+ * the same file (the module loaded twice under two names) would let writers in. A lock that belongs to
+ * an open file is seen by every copy, and only who may open the store's files can take it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <sys/socket.h>
+#include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "os/file.h"
 #include "store/driver_sqlite.h"
 
-/* Containers may share the sockets' namespace and not the one of process ids. */
-static unsigned long long pid_namespace(void)
+/* The kernel's largest process id, in bits. */
+#define PID_BITS 22
+
+/* The byte that stands for this process. Containers may share the files and not the process ids. */
+static off_t place_of_process(void)
 {
     struct stat info;
+    const off_t name_space =
+        stat("/proc/self/ns/pid", &info) == 0 ? (off_t)(info.st_ino & UINT32_MAX) : 0;
 
-    return stat("/proc/self/ns/pid", &info) == 0 ? (unsigned long long)info.st_ino : 0;
+    return name_space << PID_BITS | (off_t)getpid();
 }
 
-static socklen_t name_of(const struct stat *file, struct sockaddr_un *out_address)
+static bool may_not_write(hsm_err err)
 {
-    *out_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    const int len =
-        snprintf(out_address->sun_path + 1, sizeof out_address->sun_path - 1,
-                 "craton-hsm-store:%llx:%lx:%llx:%llx", pid_namespace(), (unsigned long)getpid(),
-                 (unsigned long long)file->st_dev, (unsigned long long)file->st_ino);
-    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+    return err == HSM_E_STORE_PERMISSION || err == HSM_E_STORE_READ_ONLY ||
+           err == HSM_E_STORE_NOT_FOUND;
 }
 
-hsm_err hsm_sqlite_guard(const char *path, int *out_fd)
+hsm_err hsm_sqlite_guard(const char *gate_path, int *out_fd)
 {
-    struct sockaddr_un address;
-    struct stat file;
+    HSM_AUTO(hsm_fd_drop)
+    int fd = hsm_fd_raise(open(gate_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    struct flock byte = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place_of_process(), .l_len = 1
+    };
 
-    HSM_CHECK(stat(path, &file) == 0, hsm_file_err(errno));
-    HSM_AUTO(hsm_fd_drop) int fd = hsm_fd_raise(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (fd < 0) { /* a sandbox without sockets */
-        hsm_log(HSM_LOG_DEBUG, "%s: no guard against a second copy of this library", path);
-        *out_fd = -1;
-        return HSM_OK;
-    }
-    const socklen_t len = name_of(&file, &address);
-    if (bind(fd, (const struct sockaddr *)&address, len) != 0 && errno == EADDRINUSE) {
+    *out_fd = -1;
+    if (fd < 0 && may_not_write(hsm_file_err(errno)))
+        return HSM_OK; /* no other copy may write either */
+    HSM_CHECK(fd >= 0, hsm_file_err(errno));
+    if (fcntl(fd, F_OFD_SETLK, &byte) != 0) {
+        HSM_CHECK(errno == EAGAIN || errno == EACCES, hsm_file_err(errno));
         hsm_log(HSM_LOG_ERROR,
-                "%s: already open in this process, perhaps by another copy of this "
+                "%s: the store is already open in this process, perhaps by another copy of this "
                 "library; it can be open once",
-                path);
+                gate_path);
         return HSM_E_STORE_BUSY;
     }
     *out_fd = fd;

@@ -166,6 +166,21 @@ static void it_is_open_once_in_a_process(void)
     CHECK_OK(store_env_try_insert(store, 0, 2, false, &other));
 }
 
+/* What anybody on the machine could take first would keep the store from being opened. */
+static void being_open_is_not_said_in_public(void)
+{
+    HSM_AUTO(hsm_store_drop) hsm_store *store = store_env_open(new_directory());
+    FILE *sockets = fopen("/proc/net/unix", "r");
+    char own[64]; /* of this process; others run too */
+    char line[512];
+
+    (void)snprintf(own, sizeof own, ":%lx:", (unsigned long)getpid());
+    REQUIRE_THAT(store != NULL && sockets != NULL);
+    while (fgets(line, sizeof line, sockets) != NULL)
+        CHECK_THAT(strstr(line, "craton-hsm") == NULL || strstr(line, own) == NULL);
+    (void)fclose(sockets);
+}
+
 /* --- versions ----------------------------------------------------------------------------------- */
 
 static void run_sql(const char *directory, const char *sql)
@@ -377,6 +392,7 @@ static const check_test tests[] = {
     CHECK_TEST(wrong_modes_and_links_are_refused),
     CHECK_TEST(a_file_in_the_way_is_an_error),
     CHECK_TEST(it_is_open_once_in_a_process),
+    CHECK_TEST(being_open_is_not_said_in_public),
     CHECK_TEST(a_newer_version_is_refused),
     CHECK_TEST(somebody_elses_database_is_refused),
     CHECK_TEST(a_missing_table_is_an_error),
