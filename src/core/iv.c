@@ -221,7 +221,7 @@ static hsm_err fill(hsm_core *core, const hsm_iv_shape *shape, uint64_t number, 
 hsm_err hsm_core_make_iv(hsm_core *core, const hsm_iv_use *use, uint8_t iv[HSM_IV_MAX_BYTES])
 {
     const hsm_message_params *given = use->given;
-    uint8_t filling[HSM_IV_MAX_BYTES];
+    HSM_UNINITIALIZED uint8_t filling[HSM_IV_MAX_BYTES]; /* fill() writes iv_len bytes */
     hsm_iv_print print;
     uint64_t number = 0;
     plan wanted;

@@ -66,6 +66,16 @@ static bool is_encrypting(hsm_op op)
     return op == HSM_OP_MESSAGE_ENCRYPT;
 }
 
+/* Field by field: clearing room for the longest IV would cost more than the rest of a short message. */
+static hsm_err read_opening(hsm_session *session, hsm_op op, hsm_bytes param, opening *out)
+{
+    const hsm_operation *operation = &session->operation[hsm_op_slot_of(op)];
+
+    out->op = op;
+    out->session = session;
+    return hsm_message_params_read(operation->mech, is_encrypting(op), param, &out->given);
+}
+
 static hsm_err choose_iv(hsm_core *core, const hsm_operation *operation, hsm_key *key,
                          opening *open)
 {
@@ -153,9 +163,9 @@ static hsm_err crypt_whole(hsm_core *core, hsm_session *session, hsm_op op,
                            const hsm_message_part *part, hsm_out *out)
 {
     hsm_operation *operation = &session->operation[hsm_op_slot_of(op)];
-    opening open = { .op = op, .session = session };
+    HSM_UNINITIALIZED opening open; /* read_opening() and choose_iv() fill it */
 
-    HSM_TRY(hsm_message_params_read(operation->mech, is_encrypting(op), part->param, &open.given));
+    HSM_TRY(read_opening(session, op, part->param, &open));
     HSM_CHECK(open.given.tag != NULL, HSM_E_MECHANISM_PARAM);
     out->len = part->in.len; /* the tag is apart: asked for before an IV is made */
     if (was_asked(out))
@@ -185,11 +195,11 @@ hsm_err hsm_core_do_message_crypt(hsm_core *core, hsm_session *session, hsm_op o
 hsm_err hsm_core_do_message_crypt_begin(hsm_core *core, hsm_session *session, hsm_op op,
                                         const hsm_message_part *part)
 {
-    opening open = { .op = op, .session = session };
+    HSM_UNINITIALIZED opening open; /* read_opening() and choose_iv() fill it */
     hsm_operation *operation = NULL;
 
     HSM_TRY(hsm_core_message_ready(session, op, false, &operation));
-    HSM_TRY(hsm_message_params_read(operation->mech, is_encrypting(op), part->param, &open.given));
+    HSM_TRY(read_opening(session, op, part->param, &open));
     HSM_TRY(start(core, operation, part->aad, &open));
     if (is_encrypting(op))
         memcpy(open.given.iv, open.iv, open.given.iv_len);

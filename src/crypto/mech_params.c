@@ -492,19 +492,15 @@ static hsm_bytes param_of(const CK_MECHANISM *mechanism)
 hsm_err hsm_mech_params_read(const hsm_mech *mech, const CK_MECHANISM *mechanism,
                              hsm_mech_params *out_params)
 {
-    /* Copying zeros is quicker here than the instruction that compilers choose to write them. */
-    static const hsm_mech_params no_params;
     const hsm_bytes param = param_of(mechanism);
 
     HSM_CHECK(param.data != NULL || param.len == 0, HSM_E_MECHANISM_PARAM);
 
     if (mech->params == HSM_PARAM_NONE && param.len == 0) { /* most often, and it is quick */
-        *out_params = no_params;
-        out_params->hash = mech->hash;
+        *out_params = (hsm_mech_params){ .hash = mech->hash };
         return HSM_OK;
     }
-    hsm_mech_params params = no_params;
-    params.hash = mech->hash;
+    hsm_mech_params params = { .hash = mech->hash };
     HSM_TRY(readers[mech->params](mech, param, &params));
     *out_params = params;
     return HSM_OK;
