@@ -14,6 +14,10 @@
  * hardening would write first, where that costs (the path of every operation). */
 #define HSM_UNINITIALIZED __attribute__((uninitialized))
 
+/* A function that stays out of its callers: they would all pay for the room that it needs, and few calls
+ * come this way. */
+#define HSM_APART __attribute__((noinline))
+
 /* Declares a local that `drop` releases however the scope is left. */
 #define HSM_AUTO(drop) __attribute__((cleanup(drop)))
 

@@ -61,15 +61,21 @@ hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
     return hsm_audited_end(&call, done);
 }
 
+static HSM_APART hsm_err audited_single(hsm_core *core, hsm_session *session, hsm_op op,
+                                        hsm_bytes in, hsm_out *out)
+{
+    HSM_UNINITIALIZED hsm_audited_call call;
+
+    hsm_audited_begin_open(&call, core, session, op);
+    return hsm_audited_end_out(&call, hsm_core_do_op_single(core, session, op, in, out), out);
+}
+
 hsm_err hsm_core_op_single(hsm_core *core, hsm_session *session, hsm_op op, hsm_bytes in,
                            hsm_out *out)
 {
-    if (!hsm_core_audits(core, hsm_audited_of(op)))
-        return hsm_core_do_op_single(core, session, op, in, out);
-
-    HSM_UNINITIALIZED hsm_audited_call call;
-    hsm_audited_begin_open(&call, core, session, op);
-    return hsm_audited_end_out(&call, hsm_core_do_op_single(core, session, op, in, out), out);
+    return hsm_core_audits(core, hsm_audited_of(op))
+               ? audited_single(core, session, op, in, out)
+               : hsm_core_do_op_single(core, session, op, in, out);
 }
 
 /* Whether this call may hand out the first part of a text. */

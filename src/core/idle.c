@@ -34,6 +34,15 @@ void hsm_core_idle_round(hsm_core *core)
     hsm_store_age(core->store);
 }
 
+/* One of the callers that find it due. */
+static HSM_APART void begin_round(hsm_core *core, uint64_t due, uint64_t next)
+{
+    if (!atomic_compare_exchange_strong(&core->idle_due_ns, &due, next))
+        return;
+    if (due != 0) /* the first call of all only starts the clock */
+        hsm_core_idle_round(core);
+}
+
 void hsm_core_wipe_idle(hsm_core *core)
 {
     const uint64_t period = core->config->security.key_cache_secs * HSM_NS_PER_SEC;
@@ -41,9 +50,7 @@ void hsm_core_wipe_idle(hsm_core *core)
     if (period == 0)
         return;
     const uint64_t now = hsm_clock_coarse_ns();
-    uint64_t due = atomic_load_explicit(&core->idle_due_ns, memory_order_relaxed);
-    if (now < due || !atomic_compare_exchange_strong(&core->idle_due_ns, &due, now + period))
-        return;
-    if (due != 0) /* the first call of all only starts the clock */
-        hsm_core_idle_round(core);
+    const uint64_t due = atomic_load_explicit(&core->idle_due_ns, memory_order_relaxed);
+    if (now >= due)
+        begin_round(core, due, now + period);
 }

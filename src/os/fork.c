@@ -96,7 +96,8 @@ static void notice_bare_child(wiped_page *page)
     }
 }
 
-uint64_t hsm_fork_generation(void)
+/* The first call, and the first one in a child; without wiping, every call. */
+static HSM_APART uint64_t look_closer(void)
 {
     wiped_page *page = atomic_load_explicit(&state.page, memory_order_acquire);
 
@@ -118,6 +119,17 @@ uint64_t hsm_fork_generation(void)
         generation = atomic_load(&page->generation);
     }
     return generation;
+}
+
+uint64_t hsm_fork_generation(void)
+{
+    const wiped_page *page = atomic_load_explicit(&state.page, memory_order_acquire);
+    const bool is_wiped = atomic_load_explicit(&state.is_wiped_by_kernel, memory_order_relaxed);
+    const uint64_t known = page != NULL && is_wiped
+                               ? atomic_load_explicit(&page->generation, memory_order_relaxed)
+                               : 0;
+
+    return known != 0 ? known : look_closer();
 }
 
 hsm_err hsm_fork_hook_add(void (*child)(void *arg), void *arg)

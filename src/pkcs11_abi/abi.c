@@ -61,7 +61,7 @@ static bool is_anybody_inside(void)
 /* In the error state nobody comes in any more. The last who leaves closes the core, which wipes the
  * keys; an application need not wait for C_Finalize. The lock is not waited for: who holds it for long
  * has taken the core, and C_Finalize waits for those who leave. */
-static void close_if_failed(void)
+static HSM_APART void close_if_failed(void)
 {
     while (atomic_load(&library.core) != NULL && !is_anybody_inside()) {
         if (pthread_mutex_trylock(&library.life_lock) != 0) {
@@ -75,17 +75,21 @@ static void close_if_failed(void)
     }
 }
 
+static HSM_APART void tell_drain(void)
+{
+    (void)pthread_mutex_lock(&library.drain_lock);
+    (void)pthread_cond_broadcast(&library.drained);
+    (void)pthread_mutex_unlock(&library.drain_lock);
+}
+
 static void leave(stripe *mine)
 {
     (void)atomic_fetch_sub(&mine->callers, 1);
     if (atomic_load(&library.has_failed))
         close_if_failed();
     /* In this order: either abi_close() sees the lower count, or we see that it waits. */
-    if (!atomic_load(&library.is_draining))
-        return;
-    (void)pthread_mutex_lock(&library.drain_lock);
-    (void)pthread_cond_broadcast(&library.drained);
-    (void)pthread_mutex_unlock(&library.drain_lock);
+    if (atomic_load(&library.is_draining))
+        tell_drain();
 }
 
 static bool is_own_process(void)
