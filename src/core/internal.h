@@ -188,10 +188,10 @@ void hsm_core_idle_round(hsm_core *core);
 typedef struct hsm_key_use {
     const CK_MECHANISM *mechanism;
     hsm_op op;
-    hsm_object *object;    /* NULL for digests */
-    const hsm_mech *hint;  /* a row that may be the mechanism's, or NULL */
-    bool is_authenticated; /* wrapping with a message's parameter, which is not read here */
-    hsm_session *session;  /* whose is_approved says afterwards whether the use is approved */
+    hsm_object *object;       /* NULL for digests */
+    const hsm_mech *admitted; /* the row that passed with this op and object before, or NULL */
+    bool is_authenticated;    /* wrapping with a message's parameter, which is not read here */
+    hsm_session *session;     /* whose is_approved says afterwards whether the use is approved */
 } hsm_key_use;
 
 /* Checks usage flag, mechanism row, key type, allowed mechanisms, dates and the rules in force, and

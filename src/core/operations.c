@@ -40,6 +40,7 @@ static hsm_err resolve_key(hsm_core *core, const hsm_session *session, hsm_opera
     hsm_object_release(operation->object);
     operation->object = HSM_MOVE(object);
     operation->handle = key;
+    operation->is_admitted = false;
     return HSM_OK;
 }
 
@@ -71,11 +72,12 @@ hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
         .mechanism = mechanism,
         .op = op,
         .object = op == HSM_OP_DIGEST ? NULL : operation->object,
-        .hint = operation->mech,
+        .admitted = operation->is_admitted ? operation->mech : NULL,
         .session = session,
     };
     HSM_TRY(hsm_core_admit(core, &use, &mech, &params, &parsed));
     operation->mech = mech;
+    operation->is_admitted = true;
     HSM_TRY(hsm_operation_prepare(operation, core->crypto));
     if ((op & HSM_OPS_MESSAGE) != 0)
         HSM_TRY(hsm_core_message_open(operation, &params));
@@ -125,7 +127,7 @@ hsm_err hsm_core_do_op_single(hsm_core *core, hsm_session *session, hsm_op op, h
     HSM_TRY(ready(operation));
     hsm_err err =
         out->data == NULL ? HSM_OK : hsm_core_rule_data(core, session, operation, op, in.len);
-    if (err == HSM_OK && hsm_core_is_op_job(session, &end, out))
+    if (err == HSM_OK && session->is_async && hsm_core_is_op_job(session, &end, out))
         return hsm_core_begin_op_job(core, session, &end, out);
     if (err == HSM_OK)
         err = hsm_crypt_single(operation->crypt, in, out);

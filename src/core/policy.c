@@ -49,26 +49,47 @@ static hsm_err check_presence(const hsm_key_use *use)
     return HSM_OK;
 }
 
+/* Whether the same was asked before: the rules in force, the rows and the objects do not change (who
+ * changes an object makes another), so that what only they decide is decided. */
+static bool is_repeated(const hsm_key_use *use)
+{
+    return use->admitted != NULL && use->admitted->id == use->mechanism->mechanism;
+}
+
+/* Days pass, PINs are given and keys go from memory: those are looked at each time. */
+static hsm_err check_key_again(hsm_core *core, const hsm_key_use *use, hsm_key **out_key)
+{
+    HSM_TRY(hsm_core_check_life(core, use->object, use->op));
+    HSM_TRY(check_presence(use));
+    return hsm_core_key(core, use->object, out_key);
+}
+
 static hsm_err check_key(hsm_core *core, const hsm_key_use *use, const hsm_mech *mech,
                          hsm_key **out_key)
 {
     hsm_key *key = NULL;
 
+    if (is_repeated(use))
+        return check_key_again(core, use, out_key);
     HSM_CHECK((use->object->usages & use->op) != 0, HSM_E_KEY_FUNCTION);
     HSM_CHECK(key_lists(use->object, mech->id), HSM_E_MECHANISM);
-    HSM_TRY(hsm_core_check_life(core, use->object, use->op));
-    HSM_TRY(check_presence(use));
-    HSM_TRY(hsm_core_key(core, use->object, &key));
+    HSM_TRY(check_key_again(core, use, &key));
     HSM_TRY(hsm_mech_fit(mech, use->op, use->object->key_type, hsm_key_bits(key)));
     *out_key = key;
     return HSM_OK;
 }
 
-static const hsm_mech *row_of(const hsm_key_use *use)
+static hsm_err find_row(const hsm_core *core, const hsm_key_use *use, const hsm_mech **out_mech)
 {
-    if (use->hint != NULL && use->hint->id == use->mechanism->mechanism)
-        return use->hint;
-    return hsm_mech_find(use->mechanism->mechanism);
+    const hsm_mech *mech = use->admitted;
+
+    if (!is_repeated(use)) {
+        mech = hsm_mech_find(use->mechanism->mechanism);
+        HSM_CHECK(mech != NULL && (mech->ops & use->op) != 0, HSM_E_MECHANISM);
+        HSM_TRY(hsm_mech_allow(core->crypto, mech, use->op));
+    }
+    *out_mech = mech;
+    return HSM_OK;
 }
 
 hsm_err hsm_core_rule(const hsm_core *core, hsm_session *session, hsm_err ruling)
@@ -136,12 +157,11 @@ static hsm_err read_params(const hsm_mech *mech, const hsm_key_use *use, hsm_mec
 hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use, const hsm_mech **out_mech,
                        hsm_mech_params *out_params, hsm_key **out_key)
 {
-    const hsm_mech *mech = row_of(use);
+    const hsm_mech *mech = NULL;
     hsm_key *key = NULL;
 
     /* The mechanism first: a key that can't be used with it is the second question. */
-    HSM_CHECK(mech != NULL && (mech->ops & use->op) != 0, HSM_E_MECHANISM);
-    HSM_TRY(hsm_mech_allow(core->crypto, mech, use->op));
+    HSM_TRY(find_row(core, use, &mech));
     if (use->object != NULL)
         HSM_TRY(check_key(core, use, mech, &key));
     HSM_TRY(read_params(mech, use, out_params));

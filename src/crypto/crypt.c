@@ -170,14 +170,18 @@ hsm_err hsm_crypt_begin(hsm_crypt *crypt, hsm_op op, const hsm_mech *mech,
 {
     const crypt_question question = { op, mech, params, key };
 
-    HSM_TRY(hsm_selftest_use(crypt->crypto, mech, params->hash));
+    HSM_CHECK(!hsm_crypto_has_failed(crypt->crypto), HSM_E_SELF_TEST);
+    if (crypt->proved != mech || params->hash != mech->hash) {
+        HSM_TRY(hsm_selftest_use(crypt->crypto, mech, params->hash));
+        crypt->proved = mech; /* what passed once is never taken back, except by failing for good */
+    }
     return hsm_crypt_begin_untested(crypt, &question);
 }
 
 /* One step that gives a result: family->single, update, final, or the last two at once. */
 typedef enum step { STEP_SINGLE, STEP_UPDATE, STEP_FINAL, STEP_LAST } step;
 
-static hsm_err run_last(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
+static HSM_APART hsm_err run_last(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
 {
     const hsm_op_set giving = HSM_OP_ENCRYPT | HSM_OP_DECRYPT;
     const bool gives = (crypt->op & giving) != 0;
@@ -244,7 +248,8 @@ static hsm_err hand_over(hsm_crypt *crypt, step what, const hsm_out *result, hsm
 
 /* Through room of our own: where the caller's may suffice though it is below the bound, and where
  * the result would overwrite input that is still to be read. */
-static hsm_err run_aside(hsm_crypt *crypt, step what, hsm_bytes in, size_t bound, hsm_out *out)
+static HSM_APART hsm_err run_aside(hsm_crypt *crypt, step what, hsm_bytes in, size_t bound,
+                                   hsm_out *out)
 {
     uint8_t *room = malloc(bound);
 

@@ -69,6 +69,7 @@ struct hsm_crypt {
     hsm_op op;
     bool has_parts;
     hsm_key *key;
+    const hsm_mech *proved; /* its self-tests passed; those of another hash than the row's aside */
     hsm_crypt_kept kept;
     const hsm_mech_params *params; /* only during begin */
     void *state[HSM_FAMILY_COUNT]; /* reusable contexts, made on first use */

@@ -18,6 +18,7 @@ static void forget(hsm_operation *operation)
     hsm_object_release(operation->object);
     operation->object = NULL;
     operation->handle = HSM_HANDLE_NONE;
+    operation->is_admitted = false;
     operation->must_forget = false;
 }
 

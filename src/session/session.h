@@ -39,7 +39,8 @@ typedef struct hsm_message {
 /* One operation. crypt and object stay after its end, to be used again by the next operation with
  * the same key; hsm_session_forget_keys() drops them. */
 typedef struct hsm_operation {
-    const hsm_mech *mech; /* of the last operation: asked for again, it need not be found */
+    const hsm_mech *mech; /* of the last operation */
+    bool is_admitted; /* mech and object together: what neither changes need not be asked again */
     bool is_open;
     bool is_approved;   /* what the approved mode's rules say of it, in force or not */
     bool needs_login;   /* CKA_ALWAYS_AUTHENTICATE: until C_Login(context specific) */

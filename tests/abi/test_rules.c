@@ -399,11 +399,57 @@ static void secrets_are_not_searched(void)
     CHECK_THAT(!is_found(fix.session, &by, hidden));
 }
 
+static CK_RV encrypt_block(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE type, CK_OBJECT_HANDLE key)
+{
+    CK_MECHANISM mechanism = { type, NULL, 0 };
+    CK_BYTE block[16] = { 7 };
+    CK_ULONG len = sizeof block;
+    const CK_RV rv = p11->C_EncryptInit(session, &mechanism, key);
+
+    return rv != CKR_OK ? rv : p11->C_Encrypt(session, block, sizeof block, block, &len);
+}
+
+/* A session that uses the same key again asks again: what another session took from it counts. */
+static void what_is_taken_from_a_key_counts(void)
+{
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE user = fix.session, other = open_session(&fix, true);
+
+    for (int is_token = 0; is_token < 2; is_token++) {
+        const CK_OBJECT_HANDLE key = generate_aes(user, 32, is_token != 0, "key");
+        attrs ended = { .count = 0 };
+
+        CASE(is_token != 0 ? "token object" : "session object");
+        put_bytes(&ended, CKA_END_DATE, "20200101", 8);
+        for (int i = 0; i < 2; i++)
+            CHECK_OK(encrypt_block(user, CKM_AES_ECB, key));
+        CHECK_EQ(encrypt_block(user, CKM_RSA_PKCS, key), CKR_KEY_TYPE_INCONSISTENT);
+        CHECK_EQ(encrypt_block(user, CKM_SHA256, key), CKR_MECHANISM_INVALID);
+        CHECK_OK(encrypt_block(user, CKM_AES_ECB, key));
+
+        CHECK_OK(set_bool(other, key, CKA_ENCRYPT, false));
+        CHECK_EQ(encrypt_block(user, CKM_AES_ECB, key), CKR_KEY_FUNCTION_NOT_PERMITTED);
+        CHECK_OK(set_bool(other, key, CKA_ENCRYPT, true));
+        for (int i = 0; i < 2; i++)
+            CHECK_OK(encrypt_block(user, CKM_AES_ECB, key));
+        CHECK_OK(p11->C_SetAttributeValue(other, key, ended.at, ended.count));
+        CHECK_EQ(encrypt_block(user, CKM_AES_ECB, key), CKR_KEY_FUNCTION_NOT_PERMITTED);
+        CHECK_OK(p11->C_DestroyObject(other, key));
+        CHECK_EQ(encrypt_block(user, CKM_AES_ECB, key), CKR_KEY_HANDLE_INVALID);
+    }
+}
+
 static const check_test tests[] = {
-    CHECK_TEST(recovery_keeps_the_length_rules), CHECK_TEST(objects_are_found_by_each_attribute),
-    CHECK_TEST(secrets_are_not_searched),        CHECK_TEST(only_the_so_trusts),
-    CHECK_TEST(copies_reveal_no_more),           CHECK_TEST(copies_keep_their_history),
-    CHECK_TEST(copies_obey_the_session),         CHECK_TEST(attributes_that_go_one_way),
-    CHECK_TEST(signing_and_encrypting),          CHECK_TEST(each_set_of_operations_is_cancelled),
+    CHECK_TEST(what_is_taken_from_a_key_counts),
+    CHECK_TEST(recovery_keeps_the_length_rules),
+    CHECK_TEST(objects_are_found_by_each_attribute),
+    CHECK_TEST(secrets_are_not_searched),
+    CHECK_TEST(only_the_so_trusts),
+    CHECK_TEST(copies_reveal_no_more),
+    CHECK_TEST(copies_keep_their_history),
+    CHECK_TEST(copies_obey_the_session),
+    CHECK_TEST(attributes_that_go_one_way),
+    CHECK_TEST(signing_and_encrypting),
+    CHECK_TEST(each_set_of_operations_is_cancelled),
 };
 CHECK_MAIN(tests)
