@@ -6,6 +6,7 @@
 
 #include "core/audited.h"
 #include "core/key_names.h"
+#include "core/prints.h"
 #include "core/softhsm.h"
 #include "store/attr_index.h"
 
@@ -14,34 +15,19 @@
 /* A run leaves a private data object whose value has a print of each object that it brought: the first
  * bytes of a hash of the other token's serial and the object's name there. */
 #define APPLICATION "craton-hsm migrated softhsm2"
-#define PRINT_BYTES 16u
 
 static const CK_OBJECT_CLASS data_class = CKO_DATA;
 static const CK_BBOOL is_true = CK_TRUE;
 
 static hsm_err print_of(hsm_crypto *crypto, const hsm_softhsm_source *source, const char *name,
-                        uint8_t out[PRINT_BYTES])
+                        uint8_t out[HSM_PRINT_BYTES])
 {
     uint8_t text[sizeof source->serial + 64] = { 0 };
-    uint8_t hash[HSM_SHA256_BYTES];
 
     memcpy(text, source->serial, sizeof source->serial);
     (void)snprintf((char *)text + sizeof source->serial, sizeof text - sizeof source->serial, "%s",
                    name);
-    HSM_TRY(hsm_crypto_sha256(crypto, hsm_bytes_of(text, sizeof text), hash));
-    memcpy(out, hash, PRINT_BYTES);
-    return HSM_OK;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    const uint8_t *left = a;
-    const uint8_t *right = b;
-    size_t i = 0;
-
-    while (i < PRINT_BYTES - 1 && left[i] == right[i])
-        i++;
-    return (int)left[i] - (int)right[i];
+    return hsm_print_make(crypto, hsm_bytes_of(text, sizeof text), out);
 }
 
 static hsm_err add_prints(hsm_core *core, uint32_t slot, uint64_t id, hsm_buf *prints)
@@ -54,7 +40,7 @@ static hsm_err add_prints(hsm_core *core, uint32_t slot, uint64_t id, hsm_buf *p
     HSM_TRY(err);
     const hsm_attr *application = hsm_object_attr(object, CKA_APPLICATION);
     const hsm_attr *value = hsm_object_attr(object, CKA_VALUE);
-    if (application == NULL || value == NULL || value->value.len % PRINT_BYTES != 0 ||
+    if (application == NULL || value == NULL || value->value.len % HSM_PRINT_BYTES != 0 ||
         !hsm_bytes_equal(application->value, hsm_bytes_of_text(APPLICATION)))
         return HSM_OK;
     return hsm_buf_append(prints, value->value);
@@ -77,8 +63,7 @@ static hsm_err read_marks(hsm_core *core, uint32_t slot, const hsm_softhsm_sourc
         memcpy(&id, ids.data + at, sizeof id);
         HSM_TRY(add_prints(core, slot, id, prints));
     }
-    if (prints->len > 0)
-        qsort(prints->data, prints->len / PRINT_BYTES, PRINT_BYTES, by_bytes);
+    hsm_prints_sort(prints);
     return HSM_OK;
 }
 
@@ -165,22 +150,15 @@ static hsm_err make_one(migration *at, const hsm_softhsm_content *content,
     return hsm_softhsm_make(at->core, &from, out_made);
 }
 
-static bool is_old(const migration *at, const uint8_t print[PRINT_BYTES])
-{
-    return at->old_prints.len > 0 &&
-           bsearch(print, at->old_prints.data, at->old_prints.len / PRINT_BYTES, PRINT_BYTES,
-                   by_bytes) != NULL;
-}
-
 static hsm_err gather_one(migration *at, size_t index)
 {
     HSM_AUTO(hsm_softhsm_content_clear) hsm_softhsm_content content = { 0 };
     HSM_AUTO(hsm_softhsm_made_clear) hsm_softhsm_made made = { 0 };
-    uint8_t print[PRINT_BYTES];
+    uint8_t print[HSM_PRINT_BYTES];
 
     HSM_TRY(hsm_softhsm_load(&at->source, index, &content, &at->where));
     HSM_TRY(print_of(at->core->crypto, &at->source, content.name, print));
-    if (is_old(at, print)) {
+    if (hsm_prints_have(&at->old_prints, print)) {
         at->report.present++;
         return HSM_OK;
     }
