@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "admin/arrivals.h"
 #include "admin/objects.h"
@@ -28,6 +29,21 @@ static void put_head(hsm_admin_report *report, const hsm_backup_head *head)
     else
         hsm_admin_put_bytes(report, "token_label", "Token", hsm_admin_unpad(head->label, 32));
     hsm_admin_put_bytes(report, "token_serial", "Serial", hsm_admin_unpad(head->serial, 16));
+}
+
+/* How much of a token it is. */
+static void put_objects(hsm_admin_report *report, const hsm_backup_head *head, const char *title,
+                        uint64_t objects, uint64_t token_objects)
+{
+    hsm_admin_put_number(report, "objects", title, objects);
+    hsm_admin_put_bool(report, "selected", head->is_selected ? "Selected" : NULL,
+                       head->is_selected);
+    hsm_admin_put_number(report, "token_objects", head->is_selected ? "Token had" : NULL,
+                         token_objects);
+    if (head->is_selected)
+        hsm_admin_note(report,
+                       "%" PRIu64 " of %" PRIu64 " objects, selected: no backup of the whole token",
+                       objects, token_objects);
 }
 
 /* The older system writes what the process that makes the backup has loaded. */
@@ -96,19 +112,32 @@ static hsm_err get_key(hsm_admin *admin, const hsm_backup_head *head, hsm_secret
 typedef struct shown_progress {
     hsm_progress bar;
     uint64_t total;
-    uint64_t done;
 } shown_progress;
 
 static void show_progress(void *arg, uint64_t done)
 {
     shown_progress *shown = arg;
 
-    shown->done = done;
     hsm_progress_step(&shown->bar, done, shown->total);
 }
 
+/* The choice that no object fits, as it was given. */
+static hsm_err explain_unmet(hsm_admin *admin, const hsm_admin_choices *choices, size_t unmet)
+{
+    const char *handles = hsm_admin_text(admin, "handle");
+
+    hsm_admin_hint(admin, "craton-hsm-admin key list");
+    if (choices->count < 2)
+        return hsm_admin_fail(admin, HSM_E_OBJECT_HANDLE, "no object fits the options");
+    for (; unmet > 0; unmet--)
+        handles += strcspn(handles, ",") + 1;
+    return hsm_admin_fail(admin, HSM_E_OBJECT_HANDLE, "--handle %.*s: no object fits the options",
+                          (int)strcspn(handles, ","), handles);
+}
+
 static hsm_err make_backup(hsm_admin *admin, const hsm_admin_objects *objects,
-                           const hsm_backup_lock *lock, hsm_buf *out_backup, uint64_t *out_count)
+                           hsm_backup_request *request, hsm_buf *out_backup,
+                           hsm_backup_made *out_made)
 {
     shown_progress shown = { 0 };
     const hsm_backup_watch watch = { show_progress, &shown };
@@ -116,10 +145,12 @@ static hsm_err make_backup(hsm_admin *admin, const hsm_admin_objects *objects,
 
     HSM_TRY(hsm_admin_slot(admin, &slot));
     HSM_TRY(hsm_core_count_objects(admin->core, slot, &shown.total));
+    request->watch = &watch;
     hsm_progress_begin(&shown.bar, "backing up");
-    const hsm_err err = hsm_core_backup(admin->core, objects->session, lock, &watch, out_backup);
+    const hsm_err err =
+        hsm_core_backup(admin->core, objects->session, request, out_backup, out_made);
     hsm_progress_end(&shown.bar);
-    *out_count = shown.done;
+    request->watch = NULL;
     return err;
 }
 
@@ -138,36 +169,72 @@ static hsm_err get_new_passphrase(hsm_admin *admin, const hsm_admin_recipients *
     return HSM_OK;
 }
 
+/* Read again before it counts as made; a recipient's can't be read here. */
+static hsm_err check_made(hsm_admin *admin, const hsm_backup_request *request, hsm_bytes backup,
+                          hsm_backup_head *out_head)
+{
+    const hsm_backup_key key = { .passphrase = request->lock.passphrase };
+    hsm_backup_verdict verdict;
+
+    if (request->lock.recipient_count == 0)
+        HSM_TRY(hsm_core_verify_backup(admin->core, backup, &key, &verdict));
+    return hsm_backup_read_head(backup, out_head);
+}
+
+static hsm_err write_backup(hsm_admin *admin, const hsm_backup_head *head, hsm_bytes backup,
+                            const hsm_backup_made *made)
+{
+    HSM_TRY(hsm_admin_write_output(admin, backup, 0600));
+    put_head(admin->report, head);
+    put_objects(admin->report, head, "Objects", made->objects, made->token_objects);
+    hsm_admin_put_size(admin->report, "bytes", "Size", backup.len);
+    hsm_admin_put_text(admin->report, "output", "Written", hsm_admin_text(admin, "output"));
+    return HSM_OK;
+}
+
+static hsm_err get_selection(hsm_admin *admin, hsm_admin_choices *choices,
+                             hsm_backup_selection *out_selection)
+{
+    const bool with_related = hsm_admin_is_given(admin, "with-related");
+
+    HSM_TRY(hsm_admin_get_choices(admin, HSM_BACKUP_CHOICES_MAX, choices));
+    if (with_related && choices->count == 0)
+        return hsm_admin_fail(admin, HSM_E_ARG,
+                              "--with-related: of what? (--label, --id, --handle ...)");
+    *out_selection = (hsm_backup_selection){
+        .choices = choices->templates,
+        .choice_count = choices->count,
+        .with_related = with_related,
+    };
+    return HSM_OK;
+}
+
 static hsm_err run_backup(hsm_admin *admin)
 {
     HSM_AUTO(hsm_admin_objects_end) hsm_admin_objects objects = { 0 };
     HSM_AUTO(hsm_admin_recipients_clear) hsm_admin_recipients recipients = { 0 };
+    HSM_AUTO(hsm_admin_choices_clear) hsm_admin_choices choices = { 0 };
     HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
+    hsm_backup_request request = { .watch = NULL };
     hsm_backup_head head = { 0 };
-    hsm_backup_verdict verdict;
-    uint64_t count = 0;
+    hsm_backup_made made = { 0 };
 
+    HSM_TRY(get_selection(admin, &choices, &request.selection));
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));
     HSM_TRY(hsm_admin_read_recipients(admin, &recipients));
     HSM_TRY(get_new_passphrase(admin, &recipients, &passphrase));
-    const hsm_backup_lock lock = {
+    request.lock = (hsm_backup_lock){
         .passphrase = hsm_secret_view(passphrase),
         .recipients = recipients.keys,
         .recipient_count = recipients.count,
     };
-    HSM_TRY(make_backup(admin, &objects, &lock, &backup, &count));
-    /* Read again before it counts as made; a recipient's can't be read here. */
-    const hsm_backup_key key = { .passphrase = lock.passphrase };
-    if (recipients.count == 0)
-        HSM_TRY(hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &verdict));
-    HSM_TRY(hsm_backup_read_head(hsm_buf_view(&backup), &head));
-    HSM_TRY(hsm_admin_write_output(admin, hsm_buf_view(&backup), 0600));
-    put_head(admin->report, &head);
-    hsm_admin_put_number(admin->report, "objects", "Objects", count);
-    hsm_admin_put_size(admin->report, "bytes", "Size", backup.len);
-    hsm_admin_put_text(admin->report, "output", "Written", hsm_admin_text(admin, "output"));
-    return HSM_OK;
+    const hsm_err err = make_backup(admin, &objects, &request, &backup, &made);
+    if (err == HSM_E_OBJECT_HANDLE)
+        return explain_unmet(admin, &choices, made.unmet);
+    HSM_TRY(err);
+    HSM_TRY(check_made(admin, &request, hsm_buf_view(&backup), &head));
+    return write_backup(admin, &head, hsm_buf_view(&backup), &made);
 }
 
 static hsm_err run_verify(hsm_admin *admin)
@@ -184,7 +251,7 @@ static hsm_err run_verify(hsm_admin *admin)
     const hsm_err err = hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &verdict);
     HSM_TRY(explain(admin, &head, verdict.where, err));
     put_head(admin->report, &verdict.head);
-    hsm_admin_put_number(admin->report, "objects", "Objects", verdict.objects);
+    put_objects(admin->report, &verdict.head, "Objects", verdict.objects, verdict.token_objects);
     hsm_admin_put_verdict(admin->report, "verdict", "Whole and authentic", HSM_ADMIN_OK);
     note_empty(admin->report, &verdict.head, verdict.objects);
     return HSM_OK;
@@ -192,10 +259,21 @@ static hsm_err run_verify(hsm_admin *admin)
 
 /* --- restore ----------------------------------------------------------------------------------- */
 
+static void note_changed(hsm_admin_report *out, uint64_t changed)
+{
+    if (changed > 0)
+        hsm_admin_note(out,
+                       "%" PRIu64 " of the objects here differ from the backup's and stay as they "
+                       "are; to get one of the backup, delete it first",
+                       changed);
+}
+
 static void put_report(hsm_admin_report *out, const hsm_restore_report *found, bool is_dry)
 {
-    hsm_admin_put_number(out, "objects", "Objects in it", found->objects);
+    put_objects(out, &found->head, "Objects in it", found->objects, found->token_objects);
     hsm_admin_put_number(out, "present", "Already here", found->present);
+    hsm_admin_put_number(out, "changed", found->changed > 0 ? "Changed since" : NULL,
+                         found->changed);
     hsm_admin_put_number(out, "added", is_dry ? "Would be added" : "Added", found->added);
     hsm_admin_put_number(out, "unsupported", found->head.is_older ? "Left out" : NULL,
                          found->unsupported);
@@ -273,6 +351,7 @@ static hsm_err run_restore(hsm_admin *admin)
     put_head(admin->report, &found.head);
     put_report(admin->report, &found, request.is_dry);
     note_empty(admin->report, &found.head, found.objects);
+    note_changed(admin->report, found.changed);
     return HSM_OK;
 }
 
@@ -281,6 +360,13 @@ static hsm_err run_restore(hsm_admin *admin)
 static const hsm_admin_option backup_options[] = {
     HSM_ADMIN_OPTION_NEW_FILE("output", "the file to make"),
     HSM_ADMIN_OPTION_FORCE,
+    HSM_ADMIN_OPTION_HANDLES,
+    HSM_ADMIN_OPTIONS_LABEL_ID,
+    HSM_ADMIN_OPTION_CLASS,
+    HSM_ADMIN_OPTION_FAMILY,
+    { .name = "with-related",
+      .help = "also the other half and certificates, by CKA_ID, of each pair's half or certificate",
+      .kind = HSM_ADMIN_SWITCH },
     { .name = "recipient",
       .value = "FILES",
       .help =
@@ -339,11 +425,12 @@ static const hsm_admin_option restore_options[] = {
 static const hsm_admin_command backup_commands[] = {
     {
         .name = "",
-        .summary = "write all objects of a token into an encrypted file",
+        .summary = "write all or selected objects of a token into an encrypted file",
         .text =
             "The file shows the token as it is at one moment, while applications go on working. "
             "Keys\nthat are not extractable are in it: guard the file and its passphrase as the "
-            "token.",
+            "token.\n\nWith --handle, --label, --id, --class or --type only the objects that fit "
+            "all of them are in it,\nand the file says that it is not the whole token.",
         .options = backup_options,
         .run = run_backup,
     },
@@ -375,10 +462,12 @@ static const hsm_admin_command restore_commands[] = {
     {
         .name = "",
         .summary = "put the objects of a backup into the token",
-        .text = "Objects that are still there stay as they are. The others come back all together "
-                "or not at\nall, so an interrupted restore is simply run again.\n\n"
-                "Backups of the older system (in Rust) are read too; what this token can't have is "
-                "named and\nleft out.",
+        .text =
+            "Objects that are still there stay as they are. The others come back all together "
+            "or not at\nall, so an interrupted restore is simply run again. Nothing else of the "
+            "token changes.\n\n"
+            "Backups of the older system (in Rust) are read too; what this token can't have is "
+            "named and\nleft out.",
         .options = restore_options,
         .run = run_restore,
     },

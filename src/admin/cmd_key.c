@@ -408,7 +408,7 @@ static const hsm_admin_option generate_options[] = {
 
 static const hsm_admin_option list_options[] = {
     HSM_ADMIN_OPTIONS_SELECT,
-    { .name = "type", .value = "TYPE", .help = "of this family", .kind = HSM_ADMIN_TEXT },
+    HSM_ADMIN_OPTION_FAMILY,
     { .name = "limit", .value = "N", .help = "at most so many (100)", .kind = HSM_ADMIN_NUMBER },
     { .name = "after", .value = "H", .help = "those after this handle", .kind = HSM_ADMIN_TEXT },
     HSM_ADMIN_OPTIONS_LOGIN,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/objects.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/handle.h"
 #include "os/file.h"
+#include "os/paths.h"
 
 hsm_err hsm_admin_objects_begin(hsm_admin *admin, hsm_admin_objects *out_objects)
 {
@@ -23,28 +25,46 @@ static const struct {
     const char *option;
     const char *attribute;
 } selectors[] = {
-    { "handle", "UNIQUE_ID" },
     { "label", "LABEL" },
     { "id", "ID" },
 };
 
-static hsm_err select_by(hsm_admin *admin, const char *class_name, hsm_named *out_named)
+static hsm_err put_handle(hsm_admin *admin, const char *handle, hsm_named *named)
+{
+    if (hsm_core_is_unique_id(handle))
+        return hsm_named_put_text(named, "UNIQUE_ID", handle);
+    hsm_admin_hint(admin, "craton-hsm-admin key list");
+    return hsm_admin_fail(admin, HSM_E_ARG,
+                          "--handle %s: no handle, which is 16 hexadecimal digits", handle);
+}
+
+static hsm_err put_names(hsm_admin *admin, hsm_named *named)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(selectors); i++) {
+        const char *text = hsm_admin_text(admin, selectors[i].option);
+        if (text == NULL)
+            continue;
+        const hsm_err err = hsm_named_put_text(named, selectors[i].attribute, text);
+        if (err == HSM_E_ATTRIBUTE_VALUE)
+            return hsm_admin_fail(admin, HSM_E_ARG, "--%s %s: not hexadecimal", selectors[i].option,
+                                  text);
+        HSM_TRY(err);
+    }
+    return HSM_OK;
+}
+
+/* handle, class_name: NULL for any. */
+static hsm_err select_by(hsm_admin *admin, const char *handle, const char *class_name,
+                         hsm_named *out_named)
 {
     const char *type = hsm_admin_text(admin, "type");
     CK_OBJECT_CLASS object_class = 0;
     hsm_key_spec spec;
 
     HSM_TRY(hsm_named_put_bool(out_named, "TOKEN", true));
-    for (size_t i = 0; i < HSM_ARRAY_LEN(selectors); i++) {
-        const char *text = hsm_admin_text(admin, selectors[i].option);
-        if (text == NULL)
-            continue;
-        const hsm_err err = hsm_named_put_text(out_named, selectors[i].attribute, text);
-        if (err == HSM_E_ATTRIBUTE_VALUE)
-            return hsm_admin_fail(admin, HSM_E_ARG, "--%s %s: not hexadecimal", selectors[i].option,
-                                  text);
-        HSM_TRY(err);
-    }
+    if (handle != NULL)
+        HSM_TRY(put_handle(admin, handle, out_named));
+    HSM_TRY(put_names(admin, out_named));
     if (class_name != NULL) {
         HSM_TRY(hsm_core_class_by_name(class_name, &object_class));
         HSM_TRY(hsm_named_put_ulong(out_named, "CLASS", object_class));
@@ -60,7 +80,65 @@ static hsm_err select_by(hsm_admin *admin, const char *class_name, hsm_named *ou
 
 hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named)
 {
-    return select_by(admin, hsm_admin_text(admin, "class"), out_named);
+    return select_by(admin, hsm_admin_text(admin, "handle"), hsm_admin_text(admin, "class"),
+                     out_named);
+}
+
+void hsm_admin_choices_clear(hsm_admin_choices *choices)
+{
+    for (size_t i = 0; i < choices->count; i++)
+        hsm_named_clear(&choices->named[i]);
+    free(choices->named);
+    free(choices->templates);
+}
+
+static hsm_err add_choice(hsm_admin *admin, const char *handle, hsm_admin_choices *choices)
+{
+    hsm_named *named = &choices->named[choices->count++];
+
+    HSM_TRY(select_by(admin, handle, hsm_admin_text(admin, "class"), named));
+    choices->templates[choices->count - 1] = hsm_named_template(named);
+    return HSM_OK;
+}
+
+/* One for each handle of a list, or one without. */
+static hsm_err add_choices(hsm_admin *admin, size_t count_max, hsm_admin_choices *choices)
+{
+    const char *handles = hsm_admin_text(admin, "handle");
+    HSM_AUTO(hsm_path_drop) char *copy = handles == NULL ? NULL : hsm_text_dup(handles);
+    char *rest = copy;
+
+    if (handles == NULL)
+        return add_choice(admin, NULL, choices);
+    HSM_CHECK(copy != NULL, HSM_E_NO_MEMORY);
+    while (rest != NULL) {
+        if (choices->count == count_max)
+            return hsm_admin_fail(admin, HSM_E_ARG, "--handle: more than %zu handles", count_max);
+        HSM_TRY(add_choice(admin, strsep(&rest, ","), choices));
+    }
+    return HSM_OK;
+}
+
+static bool is_chosen(const hsm_admin *admin)
+{
+    return hsm_admin_is_given(admin, "handle") || hsm_admin_is_given(admin, "label") ||
+           hsm_admin_is_given(admin, "id") || hsm_admin_is_given(admin, "class") ||
+           hsm_admin_is_given(admin, "type");
+}
+
+hsm_err hsm_admin_get_choices(hsm_admin *admin, size_t count_max, hsm_admin_choices *out_choices)
+{
+    HSM_AUTO(hsm_admin_choices_clear) hsm_admin_choices choices = { 0 };
+
+    if (!is_chosen(admin))
+        return HSM_OK;
+    choices.named = calloc(count_max, sizeof *choices.named);
+    choices.templates = calloc(count_max, sizeof *choices.templates);
+    HSM_CHECK(choices.named != NULL && choices.templates != NULL, HSM_E_NO_MEMORY);
+    HSM_TRY(add_choices(admin, count_max, &choices));
+    *out_choices = choices;
+    choices = (hsm_admin_choices){ 0 };
+    return HSM_OK;
 }
 
 hsm_err hsm_admin_find_one(hsm_admin *admin, const hsm_admin_objects *objects,
@@ -90,7 +168,7 @@ hsm_err hsm_admin_select_class(hsm_admin *admin, const hsm_admin_objects *object
 {
     HSM_AUTO(hsm_named_clear) hsm_named named = { 0 };
 
-    HSM_TRY(select_by(admin, class_name, &named));
+    HSM_TRY(select_by(admin, hsm_admin_text(admin, "handle"), class_name, &named));
     if (named.count < 2)
         return hsm_admin_fail(admin, HSM_E_ARG, "name an object: --handle, --label or --id");
     const hsm_err err = hsm_admin_find_one(admin, objects, &named, out_object);

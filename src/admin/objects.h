@@ -6,22 +6,34 @@
 #include "admin/admin.h"
 #include "core/keyring.h"
 
-/* The options that choose objects, without and with their class. */
-#define HSM_ADMIN_OPTIONS_NAME                                                              \
-    { .name = "handle",                                                                     \
-      .value = "H",                                                                         \
-      .help = "the object with this handle (as key list shows it)",                         \
-      .kind = HSM_ADMIN_TEXT },                                                             \
-        { .name = "label", .value = "L", .help = "of this label", .kind = HSM_ADMIN_TEXT }, \
-    {                                                                                       \
-        .name = "id", .value = "HEX", .help = "of this CKA_ID", .kind = HSM_ADMIN_TEXT,     \
+/* The options that choose objects: by names, of a class, of a kind of key. */
+#define HSM_ADMIN_OPTION_HANDLE                                                               \
+    {                                                                                         \
+        .name = "handle", .value = "H",                                                       \
+        .help = "the object with this handle (as key list shows it)", .kind = HSM_ADMIN_TEXT, \
     }
-#define HSM_ADMIN_OPTIONS_SELECT                                                          \
-    HSM_ADMIN_OPTIONS_NAME,                                                               \
+#define HSM_ADMIN_OPTION_HANDLES                                                        \
+    {                                                                                   \
+        .name = "handle", .value = "HANDLES",                                           \
+        .help = "the objects with these handles (as key list shows them), with commas", \
+        .kind = HSM_ADMIN_TEXT,                                                         \
+    }
+#define HSM_ADMIN_OPTIONS_LABEL_ID                                                      \
+    { .name = "label", .value = "L", .help = "of this label", .kind = HSM_ADMIN_TEXT }, \
+    {                                                                                   \
+        .name = "id", .value = "HEX", .help = "of this CKA_ID", .kind = HSM_ADMIN_TEXT, \
+    }
+#define HSM_ADMIN_OPTION_CLASS                                                            \
     {                                                                                     \
         .name = "class", .value = "C", .help = "of this class", .kind = HSM_ADMIN_CHOICE, \
         .choices = "private public secret certificate data profile",                      \
     }
+#define HSM_ADMIN_OPTION_FAMILY                                                            \
+    {                                                                                      \
+        .name = "type", .value = "TYPE", .help = "of this family", .kind = HSM_ADMIN_TEXT, \
+    }
+#define HSM_ADMIN_OPTIONS_NAME HSM_ADMIN_OPTION_HANDLE, HSM_ADMIN_OPTIONS_LABEL_ID
+#define HSM_ADMIN_OPTIONS_SELECT HSM_ADMIN_OPTIONS_NAME, HSM_ADMIN_OPTION_CLASS
 #define HSM_ADMIN_OPTIONS_LOGIN HSM_ADMIN_OPTION_SLOT, HSM_ADMIN_OPTIONS_SECRET("pin", "user PIN")
 
 /* A logged in session that is released for every other core call. */
@@ -34,8 +46,19 @@ HSM_MUST_USE hsm_err hsm_admin_objects_begin(hsm_admin *admin, hsm_admin_objects
 void hsm_admin_objects_end(hsm_admin_objects *objects);
 
 /* The template of --handle, --label, --id, --class and --type.
- * errors  HSM_E_ARG (--id is not hexadecimal) */
+ * errors  HSM_E_ARG (--id is not hexadecimal, --handle is none) */
 HSM_MUST_USE hsm_err hsm_admin_selection(hsm_admin *admin, hsm_named *out_named);
+/* The same where --handle names several, with commas: a template for each of them. */
+typedef struct hsm_admin_choices {
+    hsm_named *named;
+    hsm_template *templates; /* borrowed from named */
+    size_t count;            /* 0: none of the options is given, everything is chosen */
+} hsm_admin_choices;
+void hsm_admin_choices_clear(hsm_admin_choices *choices);
+/* in      count_max  more handles are refused
+ * errors  as above, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_admin_get_choices(hsm_admin *admin, size_t count_max,
+                                           hsm_admin_choices *out_choices);
 /* The one token object that the options choose.
  * errors  HSM_E_OBJECT_HANDLE (none), HSM_E_ARG (several; nothing chosen), with hints */
 HSM_MUST_USE hsm_err hsm_admin_select_one(hsm_admin *admin, const hsm_admin_objects *objects,

@@ -31,6 +31,7 @@ typedef struct hsm_backup_head {
     uint8_t serial[16];  /* of the token, blank padded, as the label */
     uint8_t label[32];
     hsm_backup_method method;
+    bool is_selected;    /* it has not all objects that the token had */
     uint32_t iterations; /* BY_RECIPIENTS: how many there are */
     uint8_t salt[32];
 } hsm_backup_head;
@@ -66,19 +67,41 @@ HSM_MUST_USE hsm_err hsm_core_read_recipient(hsm_core *core, hsm_bytes file, hsm
 HSM_MUST_USE hsm_err hsm_core_open_recipient(hsm_core *core, hsm_bytes file, hsm_bytes passphrase,
                                              hsm_secret **out_private_key);
 
-/* Appends a backup of all token objects in view, as they are at one moment; applications go on. The user
- * is logged in, else private objects would be missing.
- * in      progress  called with the number of objects so far; may be NULL
- * errors  HSM_E_NOT_LOGGED_IN, HSM_E_PIN_LEN (the passphrase), HSM_E_NO_MEMORY (also over
- *         HSM_BUF_MAX_BYTES), HSM_E_STORE_* */
+/* Which of the token's objects a backup takes. */
+#define HSM_BACKUP_CHOICES_MAX 64u
+typedef struct hsm_backup_selection {
+    const hsm_template *choices; /* what fits one of them is taken */
+    size_t choice_count;         /* 0 .. HSM_BACKUP_CHOICES_MAX; 0: everything is taken */
+    bool with_related; /* and of each key of a pair or certificate those with its CKA_ID */
+} hsm_backup_selection;
+
 typedef void (*hsm_backup_progress)(void *arg, uint64_t done);
 typedef struct hsm_backup_watch {
-    hsm_backup_progress progress;
+    hsm_backup_progress progress; /* gets the number of objects looked at so far */
     void *arg;
 } hsm_backup_watch;
+
+typedef struct hsm_backup_request {
+    hsm_backup_lock lock;
+    hsm_backup_selection selection;
+    const hsm_backup_watch *watch; /* NULL: nobody */
+} hsm_backup_request;
+/* What is in a backup that was made. */
+typedef struct hsm_backup_made {
+    uint64_t objects;
+    uint64_t
+        token_objects; /* that the token had at the same moment; as many, if none were selected */
+    size_t unmet;      /* of HSM_E_OBJECT_HANDLE: the first choice that nothing fits */
+} hsm_backup_made;
+/* Appends a backup of the token objects in view, or of those selected, as they are at one moment;
+ * applications go on. The user is logged in, else private objects would be missing.
+ * errors  HSM_E_NOT_LOGGED_IN, HSM_E_PIN_LEN (the passphrase), HSM_E_OBJECT_HANDLE (a choice that no
+ *         object fits), HSM_E_STORE_CONFLICT (what is related changes all the time), HSM_E_LIMIT,
+ *         HSM_E_NO_MEMORY (also over HSM_BUF_MAX_BYTES), HSM_E_STORE_*
+ * after   out_made is written whatever the result */
 HSM_MUST_USE hsm_err hsm_core_backup(hsm_core *core, hsm_session *session,
-                                     const hsm_backup_lock *lock, const hsm_backup_watch *watch,
-                                     hsm_buf *out_backup);
+                                     const hsm_backup_request *request, hsm_buf *out_backup,
+                                     hsm_backup_made *out_made);
 
 /* Reads the head alone; nothing of it is proved yet.
  * errors  HSM_E_DATA (no backup), HSM_E_STORE_VERSION (a format from the future) */
@@ -86,8 +109,10 @@ HSM_MUST_USE hsm_err hsm_backup_read_head(hsm_bytes backup, hsm_backup_head *out
 
 /* What a restore found and did, or would do. */
 typedef struct hsm_restore_report {
-    uint64_t objects; /* in the backup */
-    uint64_t present; /* still in the token: left as they are */
+    uint64_t objects;       /* in the backup */
+    uint64_t token_objects; /* that the token of the backup had; more than objects: selected ones */
+    uint64_t present;       /* still in the token: left as they are */
+    uint64_t changed; /* of these, but not as in the backup; not known of the older system's */
     uint64_t added;
     uint64_t unsupported; /* of the older system: this token can't have them */
     bool is_other_token;
@@ -122,6 +147,7 @@ HSM_MUST_USE hsm_err hsm_core_restore(hsm_core *core, hsm_session *session,
 typedef struct hsm_backup_verdict {
     hsm_backup_head head;
     uint64_t objects;
+    uint64_t token_objects;           /* that the token had; more than objects: selected ones */
     char where[HSM_BACKUP_WHERE_MAX]; /* of HSM_E_DATA within an older one; or empty */
 } hsm_backup_verdict;
 /* Opens a backup and counts its objects, without looking at the token.

@@ -66,7 +66,8 @@ hsm_err hsm_backup_write_head(const hsm_backup_head *head, uint8_t out[HSM_BACKU
     hsm_write_u64(&writer, head->created_ns);
     hsm_write_raw(&writer, hsm_bytes_of(head->serial, sizeof head->serial));
     hsm_write_raw(&writer, hsm_bytes_of(head->label, sizeof head->label));
-    hsm_write_u8(&writer, (uint8_t)head->method);
+    hsm_write_u8(&writer,
+                 (uint8_t)(head->method | (head->is_selected ? HSM_BACKUP_SELECTED_BIT : 0)));
     hsm_write_u32(&writer, head->iterations);
     hsm_write_raw(&writer, hsm_bytes_of(head->salt, sizeof head->salt));
     return hsm_writer_end(&writer);
@@ -94,13 +95,15 @@ static hsm_err read_fields(hsm_reader *reader, hsm_backup_head *head)
     head->created_ns = hsm_read_u64(reader);
     hsm_read_copy(reader, head->serial, sizeof head->serial);
     hsm_read_copy(reader, head->label, sizeof head->label);
-    const uint8_t method = hsm_read_u8(reader);
+    const uint8_t kind = hsm_read_u8(reader);
+    const unsigned method = kind & ~HSM_BACKUP_SELECTED_BIT;
     head->iterations = hsm_read_u32(reader);
     hsm_read_copy(reader, head->salt, sizeof head->salt);
     HSM_CHECK(!reader->is_failed, HSM_E_DATA);
     HSM_CHECK(method == HSM_BACKUP_BY_PASSPHRASE || method == HSM_BACKUP_BY_RECIPIENTS,
               HSM_E_STORE_VERSION);
     head->method = (hsm_backup_method)method;
+    head->is_selected = (kind & HSM_BACKUP_SELECTED_BIT) != 0;
     const uint32_t most =
         method == HSM_BACKUP_BY_PASSPHRASE ? HSM_BACKUP_ITERATIONS_MAX : HSM_BACKUP_RECIPIENTS_MAX;
     HSM_CHECK(head->iterations >= 1 && head->iterations <= most, HSM_E_DATA);
@@ -134,6 +137,13 @@ void hsm_backup_seal_clear(hsm_backup_seal *seal)
 {
     hsm_aead_destroy(seal->aead);
     seal->aead = NULL;
+}
+
+void hsm_backup_part_clear(hsm_buf *part)
+{
+    if (part->data != NULL)
+        explicit_bzero(part->data, part->cap);
+    hsm_buf_clear(part);
 }
 
 /* The key of a secret, and the hash of all that is in the clear. */

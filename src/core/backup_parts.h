@@ -16,8 +16,31 @@
 typedef enum hsm_backup_frame {
     HSM_BACKUP_PUBLIC = 1, /* of an object: the part that is not secret */
     HSM_BACKUP_SECRET = 2, /* of the same object: the secret part, if it has one */
-    HSM_BACKUP_END = 3,    /* u64: objects */
+    HSM_BACKUP_END = 3,    /* u64: objects; of selected ones also u64: that the token had */
 } hsm_backup_frame;
+
+/* In the head's kind: objects were selected. An older reader sees a kind that it does not know. */
+#define HSM_BACKUP_SELECTED_BIT 4u
+
+/* --- which objects are taken (backup_select.c) --- */
+
+typedef struct hsm_backup_picker {
+    hsm_core *core;
+    uint32_t slot;
+    const hsm_backup_selection *selection;
+    bool was_met[HSM_BACKUP_CHOICES_MAX];
+    hsm_buf related; /* prints of CKA_ID, in order */
+} hsm_backup_picker;
+void hsm_backup_picker_clear(hsm_backup_picker *picker);
+/* Begins, also again; with related objects it looks for them. core, slot and selection are set.
+ * errors  HSM_E_LIMIT (choices), those of templates and of the store */
+HSM_MUST_USE hsm_err hsm_backup_pick_begin(hsm_backup_picker *picker);
+/* Whether an object is taken.
+ * errors  HSM_E_STORE_CONFLICT (it was not there when what is related was looked for: begin again) */
+HSM_MUST_USE hsm_err hsm_backup_pick(hsm_backup_picker *picker, const hsm_object *object,
+                                     bool *out_is);
+/* Whether each choice was met; out_unmet is the first that was not. errors HSM_E_OBJECT_HANDLE */
+HSM_MUST_USE hsm_err hsm_backup_pick_end(const hsm_backup_picker *picker, size_t *out_unmet);
 
 /* A backup that is written or read. */
 typedef struct hsm_backup_seal {
@@ -26,6 +49,8 @@ typedef struct hsm_backup_seal {
     uint64_t frames; /* so far */
 } hsm_backup_seal;
 void hsm_backup_seal_clear(hsm_backup_seal *seal);
+/* Wipes and releases an object's part: a private one's attributes are in it. */
+void hsm_backup_part_clear(hsm_buf *part);
 
 HSM_MUST_USE hsm_err hsm_backup_write_head(const hsm_backup_head *head,
                                            uint8_t out[HSM_BACKUP_HEAD_BYTES]);

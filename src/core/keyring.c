@@ -82,12 +82,24 @@ hsm_err hsm_core_describe(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE
     return HSM_OK;
 }
 
+/* What a text names as a unique id. */
+static hsm_search_scope scope_of(const char *unique_id)
+{
+    const hsm_attr attr = { CKA_UNIQUE_ID, hsm_bytes_of_text(unique_id) };
+    const hsm_template tmpl = { &attr, 1 };
+
+    return hsm_template_scope(&tmpl);
+}
+
+bool hsm_core_is_unique_id(const char *text)
+{
+    return !scope_of(text).is_hopeless;
+}
+
 hsm_err hsm_core_find_after(hsm_core *core, hsm_session *session, const char *unique_id)
 {
     hsm_search *search = &session->search;
-    const hsm_attr attr = { CKA_UNIQUE_ID, hsm_bytes_of_text(unique_id) };
-    const hsm_template tmpl = { &attr, 1 };
-    const hsm_search_scope scope = hsm_template_scope(&tmpl);
+    const hsm_search_scope scope = scope_of(unique_id);
 
     (void)core;
     HSM_CHECK(search->is_open, HSM_E_OPERATION);

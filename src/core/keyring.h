@@ -61,6 +61,8 @@ void hsm_object_facts_clear(hsm_object_facts *facts);
 HSM_MUST_USE hsm_err hsm_core_describe(hsm_core *core, hsm_session *session,
                                        CK_OBJECT_HANDLE handle, hsm_object_facts *out_facts);
 
+/* Whether a text can be the CKA_UNIQUE_ID of a token object: 16 hexadecimal digits in lower case. */
+bool hsm_core_is_unique_id(const char *text);
 /* "private", "public", "secret", "certificate", "data" to CKO_...
  * errors  HSM_E_ATTRIBUTE_VALUE */
 HSM_MUST_USE hsm_err hsm_core_class_by_name(const char *name, CK_OBJECT_CLASS *out_class);

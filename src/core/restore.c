@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/ct.h"
 #include "base/hex.h"
 #include "core/audited.h"
 #include "core/backup_parts.h"
 #include "core/key_names.h"
 #include "core/older.h"
+#include "core/present.h"
 #include "os/clock.h"
 #include "store/attr_index.h"
 #include "store/object_portable.h"
@@ -84,18 +86,16 @@ typedef struct reading {
     hsm_secret *secret; /* of the present object, or NULL */
     hsm_backup_frame next;
     hsm_buf next_open;
+    hsm_present *present; /* where ids of the backup tell nothing, what the token has; or NULL */
 } reading;
 
 static void reading_clear(reading *at)
 {
     hsm_backup_seal_clear(&at->seal);
-    if (at->open.data != NULL)
-        explicit_bzero(at->open.data, at->open.cap);
-    if (at->next_open.data != NULL)
-        explicit_bzero(at->next_open.data, at->next_open.cap);
-    hsm_buf_clear(&at->open);
-    hsm_buf_clear(&at->next_open);
+    hsm_backup_part_clear(&at->open);
+    hsm_backup_part_clear(&at->next_open);
     hsm_secret_destroy(at->secret);
+    hsm_present_destroy(at->present);
 }
 
 static hsm_err advance(reading *at)
@@ -128,31 +128,33 @@ static hsm_err next_object(reading *at)
 }
 
 /* The end is there, says the right number, and nothing follows. */
-static hsm_err check_end(reading *at, uint64_t objects)
+static hsm_err check_end(reading *at, const hsm_backup_head *head, uint64_t objects,
+                         uint64_t *out_token_objects)
 {
-    hsm_reader count = hsm_reader_of(hsm_buf_view(&at->next_open));
+    hsm_reader counts = hsm_reader_of(hsm_buf_view(&at->next_open));
 
-    HSM_CHECK(hsm_read_u64(&count) == objects, HSM_E_ENCRYPTED_DATA);
-    HSM_TRY(hsm_reader_end(&count, HSM_E_ENCRYPTED_DATA));
-    return hsm_reader_end(&at->reader, HSM_E_ENCRYPTED_DATA);
+    HSM_CHECK(hsm_read_u64(&counts) == objects, HSM_E_ENCRYPTED_DATA);
+    const uint64_t token_objects = head->is_selected ? hsm_read_u64(&counts) : objects;
+    HSM_CHECK(token_objects >= objects, HSM_E_ENCRYPTED_DATA);
+    HSM_TRY(hsm_reader_end(&counts, HSM_E_ENCRYPTED_DATA));
+    HSM_TRY(hsm_reader_end(&at->reader, HSM_E_ENCRYPTED_DATA));
+    *out_token_objects = token_objects;
+    return HSM_OK;
 }
 
 static hsm_err count_objects(hsm_crypto *crypto, hsm_bytes backup, const hsm_backup_key *key,
-                             const hsm_backup_head *head, uint64_t *out_objects)
+                             hsm_backup_verdict *verdict)
 {
     HSM_AUTO(reading_clear) reading at = { 0 };
-    uint64_t objects = 0;
 
-    HSM_TRY(start_reading(crypto, backup, key, head, &at));
+    HSM_TRY(start_reading(crypto, backup, key, &verdict->head, &at));
     while (at.next != HSM_BACKUP_END) {
         HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
         HSM_TRY(next_object(&at));
         HSM_TRY(hsm_draft_from_parts(hsm_buf_view(&at.open), hsm_secret_view(at.secret), &draft));
-        objects++;
+        verdict->objects++;
     }
-    HSM_TRY(check_end(&at, objects));
-    *out_objects = objects;
-    return HSM_OK;
+    return check_end(&at, &verdict->head, verdict->objects, &verdict->token_objects);
 }
 
 hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, const hsm_backup_key *key,
@@ -164,9 +166,11 @@ hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, const hsm_backu
     *out_verdict = (hsm_backup_verdict){ 0 };
     HSM_TRY(hsm_backup_read_head(backup, head));
     if (!head->is_older)
-        return count_objects(core->crypto, backup, key, head, &out_verdict->objects);
+        return count_objects(core->crypto, backup, key, out_verdict);
     HSM_TRY(hsm_older_open(core->crypto, backup, key, head, &older, out_verdict->where));
-    return hsm_older_count(&older, &out_verdict->objects, out_verdict->where);
+    HSM_TRY(hsm_older_count(&older, &out_verdict->objects, out_verdict->where));
+    out_verdict->token_objects = out_verdict->objects;
+    return HSM_OK;
 }
 
 /* --- restoring -------------------------------------------------------------------------------- */
@@ -203,41 +207,88 @@ hsm_err hsm_harvest_keep(hsm_harvest *all, hsm_draft **draft, const char *name)
     return HSM_OK;
 }
 
-/* An object of the backup is there when its unique id is. */
-static hsm_err is_present(hsm_core *core, uint32_t slot, const hsm_draft *draft, bool *out_is)
+/* The token's object of the same unique id, if there is one. */
+static hsm_err find_by_id(hsm_core *core, uint32_t slot, const hsm_draft *draft,
+                          hsm_object **out_object)
 {
-    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
     hsm_attr attr = { .type = CKA_UNIQUE_ID };
     const hsm_template tmpl = { &attr, 1 };
 
-    *out_is = false;
     if (!hsm_draft_get(draft, CKA_UNIQUE_ID, &attr.value))
         return HSM_OK;
     const hsm_search_scope scope = hsm_template_scope(&tmpl);
     if (scope.is_hopeless || !scope.has_id)
         return HSM_OK;
-    const hsm_err err = hsm_store_get(core->store, slot, scope.id, &object);
-    *out_is = err == HSM_OK;
+    const hsm_err err = hsm_store_get(core->store, slot, scope.id, out_object);
     return err == HSM_E_STORE_NOT_FOUND ? HSM_OK : err;
 }
 
-static hsm_err gather(hsm_core *core, uint32_t slot, reading *at, hsm_harvest *all,
-                      hsm_restore_report *report)
+/* Whether an object is still what the backup has of it. */
+static hsm_err is_unchanged(hsm_core *core, const hsm_object *object, const reading *at,
+                            bool *out_is)
 {
-    while (at->next != HSM_BACKUP_END) {
-        HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+    HSM_AUTO(hsm_backup_part_clear) hsm_buf open = { 0 };
+    HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
+
+    HSM_TRY(hsm_object_take_apart(object, hsm_core_serial(core, object->slot), &open, &secret));
+    *out_is = hsm_bytes_equal(hsm_buf_view(&open), hsm_buf_view(&at->open)) &&
+              hsm_ct_equal(hsm_secret_view(secret), hsm_secret_view(at->secret));
+    return HSM_OK;
+}
+
+static hsm_err gather_one(hsm_core *core, uint32_t slot, reading *at, hsm_harvest *all,
+                          hsm_restore_report *report)
+{
+    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+    bool is_same = true;
+    bool is_counted = false;
+
+    HSM_TRY(next_object(at));
+    HSM_TRY(hsm_draft_from_parts(hsm_buf_view(&at->open), hsm_secret_view(at->secret), &draft));
+    report->objects++;
+    if (!report->is_other_token)
+        HSM_TRY(find_by_id(core, slot, draft, &object));
+    if (object == NULL)
+        return hsm_harvest_keep(all, &draft, NULL);
+    if (at->present != NULL) /* it can't answer for another object any more */
+        HSM_TRY(hsm_present_take(at->present, draft, &is_counted));
+    HSM_TRY(is_unchanged(core, object, at, &is_same));
+    report->present++;
+    report->changed += is_same ? 0 : 1;
+    return HSM_OK;
+}
+
+/* Takes out what the token has under another id. */
+static hsm_err drop_present(hsm_present *present, hsm_harvest *all, hsm_restore_report *report)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < all->count; i++) {
+        HSM_AUTO(hsm_draft_drop) hsm_draft *draft = HSM_MOVE(all->drafts[i]);
         bool is_there = false;
 
-        HSM_TRY(next_object(at));
-        HSM_TRY(hsm_draft_from_parts(hsm_buf_view(&at->open), hsm_secret_view(at->secret), &draft));
-        report->objects++;
-        HSM_TRY(is_present(core, slot, draft, &is_there));
+        HSM_TRY(hsm_present_take(present, draft, &is_there));
         if (is_there)
             report->present++;
         else
-            HSM_TRY(hsm_harvest_keep(all, &draft, NULL));
+            all->drafts[kept++] = HSM_MOVE(draft);
     }
-    return check_end(at, report->objects);
+    all->count = kept;
+    return HSM_OK;
+}
+
+/* An object is there when its unique id is. Another token has other ids, and so has what was restored
+ * before: there the key, certificate or data tells. */
+static hsm_err gather(hsm_core *core, uint32_t slot, reading *at, hsm_harvest *all,
+                      hsm_restore_report *report)
+{
+    if (report->is_other_token || report->is_restored_before)
+        HSM_TRY(hsm_present_create(core, slot, &at->present));
+    while (at->next != HSM_BACKUP_END)
+        HSM_TRY(gather_one(core, slot, at, all, report));
+    HSM_TRY(check_end(at, &report->head, report->objects, &report->token_objects));
+    return at->present == NULL ? HSM_OK : drop_present(at->present, all, report);
 }
 
 static hsm_err judge(hsm_core *core, uint32_t slot, const hsm_backup_head *head,
@@ -282,15 +333,24 @@ static void show_added(const hsm_migrate_watch *watch, const hsm_harvest *all, s
     }
 }
 
-/* Everything in one commit, the mark with it. */
-static hsm_err insert_all(hsm_core *core, uint32_t slot, const hsm_backup_head *head,
-                          const hsm_migrate_watch *watch, hsm_harvest *all)
+static hsm_err keep_mark(const hsm_backup_head *head, hsm_harvest *all)
 {
     HSM_AUTO(hsm_draft_drop) hsm_draft *mark = NULL;
-    const size_t added = all->count;
 
     HSM_TRY(make_mark(head, &mark));
-    HSM_TRY(hsm_harvest_keep(all, &mark, NULL));
+    return hsm_harvest_keep(all, &mark, NULL);
+}
+
+/* Everything in one commit, the mark with it, unless there is one. */
+static hsm_err insert_all(hsm_core *core, uint32_t slot, const hsm_restore_report *report,
+                          const hsm_migrate_watch *watch, hsm_harvest *all)
+{
+    const size_t added = all->count;
+
+    if (!report->is_restored_before)
+        HSM_TRY(keep_mark(&report->head, all));
+    if (all->count == 0)
+        return HSM_OK;
     hsm_object **objects = calloc(all->count, sizeof(hsm_object *));
     HSM_CHECK(objects != NULL, HSM_E_NO_MEMORY);
     const hsm_err err = hsm_store_insert(core->store, slot, all->drafts, all->count, objects);
@@ -316,8 +376,18 @@ static hsm_err collect(hsm_core *core, uint32_t slot, const hsm_restore_request 
                                  report->where)
                 : start_reading(core->crypto, request->backup, &request->key, head, &at));
     HSM_TRY(judge(core, slot, head, report));
-    return head->is_older ? hsm_older_gather(core, slot, &older, request->watch, all, report)
-                          : gather(core, slot, &at, all, report);
+    if (!head->is_older)
+        return gather(core, slot, &at, all, report);
+    HSM_TRY(hsm_older_gather(core, slot, &older, request->watch, all, report));
+    report->token_objects = report->objects;
+    return HSM_OK;
+}
+
+static hsm_err announce(hsm_audited_call *call, const hsm_restore_report *report)
+{
+    call->event.amount = report->added;
+    call->event.detail = report->head.is_selected ? "selected" : NULL;
+    return hsm_audited_announce(call);
 }
 
 static hsm_err restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,
@@ -336,8 +406,8 @@ static hsm_err restore(hsm_core *core, hsm_session *session, const hsm_restore_r
         return HSM_OK;
     }
     if (session->audited != NULL)
-        HSM_TRY(hsm_audited_announce(session->audited));
-    return insert_all(core, session->slot, &report->head, request->watch, &all);
+        HSM_TRY(announce(session->audited, report));
+    return insert_all(core, session->slot, report, request->watch, &all);
 }
 
 hsm_err hsm_core_restore(hsm_core *core, hsm_session *session, const hsm_restore_request *request,
@@ -349,5 +419,7 @@ hsm_err hsm_core_restore(hsm_core *core, hsm_session *session, const hsm_restore
         return restore(core, session, request, out_report);
     hsm_audited_begin(&call, core, session, HSM_AUDITED_RESTORE);
     call.event.detail = request->is_dry ? "dry run" : NULL;
-    return hsm_audited_end(&call, restore(core, session, request, out_report));
+    const hsm_err err = restore(core, session, request, out_report);
+    call.event.amount = err == HSM_OK ? out_report->added : 0;
+    return hsm_audited_end(&call, err);
 }

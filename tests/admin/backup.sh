@@ -112,7 +112,10 @@ test_restore() {
         'all(o["sensitive"] and not o["extractable"] and o["local"] for o in d["objects"]) and len(d["objects"]) == 5' \
         key list --class private
     check_status 'a second time' 3 '--again' restore --input b.bak
-    check_json 'unless asked for' 'd["added"] == 11 and d["restored_before"]' restore --input b.bak --again
+    check_json 'unless asked for, and what came stays alone' \
+        'd["added"] == 0 and d["present"] == 11 and d["restored_before"]' restore --input b.bak --again
+    check 'a key is destroyed' key delete --label k-AES --yes
+    check_json 'and comes back' 'd["added"] == 1 and d["present"] == 10' restore --input b.bak --again
 }
 
 test_other_token() {

@@ -102,6 +102,9 @@ test_change() {
     check 'delete --handle --force' key delete --handle "$(handle_of twin secret)" --force
     check_status 'is gone' 4 'none fits' key delete --label twin --yes
     check_status 'a handle of nothing' 4 'none fits' key delete --handle 0000000000000001 --yes
+    check_status 'no handle' 2 'zz: no handle' key delete --handle zz --yes
+    check_status 'nor in capitals' 2 'no handle' key show --handle 00000000000000AA
+    check_status 'nor for a list' 2 'no handle' key list --handle 0000000000000000
     check 'delete --yes' key delete --label renamed --yes
 }
 

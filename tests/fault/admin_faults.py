@@ -92,10 +92,11 @@ class Backup:
     check = ["backup", "verify", "--input", "out", "--recipient-key", "anna.key", "--passphrase-file", "pass"]
     is_new_file = True
     is_quick = True
+    count = 4
 
     def done(self):
         seen = admin(*self.check)
-        expect(seen["ok"] and seen["objects"] == 4, f"the backup: {seen}")
+        expect(seen["ok"] and seen["objects"] == self.count, f"the backup: {seen}")
 
     def not_done(self):
         """A file is there only if it is whole: all that failed is making its name durable."""
@@ -142,6 +143,18 @@ class Restore:
             expect(seen == sorted(BEFORE + self.adds) and "begin" in entries(self.operation), f"objects: {seen}")
 
 
+class BackupSelected(Backup):
+    name = "backup of selected objects"
+    command = Backup.command + ["--class", "private", "--label", "k", "--with-related"]
+    count = 2
+
+
+class RestoreSelected(Restore):
+    name = "restore of selected objects"
+    command = ["selected.bak" if word == "old.bak" else word for word in Restore.command]
+    adds = ["private old"]
+
+
 class Migrate(Restore):
     name = "migrate"
     command = ["migrate", "softhsm2", "old-store", "--pin-file", "pin", "--source-pin-file", "old-pin"]
@@ -184,6 +197,8 @@ def make_situation():
     must("key", "generate", "--type", "P-256", "--label", "old", "--pin-file", "pin")
     must("backup", "recipient", "--output", "anna.key", "--public-output", "anna.pub", "--new-passphrase-file", "pass")
     must("backup", "--output", "old.bak", "--pin-file", "pin", "--recipient", "anna.pub")
+    must("backup", "--output", "selected.bak", "--pin-file", "pin", "--recipient", "anna.pub", "--label", "old",
+         "--class", "private")
     shutil.rmtree(now / "store")
     make_token("second")
     must("key", "generate", "--type", "P-256", "--label", "k", "--pin-file", "pin")
@@ -262,7 +277,7 @@ def try_all(case):
 
 
 def main():
-    cases = [Backup(), BackupByPassphrase(), Export(), Restore(), Migrate()]
+    cases = [Backup(), BackupByPassphrase(), BackupSelected(), Export(), Restore(), RestoreSelected(), Migrate()]
     print(f"1..{len(cases)}", flush=True)
     try:
         make_situation()

@@ -97,6 +97,20 @@ static void head_errors(void)
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_DATA);
     bytes[84] = 0;
     CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_DATA);
+    CASE("selected objects, by a passphrase and for recipients");
+    (void)make_head(bytes);
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+    CHECK_THAT(!head.is_selected);
+    bytes[80] = 5;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+    CHECK_THAT(head.is_selected && head.method == HSM_BACKUP_BY_PASSPHRASE);
+    bytes[80] = 6;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_OK);
+    CHECK_THAT(head.is_selected && head.method == HSM_BACKUP_BY_RECIPIENTS);
+    for (bytes[80] = 7; bytes[80] < 16; bytes[80]++)
+        CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_STORE_VERSION);
+    bytes[80] = 4;
+    CHECK_ERR(hsm_backup_read_head(hsm_bytes_of(bytes, len), &head), HSM_E_STORE_VERSION);
     CASE("no iterations, and too many");
     (void)make_head(bytes);
     bytes[84] = 0;
