@@ -163,6 +163,8 @@ void call_finish(call *on, call_outcome outcome)
 void call_on_close(call *on)
 {
     on->is_gone = true;
+    if (on->conn->recent == on)
+        on->conn->recent = NULL;
     if (!on->is_answered) {
         on->stream_id = -1; /* nobody is there to be answered */
         call_finish(on, call_outcome_fault(CALL_CANCELLED));
@@ -214,24 +216,54 @@ static void take_path(call *on, hsm_bytes value)
     on->path_len = value.len <= sizeof on->path ? value.len : 0; /* too long for any of ours */
 }
 
-void call_on_header(call *on, hsm_bytes name, hsm_bytes value)
+static void take_method(call *on, hsm_bytes value)
+{
+    on->is_post = is_text(value, "POST");
+}
+
+/* With or without a message format: "application/grpc+proto". */
+static void take_content_type(call *on, hsm_bytes value)
 {
     static const char content_type[] = "application/grpc";
-    const size_t type_len = sizeof content_type - 1;
+    const size_t len = sizeof content_type - 1;
+
+    on->is_grpc = value.len >= len && memcmp(value.data, content_type, len) == 0 &&
+                  (value.len == len || value.data[len] == '+' || value.data[len] == ';');
+}
+
+static void take_encoding(call *on, hsm_bytes value)
+{
+    on->is_compressed = !is_text(value, "identity");
+}
+
+static void take_timeout(call *on, hsm_bytes value)
+{
+    on->has_bad_timeout = !read_timeout(value, &on->timeout_ms);
+}
+
+void call_on_header(call *on, hsm_bytes name, hsm_bytes value)
+{
+#define NAMED(text) .name = (text), .len = sizeof(text) - 1
+    static const struct {
+        const char *name;
+        size_t len;
+        void (*take)(call *on, hsm_bytes value);
+    } known[] = {
+        { NAMED(":path"), take_path },
+        { NAMED(":method"), take_method },
+        { NAMED("content-type"), take_content_type },
+        { NAMED("grpc-encoding"), take_encoding },
+        { NAMED("grpc-timeout"), take_timeout },
+    };
+#undef NAMED
 
     on->header_bytes += name.len + value.len + HEADER_OVERHEAD_BYTES;
-    if (is_text(name, ":path"))
-        take_path(on, value);
-    else if (is_text(name, ":method"))
-        on->is_post = is_text(value, "POST");
-    else if (is_text(name, "content-type"))
-        on->is_grpc =
-            value.len >= type_len && is_text(hsm_bytes_of(value.data, type_len), content_type) &&
-            (value.len == type_len || value.data[type_len] == '+' || value.data[type_len] == ';');
-    else if (is_text(name, "grpc-encoding"))
-        on->is_compressed = !is_text(value, "identity");
-    else if (is_text(name, "grpc-timeout"))
-        on->has_bad_timeout = !read_timeout(value, &on->timeout_ms);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(known); i++) {
+        if (name.len == known[i].len && memcmp(name.data, known[i].name, name.len) == 0) {
+            known[i].take(on, value);
+            return;
+        }
+    }
 }
 
 /* What speaks against the call before its body; false: nothing. */

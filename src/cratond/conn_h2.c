@@ -44,6 +44,14 @@ static call *call_of(nghttp2_session *h2, int32_t stream_id)
     return stream_id == 0 ? NULL : nghttp2_session_get_stream_user_data(h2, stream_id);
 }
 
+/* The same for what is read: each field of a header asks, and mostly for the call before. */
+static call *reading_call(conn *on, int32_t stream_id)
+{
+    if (on->recent == NULL || on->recent->stream_id != stream_id)
+        on->recent = call_of(on->h2, stream_id);
+    return on->recent;
+}
+
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 {
     conn *on = user;
@@ -53,6 +61,7 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
         return 0;
     if (call_create(on, frame->hd.stream_id, &made) != HSM_OK)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    on->recent = made;
     return nghttp2_session_set_stream_user_data(h2, frame->hd.stream_id, made);
 }
 
@@ -61,10 +70,10 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                      void *user)
 {
-    call *on = call_of(h2, frame->hd.stream_id);
+    call *on = reading_call(user, frame->hd.stream_id);
 
+    (void)h2;
     (void)flags;
-    (void)user;
     if (on == NULL)
         return 0;
     call_on_header(on, hsm_bytes_of(name, name_len), hsm_bytes_of(value, value_len));
@@ -100,12 +109,13 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *
     const char *nuisance = nuisance_of(frame);
     const bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
+    (void)h2;
     on->active_ms = on->server->now_ms;
     if (nuisance != NULL && !conn_may_bother(on, &on->nuisance))
         return refuse_abuse(on, nuisance);
     if (frame->hd.type == NGHTTP2_RST_STREAM && !conn_may_bother(on, &on->resets))
         return refuse_abuse(on, "streams opened and reset");
-    call *of = call_of(h2, frame->hd.stream_id);
+    call *of = reading_call(on, frame->hd.stream_id);
     if (of == NULL || of->is_gone)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS)
@@ -118,11 +128,10 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *
 static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t stream_id, const uint8_t *data,
                          size_t len, void *user)
 {
-    call *of = call_of(h2, stream_id);
+    call *of = reading_call(user, stream_id);
     const size_t granted = of == NULL ? len : call_on_data(of, hsm_bytes_of(data, len));
 
     (void)flags;
-    (void)user;
     if (nghttp2_session_consume_connection(h2, len) != 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     return granted == 0 || nghttp2_session_consume_stream(h2, stream_id, granted) == 0
@@ -147,12 +156,13 @@ static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t erro
  * gone out, because nghttp2 drops what a reset stream still had to send. */
 static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 {
-    const call *of = call_of(h2, frame->hd.stream_id);
     const bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
     (void)user;
-    if (of == NULL || !is_end || of->has_ended ||
-        (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+    if (!is_end || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+        return 0;
+    const call *of = call_of(h2, frame->hd.stream_id);
+    if (of == NULL || of->has_ended)
         return 0;
     return nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
 }

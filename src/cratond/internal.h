@@ -165,6 +165,7 @@ struct conn {
     int64_t active_ms; /* when something last came or went */
     call *calls;
     uint32_t call_count;
+    call *recent; /* whose frames are being read, and its stream is open; or NULL */
     size_t bytes; /* of messages held for this connection */
     session_entry *sessions;
     bool has_pumps; /* some call wants_pump */

@@ -54,6 +54,7 @@ typedef hsm_err (*rpc_handler)(rpc_context *context, const void *request, void *
 
 typedef struct rpc_method {
     const char *path;
+    size_t path_len;
     const ProtobufCMessageDescriptor *request;
     const ProtobufCMessageDescriptor *response;
     rpc_handler handle;
