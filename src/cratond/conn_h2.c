@@ -181,6 +181,7 @@ static hsm_err make_session(conn *on)
 {
     HSM_AUTO(drop_callbacks) nghttp2_session_callbacks *callbacks = NULL;
     HSM_AUTO(drop_option) nghttp2_option *option = NULL;
+    nghttp2_mem memory = h2_memory_functions(&on->server->h2_memory);
 
     HSM_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0, HSM_E_NO_MEMORY);
     HSM_CHECK(nghttp2_option_new(&option) == 0, HSM_E_NO_MEMORY);
@@ -193,8 +194,9 @@ static hsm_err make_session(conn *on)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_settings(option, SETTINGS_MAX);
     nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACK_MAX);
-    return nghttp2_session_server_new2(&on->h2, callbacks, on, option) == 0 ? HSM_OK
-                                                                            : HSM_E_NO_MEMORY;
+    HSM_CHECK(nghttp2_session_server_new3(&on->h2, callbacks, on, option, &memory) == 0,
+              HSM_E_NO_MEMORY);
+    return HSM_OK;
 }
 
 hsm_err conn_h2_open(conn *on)

@@ -13,6 +13,7 @@
 #include "cratond/client.h"
 #include "cratond/frame.h"
 #include "cratond/grpc_status.h"
+#include "cratond/h2_memory.h"
 #include "cratond/metrics.h"
 #include "cratond/pool.h"
 #include "cratond/rpc.h"
@@ -270,6 +271,7 @@ struct server {
     unsigned shakes_running;
     call *spare_calls; /* by next */
     uint32_t spare_count;
+    h2_memory h2_memory;
     uint64_t conn_number;
     uint64_t call_number;
     bool

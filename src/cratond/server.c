@@ -521,6 +521,7 @@ void server_close(server *of)
     end_turn(of);
     pool_destroy(of->workers); /* runs what still waits, and frees the last connections */
     call_free_spares(of);
+    h2_memory_clear(&of->h2_memory);
     client_table_destroy(of->clients);
     hsm_handle_table_destroy(of->sessions);
     free(of->slot_sessions);

@@ -3,6 +3,7 @@
 #include "cratond/arena.h"
 #include "cratond/frame.h"
 #include "cratond/grpc_status.h"
+#include "cratond/h2_memory.h"
 #include "cratond/names.h"
 #include "cratond/timers.h"
 #include "support/check.h"
@@ -142,6 +143,66 @@ static void buffers_grow_within_their_limit(void)
     CHECK_BYTES(buf.data, buf.len, "abc", 3);
     wipe_buf_clear(&buf);
     CHECK_THAT(buf.data == NULL && buf.len == 0 && buf.cap == 0);
+}
+
+static void blocks_of_a_size_are_used_again(void)
+{
+    static const uint8_t zeros[2 * H2_MEMORY_STEP_BYTES];
+    h2_memory memory = { 0 };
+    const nghttp2_mem of = h2_memory_functions(&memory);
+    uint8_t *first = of.malloc(H2_MEMORY_STEP_BYTES + 1, &memory);
+    const uintptr_t where = (uintptr_t)first;
+
+    REQUIRE_THAT(first != NULL);
+    memset(first, 0x5a, H2_MEMORY_STEP_BYTES + 1);
+    of.free(first, &memory);
+    uint8_t *other = of.malloc(H2_MEMORY_STEP_BYTES, &memory);
+    uint8_t *again = of.calloc(2, H2_MEMORY_STEP_BYTES, &memory);
+    REQUIRE_THAT(other != NULL && again != NULL);
+    CHECK_THAT(other != again);
+    CHECK_THAT(H2_MEMORY_STEPS == 0 || (uintptr_t)again == where);
+    CHECK_BYTES(again, sizeof zeros, zeros, sizeof zeros);
+    of.free(other, &memory);
+    of.free(again, &memory);
+    of.free(NULL, &memory);
+    h2_memory_clear(&memory);
+    CHECK_THAT(memory.kept[H2_MEMORY_STEPS].first == NULL);
+}
+
+static void only_so_many_blocks_are_kept(void)
+{
+    static void *blocks[H2_MEMORY_KEPT_MAX + 1];
+    h2_memory memory = { 0 };
+    const nghttp2_mem of = h2_memory_functions(&memory);
+    const size_t largest = H2_MEMORY_STEPS * H2_MEMORY_STEP_BYTES;
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(blocks); i++)
+        blocks[i] = of.malloc(largest, &memory);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(blocks); i++)
+        of.free(blocks[i], &memory);
+    CHECK_EQ(memory.kept[H2_MEMORY_STEPS].count, H2_MEMORY_STEPS == 0 ? 0 : H2_MEMORY_KEPT_MAX);
+    h2_memory_clear(&memory);
+    of.free(of.malloc(largest + 1, &memory), &memory);
+    for (size_t i = 0; i <= H2_MEMORY_STEPS; i++)
+        CHECK_EQ(memory.kept[i].count, 0);
+}
+
+static void blocks_grow_with_what_is_in_them(void)
+{
+    h2_memory memory = { 0 };
+    const nghttp2_mem of = h2_memory_functions(&memory);
+    uint8_t *block = of.realloc(NULL, 3, &memory);
+
+    REQUIRE_THAT(block != NULL);
+    memcpy(block, "abc", 3);
+    block = of.realloc(block, 10 * H2_MEMORY_STEP_BYTES * (H2_MEMORY_STEPS + 1), &memory);
+    REQUIRE_THAT(block != NULL);
+    CHECK_BYTES(block, 3, "abc", 3);
+    CHECK_THAT(of.realloc(block, SIZE_MAX, &memory) == NULL);
+    CHECK_THAT(of.malloc(SIZE_MAX, &memory) == NULL);
+    CHECK_THAT(of.calloc(SIZE_MAX / 2, 3, &memory) == NULL);
+    of.free(block, &memory);
+    h2_memory_clear(&memory);
 }
 
 /* --- timers --------------------------------------------------------------------------------------- */
@@ -307,6 +368,9 @@ static const check_test tests[] = {
     CHECK_TEST(a_budget_is_kept),
     CHECK_TEST(small_blocks_share_a_room),
     CHECK_TEST(buffers_grow_within_their_limit),
+    CHECK_TEST(blocks_of_a_size_are_used_again),
+    CHECK_TEST(only_so_many_blocks_are_kept),
+    CHECK_TEST(blocks_grow_with_what_is_in_them),
     CHECK_TEST(timers_fire_when_due),
     CHECK_TEST(the_wait_ends_at_the_next_timer),
     CHECK_TEST(timers_may_set_and_stop_timers),
