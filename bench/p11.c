@@ -24,7 +24,7 @@ static bool is_nss(const char *module_path)
     return strstr(module_path, "softokn") != NULL;
 }
 
-static CK_RV initialize(const p11 *state, const char *module_path)
+static CK_RV initialize(const p11 *state)
 {
     struct {
         CK_C_INITIALIZE_ARGS standard; /* its pReserved is LibraryParameters there */
@@ -36,7 +36,7 @@ static CK_RV initialize(const p11 *state, const char *module_path)
     (void)snprintf(parameters, sizeof parameters,
                    "configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags=",
                    folder == NULL ? "." : folder);
-    if (is_nss(module_path))
+    if (state->is_nss)
         args.standard.pReserved = parameters;
     return state->f->C_Initialize(&args);
 }
@@ -54,20 +54,20 @@ static bool init_token(p11 *state, CK_SLOT_ID *slots, CK_ULONG count)
     return p11_is_ok("C_GetSlotList", state->f->C_GetSlotList(CK_TRUE, slots, &count));
 }
 
-static bool make_token(p11 *state, bool is_nss_db)
+static bool make_token(p11 *state)
 {
     const CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
     CK_SLOT_ID slots[16];
     CK_ULONG count = 16;
     CK_UTF8CHAR pin[] = PIN;
-    const CK_ULONG so_pin_len = is_nss_db ? 0 : sizeof pin - 1;
+    const CK_ULONG so_pin_len = state->is_nss ? 0 : sizeof pin - 1;
 
     if (!p11_is_ok("C_GetSlotList", state->f->C_GetSlotList(CK_TRUE, slots, &count)) ||
-        count < (is_nss_db ? 2 : 1))
+        count < (state->is_nss ? 2 : 1))
         return false;
-    if (!is_nss_db && !init_token(state, slots, 16))
+    if (!state->is_nss && !init_token(state, slots, 16))
         return false;
-    state->slot = slots[is_nss_db ? 1 : 0];
+    state->slot = slots[state->is_nss ? 1 : 0];
     return p11_is_ok("C_OpenSession",
                      state->f->C_OpenSession(state->slot, flags, NULL, NULL, &state->session)) &&
            p11_is_ok("C_Login SO", state->f->C_Login(state->session, CKU_SO, pin, so_pin_len)) &&
@@ -90,12 +90,13 @@ static p11 *load(const char *module_path)
         free(state);
         return NULL;
     }
+    state->is_nss = is_nss(module_path);
     *(void **)&get_list = dlsym(module, "C_GetFunctionList");
     *(void **)&get_interface = dlsym(module, "C_GetInterface");
     if (get_interface != NULL && get_interface(NULL, &wanted, &interface, 0) == CKR_OK)
         state->f3 = interface->pFunctionList;
     if (get_list == NULL || get_list(&state->f) != CKR_OK ||
-        !p11_is_ok("C_Initialize", initialize(state, module_path))) {
+        !p11_is_ok("C_Initialize", initialize(state))) {
         free(state);
         return NULL;
     }
@@ -106,7 +107,7 @@ void *bench_p11_open(const char *module_path)
 {
     p11 *state = load(module_path);
 
-    if (state != NULL && make_token(state, is_nss(module_path)) && p11_make_keys(state))
+    if (state != NULL && make_token(state) && p11_make_keys(state))
         return state;
     free(state);
     return NULL;

@@ -14,6 +14,7 @@ typedef struct p11 {
     CK_OBJECT_HANDLE key[BENCH_KEY_COUNT];
     CK_OBJECT_HANDLE public_key[BENCH_KEY_COUNT];
     CK_OBJECT_HANDLE wrapped; /* the key that the wrapping rows wrap */
+    bool is_nss;              /* for what it does otherwise than the standard has it */
 } p11;
 
 /* A row being repeated in a session. */
