@@ -89,6 +89,12 @@ static void hint_store(hsm_admin *admin, hsm_err err)
                        "token anew and restore a backup",
                        config->token.storage_path);
         break;
+    case HSM_E_STORE_LOST:
+        hsm_admin_hint(admin,
+                       "put store.db back from a copy, with its store.db-wal if there is one; or, "
+                       "for a new and empty store, move %s away",
+                       config->token.storage_path);
+        break;
     case HSM_E_STORE_VERSION:
         hsm_admin_hint(admin, "use the version of Craton HSM that wrote it, or a later one");
         break;

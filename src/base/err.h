@@ -165,6 +165,8 @@
     X(STORE_BUSY, "the store is held by another process", CKR_DEVICE_ERROR, UNAVAILABLE,          \
       RESOURCE)                                                                                   \
     X(STORE_CORRUPT, "a store record is damaged", CKR_DEVICE_ERROR, DATA_LOSS, DATA)              \
+    X(STORE_LOST, "the database of the store is missing or empty", CKR_DEVICE_ERROR, DATA_LOSS,   \
+      DATA)                                                                                       \
     X(STORE_VERSION, "the store is of a newer version", CKR_DEVICE_ERROR, FAILED_PRECONDITION,    \
       DATA)                                                                                       \
     X(STORE_PERMISSION, "no permission, or a wrong owner or mode", CKR_DEVICE_ERROR,              \

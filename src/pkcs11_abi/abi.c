@@ -259,6 +259,7 @@ static bool is_serious(hsm_err err)
         HSM_E_STORE_FULL,
         HSM_E_STORE_BUSY,
         HSM_E_STORE_CORRUPT,
+        HSM_E_STORE_LOST,
         HSM_E_STORE_VERSION,
         HSM_E_STORE_PERMISSION,
         HSM_E_SELF_TEST,

@@ -6,8 +6,7 @@
 #include "os/file.h"
 #include "os/paths.h"
 #include "store/internal.h"
-
-#define FILE_NAME "device.key"
+#include "store/names.h"
 
 static hsm_err complain(const char *path, hsm_err err)
 {
@@ -54,7 +53,7 @@ static hsm_err load_file(hsm_crypto *crypto, const char *directory, bool may_cre
 {
     HSM_AUTO(hsm_path_drop) char *path = NULL;
 
-    HSM_TRY(hsm_path_join(directory, FILE_NAME, &path));
+    HSM_TRY(hsm_path_join(directory, HSM_STORE_DEVICE_KEY, &path));
     hsm_err err = read_key(path, HSM_FILE_PRIVATE | HSM_FILE_NO_SYMLINK, out_key);
     if (err == HSM_E_STORE_NOT_FOUND && may_create) {
         err = make_key(crypto, path);

@@ -128,10 +128,28 @@ typedef struct hsm_driver_sqlite_options {
     uint32_t busy_ms;
     uint32_t log_pages; /* as in hsm_store_options */
     bool is_read_only;
-    hsm_bytes identity; /* 16 bytes kept in a new file; another value in an old one is an error */
+    hsm_bytes identity; /* 16 bytes that the file must have been made with */
 } hsm_driver_sqlite_options;
 
-/* Opens or makes DIRECTORY/store.db.
+/* A store's first database in the making. */
+typedef struct hsm_birth hsm_birth;
+
+/* Begins to make DIRECTORY/store.db, before anything else of a store is made there; other processes
+ * wait until hsm_birth_destroy(). After a kill at any moment the next one begins anew.
+ * in      directory  exists and is checked
+ * out     NULL: another process has made it
+ * errors  HSM_E_STORE_LOST (a store was here; says what to do), HSM_E_STORE_BUSY,
+ *         HSM_E_STORE_PERMISSION, HSM_E_STORE_FULL, HSM_E_STORE_READ_ONLY, HSM_E_STORE_IO; logged */
+HSM_MUST_USE hsm_err hsm_driver_sqlite_begin(const char *directory, uint32_t busy_ms,
+                                             hsm_birth **out_birth);
+/* Makes it, durably, with these 16 bytes in it.
+ * errors  HSM_E_STORE_FULL, HSM_E_STORE_READ_ONLY, HSM_E_STORE_IO; logged */
+HSM_MUST_USE hsm_err hsm_driver_sqlite_finish(hsm_birth *birth, hsm_bytes identity);
+/* Lets the others go on; NULL is allowed. */
+void hsm_birth_destroy(hsm_birth *birth);
+HSM_DEFINE_DROP(hsm_birth)
+
+/* Opens DIRECTORY/store.db.
  * errors  HSM_E_STORE_VERSION, HSM_E_STORE_CORRUPT (no store, or another identity),
  *         HSM_E_STORE_PERMISSION and those above, logged */
 HSM_MUST_USE hsm_err hsm_driver_sqlite_open(const hsm_driver_sqlite_options *options,

@@ -14,14 +14,7 @@
 #include "os/file.h"
 #include "os/fork.h"
 #include "os/paths.h"
-
-#define DATABASE_NAME "store.db"
-#define LOG_NAME "store.db-wal"
-#define GATE_NAME "store.gate"
-#define LOCK_NAME "store.lock"
-
-/* Part of our build of SQLite (tools/deps/sqlite.sh): forgets what a child inherited. */
-void sqlite3_hsm_after_fork(void);
+#include "store/names.h"
 
 /* Runs in every forked child, where only async-signal-safe calls are allowed. A child must not keep
  * the parent's locks alive. */
@@ -119,25 +112,21 @@ static hsm_err make(const hsm_driver_sqlite_options *options, hsm_sqlite **out_s
     if (options->log_pages > 0 && options->log_pages < HSM_SQLITE_TIDY_PAGES)
         sqlite->tidy_pages = (int)options->log_pages;
     sqlite->wal_pages_try = sqlite->tidy_pages;
-    HSM_TRY(hsm_path_join(options->directory, DATABASE_NAME, &sqlite->path));
-    HSM_TRY(hsm_path_join(options->directory, LOG_NAME, &sqlite->wal_path));
-    HSM_TRY(hsm_path_join(options->directory, GATE_NAME, &sqlite->gate_path));
-    HSM_TRY(hsm_path_join(options->directory, LOCK_NAME, &sqlite->main_path));
+    HSM_TRY(hsm_path_join(options->directory, HSM_STORE_DATABASE, &sqlite->path));
+    HSM_TRY(hsm_path_join(options->directory, HSM_STORE_DATABASE HSM_STORE_LOG_ENDING,
+                          &sqlite->wal_path));
+    HSM_TRY(hsm_path_join(options->directory, HSM_STORE_GATE, &sqlite->gate_path));
+    HSM_TRY(hsm_path_join(options->directory, HSM_STORE_LOCK, &sqlite->main_path));
     *out_sqlite = HSM_MOVE(sqlite);
     return HSM_OK;
 }
 
-/* Makes an empty database file with the right mode, which SQLite gives to the files beside it too.
- * Checks an existing one without opening it: a descriptor of our own would drop locks when closed. */
-static hsm_err make_or_check_file(const hsm_sqlite *sqlite)
+/* Without opening the file: a descriptor of our own would drop locks when closed. */
+static hsm_err check_file(const hsm_sqlite *sqlite)
 {
     struct stat info;
 
-    if (lstat(sqlite->path, &info) != 0) {
-        HSM_CHECK(errno == ENOENT && !sqlite->is_read_only, hsm_file_err(errno));
-        const hsm_err err = hsm_file_create(sqlite->path, hsm_bytes_none(), 0600);
-        return err == HSM_E_STORE_CONFLICT ? HSM_OK : err; /* another process made it just now */
-    }
+    HSM_CHECK(lstat(sqlite->path, &info) == 0, hsm_file_err(errno));
     const bool is_ours = S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
                          (info.st_mode & (S_IRWXG | S_IRWXO)) == 0;
     if (!is_ours) {
@@ -156,29 +145,14 @@ static bool has_log(const hsm_sqlite *sqlite)
     return stat(sqlite->wal_path, &info) == 0 && info.st_size > 0;
 }
 
-/* Looks at the file on the first reader. errors  HSM_E_STORE_NOT_FOUND: no tables, may not make them */
-static hsm_err open_first(hsm_sqlite *sqlite, hsm_bytes identity, bool may_create)
+/* Looks at the file on the first reader. */
+static hsm_err open_first(hsm_sqlite *sqlite, hsm_bytes identity)
 {
     hsm_conn *conn = NULL;
 
     HSM_TRY(hsm_pool_get(sqlite, &conn));
-    const hsm_err err = hsm_sqlite_prepare(sqlite, conn, identity, may_create);
+    const hsm_err err = hsm_sqlite_check(sqlite, conn, identity);
     hsm_pool_put(sqlite, conn);
-    return err;
-}
-
-/* Making a store is a matter for one process at a time. */
-static hsm_err open_or_create(hsm_sqlite *sqlite, hsm_bytes identity)
-{
-    struct stat info;
-
-    HSM_CHECK(stat(sqlite->path, &info) == 0, hsm_file_err(errno));
-    hsm_err err = info.st_size == 0 ? HSM_E_STORE_NOT_FOUND : open_first(sqlite, identity, false);
-    if (err != HSM_E_STORE_NOT_FOUND)
-        return err;
-    HSM_TRY(hsm_turnstile_enter(&sqlite->turnstile, hsm_clock_deadline_ns(sqlite->busy_ms)));
-    err = open_first(sqlite, identity, true);
-    hsm_turnstile_leave(&sqlite->turnstile);
     return err;
 }
 
@@ -192,21 +166,31 @@ static hsm_err open_immutable(hsm_sqlite *sqlite, hsm_bytes identity)
     sqlite->reader_count = 0;
     hsm_conn_destroy(stale);
     sqlite->is_immutable = true;
-    return open_first(sqlite, identity, false);
+    return open_first(sqlite, identity);
 }
 
 static hsm_err open_files(hsm_sqlite *sqlite, hsm_bytes identity)
 {
-    HSM_TRY(make_or_check_file(sqlite));
+    HSM_TRY(check_file(sqlite));
     if (!sqlite->is_read_only)
         HSM_TRY(hsm_turnstile_open(&sqlite->turnstile, sqlite->gate_path, sqlite->main_path));
     HSM_TRY(hsm_sqlite_guard(sqlite->gate_path, &sqlite->guard_fd));
-    if (!sqlite->is_read_only)
-        return open_or_create(sqlite, identity);
-    const hsm_err err = open_first(sqlite, identity, false);
-    if ((err == HSM_E_STORE_IO || err == HSM_E_STORE_READ_ONLY) && !has_log(sqlite))
+    const hsm_err err = open_first(sqlite, identity);
+    if (sqlite->is_read_only && (err == HSM_E_STORE_IO || err == HSM_E_STORE_READ_ONLY) &&
+        !has_log(sqlite))
         return open_immutable(sqlite, identity);
     return err;
+}
+
+/* A database that was put back from a copy ends what a kill had left unfinished: else the mark would hide a
+ * later loss (driver_sqlite_create.c). */
+static hsm_err forget_unfinished(const char *directory)
+{
+    HSM_AUTO(hsm_path_drop) char *path = NULL;
+
+    HSM_TRY(hsm_path_join(directory, HSM_STORE_NEW_DATABASE, &path));
+    HSM_CHECK(unlink(path) == 0 || errno == ENOENT, hsm_file_err(errno));
+    return HSM_OK;
 }
 
 hsm_err hsm_driver_sqlite_open(const hsm_driver_sqlite_options *options, hsm_storage *out_storage)
@@ -223,6 +207,7 @@ hsm_err hsm_driver_sqlite_open(const hsm_driver_sqlite_options *options, hsm_sto
         return err;
     }
     if (!sqlite->is_read_only) {
+        HSM_TRY(forget_unfinished(options->directory));
         hsm_sqlite_settle(sqlite);
         HSM_TRY(hsm_dir_sync(options->directory));
     }

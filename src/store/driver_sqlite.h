@@ -48,6 +48,9 @@ typedef enum hsm_sql {
     HSM_SQL_LIST_LENGTH,
 } hsm_sql;
 
+/* Part of our build of SQLite (tools/deps/sqlite.sh): forgets what a child inherited. */
+void sqlite3_hsm_after_fork(void);
+
 /* One connection, used by one thread at a time. */
 typedef struct hsm_conn {
     sqlite3 *db;
@@ -109,11 +112,11 @@ HSM_MUST_USE hsm_err hsm_conn_integer(hsm_conn *conn, const char *sql, int64_t *
 
 /* --- driver_sqlite_schema.c --------------------------------------------------------------------- */
 
-/* Checks that the file is ours. An empty one gets the tables if may_create is set, which needs the
- * turnstile, and is HSM_E_STORE_NOT_FOUND otherwise.
+/* Makes the tables in an empty file. */
+HSM_MUST_USE hsm_err hsm_sqlite_make_tables(hsm_conn *conn, hsm_bytes identity);
+/* Checks that the file is ours.
  * errors  HSM_E_STORE_VERSION, HSM_E_STORE_CORRUPT, ... */
-HSM_MUST_USE hsm_err hsm_sqlite_prepare(hsm_sqlite *sqlite, hsm_conn *conn, hsm_bytes identity,
-                                        bool may_create);
+HSM_MUST_USE hsm_err hsm_sqlite_check(hsm_sqlite *sqlite, hsm_conn *conn, hsm_bytes identity);
 
 /* --- driver_sqlite_pool.c ----------------------------------------------------------------------- */
 

@@ -52,7 +52,7 @@ static hsm_err check_identity(hsm_sqlite *sqlite, hsm_conn *conn, hsm_bytes iden
     return HSM_OK;
 }
 
-static hsm_err create(hsm_conn *conn, hsm_bytes identity)
+hsm_err hsm_sqlite_make_tables(hsm_conn *conn, hsm_bytes identity)
 {
     HSM_TRY(hsm_conn_run(conn, HSM_SQL_BEGIN));
     hsm_err err = hsm_conn_exec(conn, schema);
@@ -81,15 +81,8 @@ static hsm_err check_version(hsm_sqlite *sqlite, hsm_conn *conn)
     return HSM_OK;
 }
 
-hsm_err hsm_sqlite_prepare(hsm_sqlite *sqlite, hsm_conn *conn, hsm_bytes identity, bool may_create)
+hsm_err hsm_sqlite_check(hsm_sqlite *sqlite, hsm_conn *conn, hsm_bytes identity)
 {
-    int64_t tables = 0;
-
-    HSM_TRY(hsm_conn_integer(conn, "SELECT count(*) FROM sqlite_schema", &tables));
-    if (tables == 0) {
-        HSM_CHECK(may_create, HSM_E_STORE_NOT_FOUND);
-        HSM_TRY(create(conn, identity));
-    }
     HSM_TRY(check_version(sqlite, conn));
     return check_identity(sqlite, conn, identity);
 }

@@ -12,10 +12,8 @@
 #include "os/paths.h"
 #include "store/device_key.h"
 #include "store/internal.h"
+#include "store/names.h"
 
-#define DATABASE_NAME "store.db"
-#define CHANGES_NAME "store.changes"
-#define LOGIN_NAME "store.login"
 #define IDENTITY_BYTES 16
 
 /* --- where it lies ------------------------------------------------------------------------------ */
@@ -72,9 +70,9 @@ static hsm_err find_place(const char *directory, place *out_where)
     struct stat info;
 
     HSM_TRY(check_directory(directory));
-    HSM_TRY(hsm_path_join(directory, DATABASE_NAME, &where.database));
-    HSM_TRY(hsm_path_join(directory, CHANGES_NAME, &where.changes));
-    HSM_TRY(hsm_path_join(directory, LOGIN_NAME, &where.login));
+    HSM_TRY(hsm_path_join(directory, HSM_STORE_DATABASE, &where.database));
+    HSM_TRY(hsm_path_join(directory, HSM_STORE_CHANGES, &where.changes));
+    HSM_TRY(hsm_path_join(directory, HSM_STORE_LOGIN, &where.login));
     const bool has_database = stat(where.database, &info) == 0;
     where.is_new = !has_database || info.st_size == 0;
     where.is_read_only = !may_write(directory) || (has_database && !may_write(where.database));
@@ -89,20 +87,43 @@ static hsm_err find_place(const char *directory, place *out_where)
 
 /* Without the device key nothing in an existing store can be believed: a new one is made only for a
  * new store. */
-static hsm_err load_device_key(hsm_store *store, const char *directory, const place *where)
+static hsm_err load_device_key(hsm_store *store, const char *directory, bool may_create)
 {
     const hsm_err err =
-        hsm_device_key_load(store->crypto, directory, where->is_new, &store->device_key);
+        hsm_device_key_load(store->crypto, directory, may_create, &store->device_key);
 
     return err == HSM_E_STORE_NOT_FOUND ? HSM_E_STORE_CORRUPT : err;
+}
+
+static hsm_err identity_of(hsm_store *store, hsm_secret **out_identity)
+{
+    HSM_AUTO(hsm_secret_drop) hsm_secret *identity = NULL;
+
+    HSM_TRY(hsm_secret_create(IDENTITY_BYTES, &identity));
+    HSM_TRY(hsm_store_device_secret(store, "store identity", identity));
+    *out_identity = HSM_MOVE(identity);
+    return HSM_OK;
+}
+
+/* Device key and database of a store that has none, unless another process makes them. */
+static hsm_err make_new(hsm_store *store, const hsm_store_options *options)
+{
+    HSM_AUTO(hsm_birth_drop) hsm_birth *birth = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *identity = NULL;
+
+    HSM_TRY(hsm_driver_sqlite_begin(options->directory, options->busy_ms, &birth));
+    HSM_TRY(load_device_key(store, options->directory, birth != NULL));
+    if (birth == NULL)
+        return HSM_OK;
+    HSM_TRY(identity_of(store, &identity));
+    return hsm_driver_sqlite_finish(birth, hsm_secret_view(identity));
 }
 
 static hsm_err open_sqlite(hsm_store *store, const hsm_store_options *options, const place *where)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *identity = NULL;
 
-    HSM_TRY(hsm_secret_create(IDENTITY_BYTES, &identity));
-    HSM_TRY(hsm_store_device_secret(store, "store identity", identity));
+    HSM_TRY(identity_of(store, &identity));
     HSM_TRY(hsm_change_open(where->changes, &store->change));
     if (!where->is_read_only)
         HSM_TRY(hsm_login_turn_open(where->login, options->busy_ms, &store->login_turn));
@@ -122,7 +143,8 @@ static hsm_err open_directory(hsm_store *store, const hsm_store_options *options
     HSM_AUTO(place_clear) place where = { 0 };
 
     HSM_TRY(find_place(options->directory, &where));
-    HSM_TRY(load_device_key(store, options->directory, &where));
+    HSM_TRY(where.is_new ? make_new(store, options)
+                         : load_device_key(store, options->directory, false));
     return open_sqlite(store, options, &where);
 }
 

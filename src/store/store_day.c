@@ -8,15 +8,15 @@
 #include "base/ct.h"
 #include "os/file.h"
 #include "store/internal.h"
+#include "store/names.h"
 
-#define FILE_NAME "latest.day"
 #define FORMAT 1u
 #define HEAD_BYTES 9u /* "DAYM", u8 format, u32 day */
 #define FILE_BYTES (HEAD_BYTES + HSM_SHA256_BYTES)
 
 static hsm_err path_of(const hsm_store *store, char path[PATH_MAX])
 {
-    const int len = snprintf(path, PATH_MAX, "%s/" FILE_NAME, store->directory);
+    const int len = snprintf(path, PATH_MAX, "%s/" HSM_STORE_DAY, store->directory);
 
     HSM_CHECK(len > 0 && len < PATH_MAX, HSM_E_LIMIT);
     return HSM_OK;

@@ -66,6 +66,14 @@ done
 check_status 'a process that holds the lock' 5 'fuser -v' doctor
 kill "$held"
 wait "$held" 2>/dev/null
+mv store/store.db kept.db
+check_status 'the database is gone' 5 'store.db: missing, though .* shows that a store was here' doctor
+check_json 'with what to do' '"store.db back from a copy" in [c["hint"] for c in d["checks"] if c["check"] == "store"][0]' doctor
+check_json 'and what it is' '"missing or empty" in [c["finding"] for c in d["checks"] if c["check"] == "store"][0]' doctor
+(umask 077 && : >store/store.db)
+check_status 'the database is empty' 5 'store.db: empty, though .* shows that a store was here' doctor
+mv kept.db store/store.db
+check 'it was put back' doctor --pin-file pin
 check 'a record is damaged' spoil_store
 check_status 'and that is seen' 5 'damaged' doctor --pin-file pin
 check_json 'with what to do' '"restore" in [c["hint"] for c in d["checks"] if c["check"] == "objects"][0]' doctor --pin-file pin

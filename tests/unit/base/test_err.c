@@ -18,6 +18,7 @@ static const struct {
     { HSM_E_PIN_LOCKED, "PIN_LOCKED", 0xA4, 7, 3 },
     { HSM_E_BUFFER_TOO_SMALL, "BUFFER_TOO_SMALL", 0x150, 3, 2 },
     { HSM_E_STORE_CORRUPT, "STORE_CORRUPT", 0x30, 15, 6 },
+    { HSM_E_STORE_LOST, "STORE_LOST", 0x30, 15, 6 },
     { HSM_E_INTERNAL, "INTERNAL", 0x5, 13, 8 },
 };
 

@@ -18,6 +18,14 @@ static hsm_err open_memory(bench *on)
     return hsm_driver_memory_open(on->change, &on->storage);
 }
 
+static hsm_err make_database(const char *directory, hsm_bytes identity)
+{
+    HSM_AUTO(hsm_birth_drop) hsm_birth *birth = NULL;
+
+    HSM_TRY(hsm_driver_sqlite_begin(directory, 5000, &birth));
+    return hsm_driver_sqlite_finish(birth, identity);
+}
+
 static hsm_err open_sqlite(bench *on)
 {
     static unsigned number;
@@ -27,6 +35,7 @@ static hsm_err open_sqlite(bench *on)
     (void)snprintf(directory, sizeof directory, "%s/d%u", scratch(), number++);
     (void)snprintf(changes, sizeof changes, "%s/store.changes", directory);
     HSM_CHECK(mkdir(directory, 0700) == 0, HSM_E_STORE_IO);
+    HSM_TRY(make_database(directory, hsm_bytes_of("sixteen bytes ok", 16)));
     HSM_TRY(hsm_change_open(changes, &on->change));
     const hsm_driver_sqlite_options options = {
         .directory = directory,

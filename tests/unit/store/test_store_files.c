@@ -284,6 +284,129 @@ static void a_credential_replaces_the_file(void)
     CHECK_EQ(unsetenv("CREDENTIALS_DIRECTORY"), 0);
 }
 
+/* --- a database that is gone -------------------------------------------------------------------- */
+
+static off_t size_of(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 ? info.st_size : -1;
+}
+
+/* A store's files, and what a loss leaves of them. */
+static const char *const names[] = {
+    "store.db",      "store.db-wal", "store.db-shm", "device.key",
+    "store.changes", "store.login",  "store.gate",   "store.lock"
+};
+enum { DB = 1, WAL = 2, SHM = 4, KEY = 8, CHANGES = 16, LOGIN = 32, LOCKS = 64 | 128 };
+
+static const struct {
+    const char *label;
+    unsigned left;
+    bool is_emptied; /* store.db is there, with nothing in it */
+} losses[] = {
+    { "emptied", DB | WAL | SHM | KEY | CHANGES | LOGIN | LOCKS, true },
+    { "emptied, everything else gone", DB, true },
+    { "deleted", WAL | SHM | KEY | CHANGES | LOGIN | LOCKS, false },
+    { "deleted with its log", KEY | CHANGES | LOGIN | LOCKS, false },
+    { "only the device key was put back", KEY, false },
+    { "only the log was put back", WAL, false },
+    { "the device key is gone too", CHANGES | LOGIN | LOCKS, false },
+    { "only the index", SHM | LOCKS, false },
+    { "only the counter", CHANGES, false },
+    { "only the lock of logins", LOGIN, false },
+};
+
+static void lose(const char *directory, size_t which)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(names); i++) {
+        if ((losses[which].left >> i & 1u) == 0)
+            CHECK_EQ(unlink(in_directory(directory, names[i])), 0);
+    }
+    if (losses[which].is_emptied)
+        CHECK_EQ(truncate(in_directory(directory, "store.db"), 0), 0);
+}
+
+/* Refused, and nothing of what is left is touched: it may be all that there is. */
+static void a_lost_database_is_no_new_store(void)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(losses); i++) {
+        const char *directory = new_directory();
+
+        CASE(losses[i].label);
+        (void)make_store(directory);
+        const off_t log_bytes = size_of(in_directory(directory, "store.db-wal"));
+        CHECK_THAT(log_bytes >= 0);
+        lose(directory, i);
+        check_refused(directory, HSM_E_STORE_LOST);
+        check_refused(directory, HSM_E_STORE_LOST);
+        const bool has_log = (losses[i].left & WAL) != 0;
+        CHECK_EQ(size_of(in_directory(directory, "store.db-wal")), has_log ? log_bytes : -1);
+        CHECK_EQ(size_of(in_directory(directory, "store.db")), losses[i].is_emptied ? 0 : -1);
+        CHECK_EQ(size_of(in_directory(directory, "store.db.new")), -1);
+    }
+}
+
+static void a_copy_put_back_is_the_store_again(void)
+{
+    const char *directory = new_directory();
+    const char *database = in_directory(directory, "store.db");
+    const char *kept = in_directory(directory, "kept.db");
+    const uint64_t id = make_store(directory);
+
+    CHECK_EQ(rename(database, kept), 0);
+    check_refused(directory, HSM_E_STORE_LOST);
+    CHECK_EQ(rename(kept, database), 0);
+    check_opens(directory, id);
+}
+
+static void locks_alone_are_no_store(void)
+{
+    const char *directory = new_directory();
+
+    (void)make_store(directory);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(names); i++) {
+        if ((LOCKS >> i & 1) == 0)
+            CHECK_EQ(unlink(in_directory(directory, names[i])), 0);
+    }
+    check_opens(directory, make_store(directory));
+}
+
+/* The mark says that the store was never whole; a database beside it that it was put back. */
+static void what_was_not_finished_is_begun_anew(void)
+{
+    const char *directory = new_directory();
+    const char *mark = in_directory(directory, "store.db.new");
+
+    CHECK_EQ(mkdir(directory, 0700), 0);
+    write_key(mark, 13); /* half a database */
+    write_key(in_directory(directory, "store.db.new-wal"), 7);
+    write_key(in_directory(directory, "device.key"), 32);
+    const uint64_t id = make_store(directory);
+    check_opens(directory, id);
+    CHECK_EQ(size_of(mark), -1);
+    CHECK_EQ(size_of(in_directory(directory, "store.db.new-wal")), -1);
+    CASE("a mark beside a database");
+    write_key(mark, 0);
+    check_opens(directory, id);
+    CHECK_EQ(unlink(in_directory(directory, "store.db")), 0);
+    check_refused(directory, HSM_E_STORE_LOST);
+}
+
+/* Somebody's empty database is not empty as a file. */
+static void a_database_without_tables_is_no_store(void)
+{
+    const char *directory = new_directory();
+
+    (void)make_store(directory);
+    for (size_t i = 0; i < 3; i++)
+        CHECK_EQ(unlink(in_directory(directory, names[i])), 0);
+    run_sql(directory, "PRAGMA user_version = 0; VACUUM");
+    CHECK_EQ(chmod(in_directory(directory, "store.db"), 0600), 0);
+    CHECK_THAT(size_of(in_directory(directory, "store.db")) > 0);
+    check_refused(directory, HSM_E_STORE_CORRUPT);
+}
+
 /* --- read-only places --------------------------------------------------------------------------- */
 
 typedef struct ro_case {
@@ -398,6 +521,11 @@ static const check_test tests[] = {
     CHECK_TEST(a_missing_table_is_an_error),
     CHECK_TEST(nothing_opens_without_its_device_key),
     CHECK_TEST(a_credential_replaces_the_file),
+    CHECK_TEST(a_lost_database_is_no_new_store),
+    CHECK_TEST(a_copy_put_back_is_the_store_again),
+    CHECK_TEST(locks_alone_are_no_store),
+    CHECK_TEST(what_was_not_finished_is_begun_anew),
+    CHECK_TEST(a_database_without_tables_is_no_store),
     CHECK_TEST(a_read_only_store_can_be_read),
     CHECK_TEST(a_store_is_not_made_where_nothing_can_be_written),
 };
