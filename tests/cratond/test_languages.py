@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Clients in other languages, with gRPC implementations of their own: Go and Java as Debian packages
-them. Each logs in, makes keys, signs, encrypts, finds; its own cryptography checks the results; and it is
-refused as it should be. What is not installed is skipped, and says so.
+them, Node.js with @grpc/grpc-js. Each logs in, makes keys, signs, encrypts, finds; its own cryptography
+checks the results; and it is refused as it should be. What is not installed, or not reached on a machine
+without a network, is skipped, and says so.
 """
 from daemon import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
@@ -85,6 +86,18 @@ def make_java():
     return [java, f"-Djava.library.path={place}", "-cp", path, "Client"]
 
 
+def make_node():
+    """With packages that npm fetches once, named in a lock with their hashes."""
+    node = need(shutil.which("node"), "nodejs")
+    done = subprocess.run([ROOT / "tools/deps/node_modules.sh", HERE / "node"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode == 3:
+        raise Missing(f"packages for Node.js: {done.stderr.strip().splitlines()[-1]}")
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-3000:])
+    return ["env", f"MODULES={done.stdout.strip()}", f"PROTO={ROOT}/proto", node, HERE / "node/client.js"]
+
+
 d = Daemon("languages", more=RULES)
 d.prepare(d.stub("operator"))
 d.ca.issue("revoked", uri("spiffe://test/revoked"))
@@ -108,7 +121,7 @@ def run(client, credentials, *more):
     return done.stdout
 
 
-for name, make in (("Go", make_go), ("Java", make_java)):
+for name, make in (("Go", make_go), ("Java", make_java), ("Node.js", make_node)):
     try:
         command = make()
     except Missing as missing:

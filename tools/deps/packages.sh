@@ -50,6 +50,7 @@ interop  12,13  bind9-utils
 interop  12,13  bind9-dnsutils
 interop  12,13  knot
 interop  12,13  knot-dnssecutils
+interop  12,13  nodejs
 interop  12,13  softhsm2
 interop  12,13  protobuf-compiler
 interop  12,13  protobuf-compiler-grpc
