@@ -85,7 +85,7 @@ peer *daemon_world_connect(daemon_world *world, known *of)
     int ends[2];
 
     FUZZ_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
-    conn_accept(world->server, ends[0], true);
+    conn_accept(world->server, ends[0], NULL);
     return peer_create(ends[1], of);
 }
 

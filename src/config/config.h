@@ -121,7 +121,9 @@ typedef struct hsm_config {
         uint32_t request_timeout_secs;
         uint32_t tls_min_version; /* hsm_tls_version */
         uint32_t handshake_timeout_secs;
-        uint32_t idle_timeout_secs; /* 0: never */
+        uint32_t max_handshakes;         /* of one address; 0: no limit */
+        uint32_t max_handshakes_per_sec; /* the same */
+        uint32_t idle_timeout_secs;      /* 0: never */
         uint32_t drain_timeout_secs;
         uint32_t max_streams;
         uint32_t max_connection_bytes;

@@ -96,6 +96,8 @@ static const field fields[] = {
     NUMBER(daemon, request_timeout_secs, 1, 3600, 30),
     CHOICE(daemon, tls_min_version, tls_versions),
     NUMBER(daemon, handshake_timeout_secs, 1, 300, 10),
+    NUMBER(daemon, max_handshakes, 0, 65536, 128),
+    NUMBER(daemon, max_handshakes_per_sec, 0, 1000000, 200),
     NUMBER(daemon, idle_timeout_secs, 0, 86400, 3600),
     NUMBER(daemon, drain_timeout_secs, 0, 3600, 30),
     NUMBER(daemon, max_streams, 1, 1000, 128),

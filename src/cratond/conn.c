@@ -1,8 +1,6 @@
 /* One connection: its socket, its handshake, what it reads and writes, its end.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -67,6 +65,7 @@ static void conn_free(conn *on)
     else
         of->conns = on->next;
     of->conn_count--;
+    conn_shake_over(on);
     if (on->client != NULL)
         client_leave(on->client);
     wipe_buf_clear(&on->out);
@@ -191,6 +190,7 @@ static hsm_err establish(conn *on)
     HSM_TRY(err);
     HSM_TRY(conn_h2_open(on));
     on->state = CONN_OPEN;
+    conn_shake_over(on);
     on->active_ms = on->server->now_ms;
     on->allowance_ms = on->server->now_ms;
     on->nuisance = NUISANCE_MAX;
@@ -320,20 +320,19 @@ void conn_touch(conn *on)
     on->server->dirty = on;
 }
 
-void conn_accept(server *on, int take_fd, bool is_unix)
+void conn_accept(server *on, int take_fd, const struct sockaddr *peer)
 {
-    static const int yes = 1;
     conn *made = calloc(1, sizeof *made);
 
-    if (made == NULL || (!is_unix && tls_stream_create(on->tls, take_fd, &made->tls) != HSM_OK)) {
+    if (made != NULL) {
+        made->server = on;
+        made->fd = take_fd;
+    }
+    if (made == NULL || (peer != NULL && !conn_shake_begin(made, peer))) {
         hsm_fd_drop(&take_fd);
         free(made);
         return;
     }
-    if (!is_unix)
-        (void)setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    made->server = on;
-    made->fd = take_fd;
     made->number = ++on->conn_number;
     made->source = (loop_source){ .on_event = on_event, .owner = made };
     made->timer.fire = on_timer;
@@ -349,7 +348,7 @@ void conn_accept(server *on, int take_fd, bool is_unix)
         conn_close(made);
         return;
     }
-    if (is_unix)
+    if (peer == NULL)
         shake_hands(made);
 }
 

@@ -1,11 +1,59 @@
-/* Handshakes in workers. With the daemon's key in a token they wait for each other's signatures and for
+/* Handshakes: who may begin one, and those in workers. With the daemon's key in a token they wait for each other's signatures and for
  * the audit log's disk, which the loop must not do; and few at once, or they would hold all workers.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 
+#include "base/log.h"
 #include "cratond/internal.h"
 
 #define SHAKES_MAX 2u
+#define REFUSALS_EACH_MS 1000
+
+/* --- who may begin one -------------------------------------------------------------------------- */
+
+void conn_shake_over(conn *on)
+{
+    if (on->is_counted)
+        handshakes_end(on->server->handshakes, on->handshake);
+    on->is_counted = false;
+}
+
+/* The log hears of it once in a while: it must not be what the attack fills. */
+static void tell_refusal(server *on, const struct sockaddr *peer)
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+
+    metrics_handshake_refused(on->metrics);
+    if (on->now_ms - on->refusal_told_ms < REFUSALS_EACH_MS)
+        return;
+    on->refusal_told_ms = on->now_ms;
+    (void)getnameinfo(
+        peer, peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6),
+        host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    hsm_log(HSM_LOG_WARNING, "%s: begins too many handshakes; some connections are closed", host);
+}
+
+bool conn_shake_begin(conn *on, const struct sockaddr *peer)
+{
+    static const int yes = 1;
+    server *of = on->server;
+
+    on->is_counted = handshakes_begin(of->handshakes, peer, of->now_ms, &on->handshake);
+    if (!on->is_counted) {
+        tell_refusal(of, peer);
+        return false;
+    }
+    (void)setsockopt(on->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    if (tls_stream_create(of->tls, on->fd, &on->tls) == HSM_OK)
+        return true;
+    conn_shake_over(on);
+    return false;
+}
+
+/* --- in workers --------------------------------------------------------------------------------- */
 
 static void start_next(server *of);
 

@@ -14,6 +14,7 @@
 #include "cratond/frame.h"
 #include "cratond/grpc_status.h"
 #include "cratond/h2_memory.h"
+#include "cratond/handshakes.h"
 #include "cratond/metrics.h"
 #include "cratond/pool.h"
 #include "cratond/rpc.h"
@@ -160,6 +161,8 @@ struct conn {
     tls_step shaken;  /* what the job's step came to */
     bool is_shaking;  /* a worker has `tls` or will have; the descriptor is not watched */
     bool is_reap_due; /* when that worker is through */
+    bool is_counted;  /* among the handshakes that run, under this number */
+    uint32_t handshake;
     nghttp2_session *h2;
     client *client; /* after the handshake */
     loop_timer timer;
@@ -180,8 +183,14 @@ struct conn {
     uint64_t number;
 };
 
-/* Takes the descriptor over, also when it fails. */
-void conn_accept(server *on, int take_fd, bool is_unix);
+/* Takes the descriptor over, also when it fails. peer NULL: a Unix socket. Whose address has had its
+ * share of handshakes is sent away before any work is done for it. */
+void conn_accept(server *on, int take_fd, const struct sockaddr *peer);
+/* conn_shake.c: counts the handshake that a new connection begins and makes its `tls`; false: its address
+ * has had its share (counted, and the log hears of it), or there is no memory. */
+HSM_MUST_USE bool conn_shake_begin(conn *on, const struct sockaddr *peer);
+/* The handshake is over, whatever came of it; once is enough. */
+void conn_shake_over(conn *on);
 /* conn_shake.c: the next step of the handshake, in a worker, then conn_shaken(). */
 void conn_shake(conn *on);
 /* Goes on with what a step came to. */
@@ -257,6 +266,8 @@ struct server {
     tls_library *tls_library;
     tls_context *tls;
     metrics *metrics;
+    handshakes *handshakes;
+    int64_t refusal_told_ms; /* when the log last heard of an address that begins too many */
     timers timers;
     int64_t now_ms; /* one reading a turn */
     int64_t started_ms;

@@ -38,6 +38,7 @@ struct metrics {
     mechanism_counts mechanisms[MECHANISMS_MAX]; /* those that were used, in their order */
     size_t mechanism_count;
     uint64_t handshakes_failed;
+    uint64_t handshakes_refused;
     uint64_t connections_refused;
     size_t method_count;
     method_counts methods[];
@@ -63,6 +64,11 @@ void metrics_destroy(metrics *counts)
 void metrics_handshake_failed(metrics *counts)
 {
     counts->handshakes_failed++;
+}
+
+void metrics_handshake_refused(metrics *counts)
+{
+    counts->handshakes_refused++;
 }
 
 void metrics_connection_refused(metrics *counts)
@@ -216,6 +222,8 @@ hsm_err metrics_write(const metrics *counts, const metrics_gauges *now, hsm_buf 
         { "uptime_seconds", "gauge", "Seconds since the start.", now->uptime_secs },
         { "handshakes_failed_total", "counter", "TLS handshakes that failed.",
           counts->handshakes_failed },
+        { "handshakes_refused_total", "counter", "TLS handshakes beyond an address's share.",
+          counts->handshakes_refused },
         { "connections_refused_total", "counter", "Connections beyond the limit.",
           counts->connections_refused },
     };

@@ -25,6 +25,8 @@ HSM_MUST_USE hsm_err metrics_write(const metrics *counts, const metrics_gauges *
 
 void metrics_handshake_failed(metrics *counts);
 void metrics_connection_refused(metrics *counts);
+/* One that its address was not let begin. */
+void metrics_handshake_refused(metrics *counts);
 /* A call has ended. method: a row's index in rpc_table(), or -1. */
 void metrics_call(metrics *counts, int method, int status, int64_t took_us);
 /* The same, by the mechanism that its request named; one that there is not is not counted. */

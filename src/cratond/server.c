@@ -125,8 +125,9 @@ static void on_door(void *owner, uint32_t events)
 
     (void)events;
     for (int i = 0; i < ACCEPTS_MAX; i++) {
-        /* cppcheck-suppress nullPointer ; nobody needs the address */
-        int fd = accept4(at->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+        socklen_t len = sizeof peer;
+        int fd = accept4(at->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
             pause_accepting(loop_of(of));
@@ -137,7 +138,7 @@ static void on_door(void *owner, uint32_t events)
             hsm_fd_drop(&fd);
             continue;
         }
-        conn_accept(of, fd, at->is_unix);
+        conn_accept(of, fd, at->is_unix ? NULL : (const struct sockaddr *)&peer);
     }
 }
 
@@ -399,6 +400,19 @@ static hsm_err open_tls(server *on)
     return HSM_OK;
 }
 
+/* All clients may come back at once, from one address too: after a restart they do. */
+static hsm_err open_handshakes(server *on)
+{
+    const handshakes_limits limits = {
+        .running_max = on->config->daemon.max_handshakes,
+        .per_sec = on->config->daemon.max_handshakes_per_sec,
+        .burst = on->config->daemon.max_connections,
+        .conns_max = on->config->daemon.max_connections,
+    };
+
+    return handshakes_create(&limits, &on->handshakes);
+}
+
 static hsm_err open_core(server *on, const pool_options *workers)
 {
     const uint32_t slots = on->config->token.slot_count;
@@ -487,6 +501,7 @@ hsm_err server_open_with(const hsm_config *config, const pool_options *workers, 
         open_core(of, workers)); /* before TLS: it gives OpenSSL the memory that is not dumped */
     HSM_TRY(open_tls(of));
     HSM_TRY(metrics_create(&of->metrics));
+    HSM_TRY(open_handshakes(of));
     HSM_TRY(listen_open(config, &on->open));
     HSM_TRY(open_loop(on));
     HSM_TRY(scrape_open(of, &on->scrape));
@@ -531,6 +546,7 @@ void server_close(server *of)
     tls_library_close(of->tls_library);
     hsm_core_close(of->root);
     metrics_destroy(of->metrics);
+    handshakes_destroy(of->handshakes);
     hsm_fd_drop(&on->signal_fd);
     hsm_fd_drop(&of->epoll_fd);
     free(on);
