@@ -227,7 +227,8 @@ static void take_content_type(call *on, hsm_bytes value)
     static const char content_type[] = "application/grpc";
     const size_t len = sizeof content_type - 1;
 
-    on->is_grpc = value.len >= len && memcmp(value.data, content_type, len) == 0 &&
+    on->is_grpc = value.len >= len &&
+                  hsm_bytes_equal(hsm_bytes_of(value.data, len), hsm_bytes_of(content_type, len)) &&
                   (value.len == len || value.data[len] == '+' || value.data[len] == ';');
 }
 
@@ -259,7 +260,7 @@ void call_on_header(call *on, hsm_bytes name, hsm_bytes value)
 
     on->header_bytes += name.len + value.len + HEADER_OVERHEAD_BYTES;
     for (size_t i = 0; i < HSM_ARRAY_LEN(known); i++) {
-        if (name.len == known[i].len && memcmp(name.data, known[i].name, name.len) == 0) {
+        if (hsm_bytes_equal(name, hsm_bytes_of(known[i].name, known[i].len))) {
             known[i].take(on, value);
             return;
         }

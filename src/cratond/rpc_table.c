@@ -325,7 +325,7 @@ const rpc_method *rpc_table(size_t *out_count)
 const rpc_method *rpc_find(hsm_bytes path)
 {
     for (size_t i = 0; i < HSM_ARRAY_LEN(methods); i++) {
-        if (path.len == methods[i].path_len && memcmp(path.data, methods[i].path, path.len) == 0)
+        if (hsm_bytes_equal(path, hsm_bytes_of(methods[i].path, methods[i].path_len)))
             return &methods[i];
     }
     return NULL;
