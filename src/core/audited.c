@@ -3,6 +3,7 @@
 #include "core/audited.h"
 
 #include "base/log.h"
+#include "core/key_bits.h"
 
 static const char *login_name(const hsm_core *core, uint32_t slot)
 {
@@ -101,14 +102,6 @@ static hsm_audit_object identity_of(const hsm_object *object)
     return (hsm_audit_object){ text_of(object, CKA_UNIQUE_ID), text_of(object, CKA_LABEL) };
 }
 
-/* The size of a key that was parsed; it is not parsed for this. */
-static uint32_t bits_of(hsm_object *object)
-{
-    const hsm_key *key = atomic_load_explicit(&object->key, memory_order_acquire);
-
-    return key == NULL ? 0 : hsm_key_bits(key);
-}
-
 void hsm_audited_use(hsm_audited_call *call, hsm_object *object)
 {
     if (object == NULL)
@@ -116,7 +109,7 @@ void hsm_audited_use(hsm_audited_call *call, hsm_object *object)
     hsm_object_release(call->object);
     call->object = hsm_object_acquire(object);
     call->event.object = identity_of(object);
-    call->event.key_bits = bits_of(object);
+    call->event.key_bits = hsm_core_key_bits(object);
 }
 
 void hsm_audited_object(hsm_audited_call *call, CK_OBJECT_HANDLE handle)
@@ -175,25 +168,7 @@ void hsm_audited_made(const hsm_session *session, const CK_OBJECT_HANDLE *handle
         call->made[call->made_count++] = handles[i];
 }
 
-void hsm_audited_made_bits(const hsm_session *session, uint32_t bits)
-{
-    if (session->audited != NULL)
-        session->audited->made_bits = bits;
-}
-
 /* --- the end ------------------------------------------------------------------------------------ */
-
-/* The size of a key that came from elsewhere; 0: no key. */
-static uint32_t size_of_made(const hsm_audited_call *call)
-{
-    hsm_key *key = NULL;
-
-    if (call->object == NULL || call->object->key_type == HSM_KEY_TYPE_NONE)
-        return 0;
-    if (call->object->object_class == CKO_SECRET_KEY)
-        return (uint32_t)(8 * hsm_object_ulong(call->object, CKA_VALUE_LEN, 0));
-    return hsm_core_key(call->core, call->object, &key) == HSM_OK ? hsm_key_bits(key) : 0;
-}
 
 /* What was made is the event's object: of a pair the private key, with the public one beside it. */
 static void tell_made(hsm_audited_call *call)
@@ -203,8 +178,6 @@ static void tell_made(hsm_audited_call *call)
     if (call->made_count > 1 && call->other == NULL)
         hsm_audited_other(call, call->made[0]);
     hsm_audited_object(call, call->made[call->made_count - 1]);
-    if (call->event.key_bits == 0)
-        call->event.key_bits = call->made_bits != 0 ? call->made_bits : size_of_made(call);
 }
 
 /* What the rules say of the operation as a whole, once it is complete; the row's own word before. */

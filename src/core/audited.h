@@ -36,7 +36,6 @@ typedef struct hsm_audited_call {
     hsm_object *other;
     CK_OBJECT_HANDLE made[HSM_CORE_ADD_MAX]; /* by hsm_core_add(), to be taken back */
     size_t made_count;
-    uint32_t made_bits;                    /* of the key among them; 0: none, or not known */
     char client[HSM_CLIENT_MAX_BYTES + 1]; /* where no session is held */
 } hsm_audited_call;
 
@@ -69,8 +68,6 @@ HSM_MUST_USE hsm_err hsm_audited_announce(hsm_audited_call *call);
 /* For hsm_core_add(): the same where a call is being audited, and what it made. */
 HSM_MUST_USE hsm_err hsm_audited_announce_add(const hsm_session *session, const hsm_draft *draft);
 void hsm_audited_made(const hsm_session *session, const CK_OBJECT_HANDLE *handles, size_t count);
-/* The size of the key that a call makes, which nobody has parsed yet when its end is written. */
-void hsm_audited_made_bits(const hsm_session *session, uint32_t bits);
 
 /* Writes the result and lets go of everything; objects that were made are destroyed if it can't be
  * written. HSM_E_PENDING is no result yet. Gives the call's error: result, or HSM_E_AUDIT. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/handle.h"
+#include "core/key_bits.h"
 #include "core/key_names.h"
 #include "core/keyring.h"
 #include "crypto/pqc.h"
@@ -161,15 +162,6 @@ static const char *curve_name(const hsm_object *object)
     return curve->name;
 }
 
-static CK_ULONG bits_of(const hsm_object *object)
-{
-    const hsm_attr *modulus = hsm_object_attr(object, CKA_MODULUS);
-
-    if (modulus != NULL)
-        return (CK_ULONG)modulus->value.len * 8;
-    return hsm_object_ulong(object, CKA_VALUE_LEN, 0) * 8;
-}
-
 void hsm_key_name(const hsm_object *object, char *out, size_t out_room)
 {
     const hsm_kind_set curves = HSM_KIND_EC_PUBLIC | HSM_KIND_EC_PRIVATE;
@@ -185,8 +177,8 @@ void hsm_key_name(const hsm_object *object, char *out, size_t out_room)
                        (unsigned long)object->key_type);
         for (size_t i = 0; i < HSM_ARRAY_LEN(families); i++) {
             if (families[i].key_type == object->key_type)
-                (void)snprintf(out, out_room, "%s-%lu", families[i].name,
-                               (unsigned long)bits_of(object));
+                (void)snprintf(out, out_room, "%s-%u", families[i].name,
+                               (unsigned)hsm_core_key_bits(object));
         }
     }
 }

@@ -92,7 +92,6 @@ hsm_err hsm_core_do_generate_key(hsm_core *core, hsm_session *session,
     };
     HSM_TRY(hsm_core_rule(core, session, hsm_approval_of_generation(&request)));
     HSM_TRY(hsm_keygen_run(core->crypto, &request, &bundle));
-    hsm_audited_made_bits(session, request.bits);
     const hsm_provenance provenance = provenance_of(session->is_approved, mech);
     HSM_TRY(finish_draft(draft, &bundle.parts, &provenance));
     HSM_TRY(hsm_core_complete_secret(core, draft));
@@ -195,9 +194,6 @@ hsm_err hsm_core_pair_end(hsm_core *core, hsm_session *session, hsm_pair_work *w
     const hsm_provenance provenance = provenance_of(work->is_approved, work->mech);
     CK_OBJECT_HANDLE handles[2];
 
-    const hsm_key *key = work->bundle.key;
-
-    hsm_audited_made_bits(session, key != NULL ? hsm_key_bits(key) : work->keygen.bits);
     HSM_TRY(finish_pair(core, work->drafts, &work->bundle, &provenance));
     HSM_TRY(hsm_core_add(core, session, work->drafts, 2, handles));
     hsm_core_completed(session, work->is_approved);

@@ -9,6 +9,7 @@
 #include <openssl/params.h>
 
 #include "crypto/backend_openssl.h"
+#include "crypto/number.h"
 
 /* RSA modulus: the largest key taken, and the smallest when weak RSA is allowed and when not. */
 #define HSM_RSA_MAX_BITS 16384u
@@ -67,13 +68,6 @@ HSM_MUST_USE static inline hsm_err hsm_ossl_done(int ret, hsm_err otherwise)
 /* Copies a number between big-endian and the machine's order (OSSL_PARAM), zero-padded to dst_len;
  * dst may not overlap src. dst_len >= number.len. */
 void hsm_ossl_native_number(uint8_t *dst, size_t dst_len, hsm_bytes number);
-
-/* number without leading zero bytes. */
-hsm_bytes hsm_number_trim(hsm_bytes number);
-/* Significant bits of a big-endian number. */
-size_t hsm_number_bits(hsm_bytes number);
-/* a - b as memcmp does, of trimmed public numbers. */
-int hsm_number_compare(hsm_bytes a, hsm_bytes b);
 
 /* An EVP_PKEY from parameters in the backend's library context.
  * errors  HSM_E_ATTRIBUTE_VALUE, HSM_E_NO_MEMORY */

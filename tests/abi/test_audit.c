@@ -30,6 +30,36 @@ static CK_OBJECT_HANDLE make_key(const fixture *fix, bool is_token, CK_RV *out_r
     return key;
 }
 
+/* The size of an unwrapped key, and of the key that unwrapped it, which nobody had used before. */
+static void check_size_of_unwrapped(const fixture *fix)
+{
+    CK_MECHANISM kw = { CKM_AES_KEY_WRAP, NULL, 0 };
+    attrs tmpl = { .count = 0 };
+    CK_OBJECT_HANDLE wrapping = CK_INVALID_HANDLE;
+    CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
+    CK_BYTE wrapped[64];
+    CK_ULONG len = sizeof wrapped;
+
+    put_ulong(&tmpl, CKA_CLASS, CKO_SECRET_KEY);
+    put_ulong(&tmpl, CKA_KEY_TYPE, CKK_AES);
+    put_bytes(&tmpl, CKA_VALUE, "sixteen bytes ok", 16);
+    put_bool(&tmpl, CKA_WRAP, true);
+    put_bool(&tmpl, CKA_UNWRAP, true);
+    put_bool(&tmpl, CKA_EXTRACTABLE, true);
+    put_text(&tmpl, CKA_LABEL, "audited wrapping");
+    REQUIRE_OK(p11->C_CreateObject(fix->session, tmpl.at, tmpl.count, &wrapping));
+    REQUIRE_OK(p11->C_WrapKey(fix->session, &kw, wrapping, wrapping, wrapped, &len));
+    tmpl.count = 0;
+    put_ulong(&tmpl, CKA_CLASS, CKO_SECRET_KEY);
+    put_ulong(&tmpl, CKA_KEY_TYPE, CKK_AES);
+    put_text(&tmpl, CKA_LABEL, "audited unwrapped");
+    CHECK_OK(
+        p11->C_UnwrapKey(fix->session, &kw, wrapping, wrapped, len, tmpl.at, tmpl.count, &made));
+    CHECK_EQ(audit_lines_with(fix, "\"audited unwrapped\"", "\"key_length\":128"), 1);
+    CHECK_OK(p11->C_DestroyObject(fix->session, made));
+    CHECK_THAT(audit_lines_with(fix, "\"destroy_object\"", "\"key_length\":128") > 0);
+}
+
 /* Keys that were not generated here have a size too. */
 static void check_sizes_of_others(const fixture *fix)
 {
@@ -47,6 +77,7 @@ static void check_sizes_of_others(const fixture *fix)
     put_text(&label, CKA_LABEL, "audited copy");
     CHECK_OK(p11->C_CopyObject(fix->session, keys.private_key, label.at, label.count, &made));
     CHECK_EQ(audit_lines_with(fix, "\"audited copy\"", "\"key_length\":384"), 1);
+    check_size_of_unwrapped(fix);
 }
 
 static void calls_leave_events(void)
