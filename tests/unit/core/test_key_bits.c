@@ -4,47 +4,11 @@
 #include "core/key_bits.h"
 
 #include "base/hex.h"
-#include "config/config.h"
 #include "core/internal.h"
 #include "core/keyring.h"
-#include "core/process.h"
 #include "support/check.h"
+#include "unit/core/bench.h"
 #include "unit/crypto/vectors_dh.h"
-
-static const char pin[] = "a-long-pin-1";
-#define RW (CKF_SERIAL_SESSION | CKF_RW_SESSION)
-
-typedef struct bench {
-    hsm_config *config;
-    hsm_core *core;
-    CK_SESSION_HANDLE session;
-} bench;
-
-static void bench_close(bench *on)
-{
-    hsm_core_close(on->core);
-    hsm_config_destroy(on->config);
-}
-
-static hsm_err bench_open(bench *on)
-{
-    static const char settings[] = "token.persist_objects = false\n"
-                                   "token.storage_path = '/nowhere'\n"
-                                   "security.pbkdf2_iterations = 100000\n"
-                                   "audit.enabled = false\n";
-    uint8_t label[32];
-
-    memset(label, ' ', sizeof label);
-    HSM_TRY(hsm_core_process_watch());
-    HSM_TRY(hsm_config_parse(hsm_bytes_of_text(settings), "test", &on->config, NULL));
-    HSM_TRY(hsm_core_open(on->config, &on->core));
-    HSM_TRY(hsm_core_init_token(on->core, 0, hsm_bytes_of_text(pin), label));
-    HSM_TRY(hsm_core_open_session(on->core, 0, RW, &on->session));
-    HSM_TRY(hsm_core_login(on->core, on->session, CKU_SO, hsm_bytes_of_text(pin)));
-    HSM_TRY(hsm_core_init_pin(on->core, on->session, hsm_bytes_of_text(pin)));
-    HSM_TRY(hsm_core_logout(on->core, on->session));
-    return hsm_core_login(on->core, on->session, CKU_USER, hsm_bytes_of_text(pin));
-}
 
 /* The bits of the object behind a handle; asked of the parsed key too if it is one. */
 static uint32_t bits_of(const bench *on, CK_OBJECT_HANDLE handle)

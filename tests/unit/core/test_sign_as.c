@@ -2,45 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "core/sign_as.h"
 
-#include "config/config.h"
 #include "core/keyring.h"
-#include "core/process.h"
 #include "support/check.h"
-
-static const char pin[] = "a-long-pin-1";
-#define RW (CKF_SERIAL_SESSION | CKF_RW_SESSION)
-
-typedef struct bench {
-    hsm_config *config;
-    hsm_core *core;
-    CK_SESSION_HANDLE session;
-} bench;
-
-static void bench_close(bench *on)
-{
-    hsm_core_close(on->core);
-    hsm_config_destroy(on->config);
-}
-
-static hsm_err bench_open(bench *on)
-{
-    uint8_t label[32];
-
-    memset(label, ' ', sizeof label);
-    HSM_TRY(hsm_core_process_watch());
-    HSM_TRY(hsm_config_parse(hsm_bytes_of_text("token.persist_objects = false\n"
-                                               "token.storage_path = '/nowhere'\n"
-                                               "security.pbkdf2_iterations = 100000\n"
-                                               "audit.enabled = false\n"),
-                             "test", &on->config, NULL));
-    HSM_TRY(hsm_core_open(on->config, &on->core));
-    HSM_TRY(hsm_core_init_token(on->core, 0, hsm_bytes_of_text(pin), label));
-    HSM_TRY(hsm_core_open_session(on->core, 0, RW, &on->session));
-    HSM_TRY(hsm_core_login(on->core, on->session, CKU_SO, hsm_bytes_of_text(pin)));
-    HSM_TRY(hsm_core_init_pin(on->core, on->session, hsm_bytes_of_text(pin)));
-    HSM_TRY(hsm_core_logout(on->core, on->session));
-    return hsm_core_login(on->core, on->session, CKU_USER, hsm_bytes_of_text(pin));
-}
+#include "unit/core/bench.h"
 
 /* out_handles: public and private key. */
 static hsm_err make_pair(const bench *on, const char *kind, CK_OBJECT_HANDLE out_handles[2])
