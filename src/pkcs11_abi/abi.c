@@ -253,20 +253,10 @@ hsm_err abi_close(void)
 static bool is_serious(hsm_err err)
 {
     static const hsm_err serious[] = {
-        HSM_E_NO_LOCKED_MEMORY,
-        HSM_E_CONFIG,
-        HSM_E_STORE_IO,
-        HSM_E_STORE_FULL,
-        HSM_E_STORE_BUSY,
-        HSM_E_STORE_CORRUPT,
-        HSM_E_STORE_LOST,
-        HSM_E_STORE_VERSION,
-        HSM_E_STORE_PERMISSION,
-        HSM_E_SELF_TEST,
-        HSM_E_CRYPTO,
-        HSM_E_RANDOM,
-        HSM_E_INTERNAL,
-        HSM_E_AUDIT,
+        HSM_E_NO_LOCKED_MEMORY, HSM_E_CONFIG,        HSM_E_STORE_IO,   HSM_E_STORE_FULL,
+        HSM_E_STORE_BUSY,       HSM_E_STORE_CORRUPT, HSM_E_STORE_LOST, HSM_E_STORE_VERSION,
+        HSM_E_STORE_PERMISSION, HSM_E_SELF_TEST,     HSM_E_CRYPTO,     HSM_E_RANDOM,
+        HSM_E_INTERNAL,         HSM_E_AUDIT,
     };
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(serious); i++) {

@@ -48,6 +48,8 @@ static bool file_has(const char *path, const needle *wanted)
     if (!CHECK_EQ(fstat(fd, &info), 0))
         return false;
     uint8_t *content = malloc((size_t)info.st_size + 1);
+    if (!CHECK_THAT(content != NULL))
+        return false;
     CHECK_EQ(read(fd, content, (size_t)info.st_size), info.st_size);
     const bool has = memmem(content, (size_t)info.st_size, wanted->bytes, NEEDLE_BYTES) != NULL;
     free(content);
