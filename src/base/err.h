@@ -158,6 +158,7 @@
     X(NO_LOCKED_MEMORY, "no memory can be locked", CKR_HOST_MEMORY, RESOURCE_EXHAUSTED, RESOURCE) \
     X(LIMIT, "a limit is reached", CKR_DEVICE_MEMORY, RESOURCE_EXHAUSTED, RESOURCE)               \
     X(CONFIG, "configuration not valid", CKR_GENERAL_ERROR, FAILED_PRECONDITION, USAGE)           \
+    X(ADDRESS, "the address can't be listened at", CKR_GENERAL_ERROR, UNAVAILABLE, RESOURCE)      \
     X(STORE_IO, "reading or writing failed", CKR_DEVICE_ERROR, UNAVAILABLE, RESOURCE)             \
     X(STORE_FULL, "no space left", CKR_DEVICE_MEMORY, RESOURCE_EXHAUSTED, RESOURCE)               \
     X(STORE_READ_ONLY, "the store is read-only", CKR_TOKEN_WRITE_PROTECTED, FAILED_PRECONDITION,  \

@@ -193,24 +193,25 @@ static hsm_err refuse_file(const char *path, hsm_err err, const char *reason)
     return HSM_E_CONFIG;
 }
 
+static hsm_err refuse_unread(const char *path, hsm_err err)
+{
+    char why[HSM_FILE_WHY_BYTES];
+    char reason[sizeof "can't be read: " + HSM_FILE_WHY_BYTES];
+
+    hsm_file_why(path, HSM_FILE_TRUSTED, err, why, sizeof why);
+    (void)snprintf(reason, sizeof reason, "can't be read: %s", why);
+    return refuse_file(path, err, reason);
+}
+
 hsm_err hsm_config_load_file(const char *path, hsm_config **out_config)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf text = { 0 };
-    HSM_AUTO(hsm_fd_drop) int fd = -1;
+    const hsm_err err = hsm_file_read(path, HSM_FILE_TRUSTED, HSM_TOML_MAX_BYTES, &text);
 
-    hsm_err err = hsm_file_open(path, HSM_FILE_ANY, &fd);
+    if (err == HSM_E_LIMIT)
+        return refuse_file(path, err, "larger than 1 MiB");
     if (err != HSM_OK)
-        return refuse_file(path, err,
-                           err == HSM_E_STORE_NOT_FOUND ? "no such file"
-                                                        : "not a regular file that can be read");
-    err = hsm_file_check_fd(fd, HSM_FILE_TRUSTED);
-    if (err != HSM_OK)
-        return refuse_file(path, err,
-                           "must belong to root or the effective user, and not be writable by "
-                           "group or others");
-    err = hsm_file_read_fd(fd, HSM_TOML_MAX_BYTES, &text);
-    if (err != HSM_OK)
-        return refuse_file(path, err, err == HSM_E_LIMIT ? "larger than 1 MiB" : "can't be read");
+        return refuse_unread(path, err);
     return hsm_config_parse(hsm_buf_view(&text), path, out_config, NULL);
 }
 

@@ -30,6 +30,28 @@ static hsm_err refuse(const char *where, const char *reason)
     return HSM_E_CONFIG;
 }
 
+/* The same for what is no fault of the configuration, or may be over soon. */
+static hsm_err refuse_errno(const char *where, int errno_value)
+{
+    static const struct {
+        int errno_value;
+        const char *hint;
+    } hints[] = {
+        { EADDRINUSE, "; another program listens there (ss -ltnxp says which)" },
+        { EADDRNOTAVAIL, "; this machine has no such address now" },
+        { EACCES,
+          "; ports below 1024 and other users' directories need rights, or socket activation" },
+    };
+    const char *hint = "";
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(hints); i++) {
+        if (hints[i].errno_value == errno_value)
+            hint = hints[i].hint;
+    }
+    hsm_log(HSM_LOG_ERROR, "%s: can't be listened at: %s%s", where, strerror(errno_value), hint);
+    return HSM_E_ADDRESS;
+}
+
 /* --- addresses ---------------------------------------------------------------------------------- */
 
 static bool is_loopback(const struct sockaddr *address)
@@ -91,7 +113,7 @@ static hsm_err open_tcp(const char *where, const struct addrinfo *address, int *
     fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
         bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
-        return refuse(where, strerror(errno));
+        return refuse_errno(where, errno);
     tell(fd);
     *out_fd = fd;
     fd = -1;
@@ -137,7 +159,7 @@ static hsm_err open_unix(const char *path, int *out_fd)
     (void)umask(old);
     if (bound != 0 || listen(fd, BACKLOG) != 0)
         /* cppcheck-suppress resourceLeak ; HSM_AUTO */
-        return refuse(path, strerror(errno));
+        return refuse_errno(path, errno);
     *out_fd = fd;
     fd = -1;
     return HSM_OK;
@@ -198,16 +220,33 @@ static hsm_err adopt(const hsm_config *config, listeners *open, size_t count)
     return HSM_OK;
 }
 
+static hsm_err check_insecure(const hsm_config *config)
+{
+    return config->daemon.bind_unix != NULL
+               ? HSM_OK
+               : refuse("daemon.bind_unix", "must be set: there is no $XDG_RUNTIME_DIR");
+}
+
 static hsm_err open_insecure(const hsm_config *config, listeners *open)
 {
     int fd = -1;
 
-    if (config->daemon.bind_unix == NULL)
-        return refuse("daemon.bind_unix", "must be set: there is no $XDG_RUNTIME_DIR");
+    HSM_TRY(check_insecure(config));
     HSM_TRY(open_unix(config->daemon.bind_unix, &fd));
     HSM_TRY(add(open, fd, true));
     open->unix_path = hsm_text_dup(config->daemon.bind_unix);
     hsm_log(HSM_LOG_WARNING, "%s: served without TLS, to its owner", config->daemon.bind_unix);
+    return HSM_OK;
+}
+
+static hsm_err check_secure(const hsm_config *config, const struct addrinfo *address)
+{
+    if (!is_loopback(address->ai_addr) && config->daemon.tls_client_ca == NULL)
+        return refuse(config->daemon.bind,
+                      "an address that other machines reach needs daemon.tls_client_ca");
+    if (!is_loopback(address->ai_addr) && config->daemon.allow_unauthenticated_tls)
+        return refuse(config->daemon.bind,
+                      "daemon.allow_unauthenticated_tls is for loopback addresses");
     return HSM_OK;
 }
 
@@ -220,12 +259,7 @@ static hsm_err open_secure(const hsm_config *config, listeners *open)
          at = at->ai_next) {
         int fd = -1;
 
-        if (!is_loopback(at->ai_addr) && config->daemon.tls_client_ca == NULL)
-            return refuse(config->daemon.bind,
-                          "an address that other machines reach needs daemon.tls_client_ca");
-        if (!is_loopback(at->ai_addr) && config->daemon.allow_unauthenticated_tls)
-            return refuse(config->daemon.bind,
-                          "daemon.allow_unauthenticated_tls is for loopback addresses");
+        HSM_TRY(check_secure(config, at));
         HSM_TRY(open_tcp(config->daemon.bind, at, &fd));
         HSM_TRY(add(open, fd, false));
     }
@@ -262,6 +296,18 @@ hsm_err listen_open(const hsm_config *config, listeners *out_listeners)
         HSM_TRY(open_secure(config, &open));
     *out_listeners = open;
     open = (listeners){ .count = 0 };
+    return HSM_OK;
+}
+
+hsm_err listen_check(const hsm_config *config)
+{
+    HSM_AUTO(drop_list) struct addrinfo *list = NULL;
+
+    if (config->daemon.allow_insecure)
+        return check_insecure(config);
+    HSM_TRY(resolve(config->daemon.bind, &list));
+    for (const struct addrinfo *at = list; at != NULL; at = at->ai_next)
+        HSM_TRY(check_secure(config, at));
     return HSM_OK;
 }
 

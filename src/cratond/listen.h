@@ -22,11 +22,14 @@ typedef struct listeners {
  * socket is served, which its owner alone can use. An address that other machines can reach needs
  * daemon.tls_client_ca, whatever else is set. Raises the limit of open files as far as allowed to what
  * daemon.max_connections needs; a warning says when that is not enough.
- * errors  HSM_E_CONFIG (the reason is logged) */
+ * errors  HSM_E_CONFIG, HSM_E_ADDRESS (the reason is logged) */
 HSM_MUST_USE hsm_err listen_open(const hsm_config *config, listeners *out_listeners);
+/* Whether it could, but for what others do: opens nothing.
+ * errors  HSM_E_CONFIG (logged) */
+HSM_MUST_USE hsm_err listen_check(const hsm_config *config);
 void listen_close(listeners *open);
 /* A listening socket on "address:port" or "unix:/path"; loopback only unless `may_be_remote`.
- * errors  HSM_E_CONFIG (logged) */
+ * errors  HSM_E_CONFIG, HSM_E_ADDRESS (logged) */
 HSM_MUST_USE hsm_err listen_on(const char *where, bool may_be_remote, int *out_fd);
 
 #endif

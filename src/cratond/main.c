@@ -20,11 +20,16 @@ static const char usage[] =
     "  --config FILE  the configuration; else the usual places (CRATON_HSM_CONFIG, ...)\n"
     "  --check        read the configuration and its TLS files, open the store, and end\n"
     "  --version      print the version and end\n"
+    "  --help         print this and end\n"
     "\n"
     "SIGHUP reads certificates, keys and the list of revoked certificates again; SIGTERM finishes\n"
     "the calls that run and ends. CRATON_HSM_LOG sets where diagnostics go: stderr:info here, "
     "unless\n"
-    "it says otherwise.\n";
+    "it says otherwise.\n"
+    "\n"
+    "Exit status: 0 done, 2 arguments or configuration, 3 denied, 6 data, 7 resource (an address "
+    "in\n"
+    "use, no space), 8 internal.\n";
 
 typedef struct options {
     const char *config;
@@ -86,8 +91,10 @@ static hsm_err serve(const options *given)
     HSM_TRY(hsm_core_process_watch());
     HSM_TRY(given->config != NULL ? hsm_config_load_file(given->config, &config)
                                   : hsm_config_load(&config));
+    if (given->is_check)
+        return server_check(config);
     HSM_TRY(server_open(config, &on));
-    return given->is_check ? HSM_OK : server_run(on);
+    return server_run(on);
 }
 
 int main(int count, char **arguments)
@@ -114,7 +121,8 @@ int main(int count, char **arguments)
     block_signals();
     hsm_log_configure(hsm_log_parse(hsm_env_get("CRATON_HSM_LOG"), usual));
     const hsm_err err = serve(&given);
-    if (err != HSM_OK)
-        hsm_log(HSM_LOG_ERROR, "cratond: %s", hsm_err_text(err));
+    /* What is wrong with the configuration or an address was said where it was seen. */
+    if (err != HSM_OK && err != HSM_E_CONFIG && err != HSM_E_ADDRESS)
+        hsm_log(HSM_LOG_ERROR, "cratond ends: %s", hsm_err_text(err));
     return err == HSM_OK ? 0 : hsm_err_exit(err);
 }

@@ -483,7 +483,8 @@ static void drop_loop(loop **on)
         server_close(&(*on)->server);
 }
 
-hsm_err server_open_with(const hsm_config *config, const pool_options *workers, server **out_server)
+/* All that nobody else notices. */
+static hsm_err open_inside(const hsm_config *config, const pool_options *workers, loop **out_loop)
 {
     HSM_AUTO(drop_loop) loop *on = calloc(1, sizeof *on);
 
@@ -502,6 +503,16 @@ hsm_err server_open_with(const hsm_config *config, const pool_options *workers, 
     HSM_TRY(open_tls(of));
     HSM_TRY(metrics_create(&of->metrics));
     HSM_TRY(open_handshakes(of));
+    *out_loop = HSM_MOVE(on);
+    return HSM_OK;
+}
+
+hsm_err server_open_with(const hsm_config *config, const pool_options *workers, server **out_server)
+{
+    HSM_AUTO(drop_loop) loop *on = NULL;
+
+    HSM_TRY(open_inside(config, workers, &on));
+    server *of = &on->server;
     HSM_TRY(listen_open(config, &on->open));
     HSM_TRY(open_loop(on));
     HSM_TRY(scrape_open(of, &on->scrape));
@@ -511,17 +522,31 @@ hsm_err server_open_with(const hsm_config *config, const pool_options *workers, 
     return HSM_OK;
 }
 
-hsm_err server_open(const hsm_config *config, server **out_server)
+static pool_options workers_of(const hsm_config *config)
 {
-    const pool_options workers = {
+    return (pool_options){
         .threads = {
             [POOL_FAST] = threads(config->daemon.workers, 2, FAST_THREADS_MIN),
             [POOL_SLOW] = threads(config->daemon.slow_workers, 1, SLOW_THREADS_MIN),
         },
         .waiting_max = { [POOL_FAST] = FAST_WAITING_MAX, [POOL_SLOW] = SLOW_WAITING_MAX },
     };
+}
+
+hsm_err server_open(const hsm_config *config, server **out_server)
+{
+    const pool_options workers = workers_of(config);
 
     return server_open_with(config, &workers, out_server);
+}
+
+hsm_err server_check(const hsm_config *config)
+{
+    const pool_options workers = workers_of(config);
+    HSM_AUTO(drop_loop) loop *on = NULL;
+
+    HSM_TRY(listen_check(config));
+    return open_inside(config, &workers, &on);
 }
 
 void server_close(server *of)

@@ -16,6 +16,15 @@ static hsm_err refuse(const char *path, const char *reason)
     return HSM_E_CONFIG;
 }
 
+static hsm_err refuse_file(const char *path, unsigned checks, hsm_err err)
+{
+    char why[HSM_FILE_WHY_BYTES];
+
+    hsm_file_why(path, checks, err, why, sizeof why);
+    hsm_log(HSM_LOG_ERROR, "%s: can't be read: %s", path, why);
+    return HSM_E_CONFIG;
+}
+
 static void drop_bio(BIO **bio)
 {
     BIO_free(*bio);
@@ -41,7 +50,7 @@ static hsm_err read_public(const char *path, hsm_buf *out)
     const hsm_err err = hsm_file_read(path, HSM_FILE_ANY, TLS_FILE_MAX_BYTES, out);
 
     HSM_CHECK(err != HSM_E_NO_MEMORY, err);
-    return err == HSM_OK ? HSM_OK : refuse(path, "can't be read");
+    return err == HSM_OK ? HSM_OK : refuse_file(path, HSM_FILE_ANY, err);
 }
 
 /* No pass phrase is ever asked for: there is nobody to answer. */
@@ -87,9 +96,22 @@ static hsm_err use_in_chain(X509 *cert, size_t index, void *arg)
     return used == 1 ? HSM_OK : HSM_E_CONFIG;
 }
 
+/* No error: this machine's clock may be what is wrong, and who looks at the date is the client. */
+static void tell_validity(const SSL_CTX *ctx, const char *path)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(ctx);
+
+    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
+        hsm_log(HSM_LOG_WARNING, "%s: has expired: clients will not accept it", path);
+    else if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0)
+        hsm_log(HSM_LOG_WARNING, "%s: is not valid yet: clients will not accept it", path);
+}
+
 hsm_err tls_use_chain(SSL_CTX *ctx, const char *path)
 {
-    return each_certificate(path, use_in_chain, ctx);
+    HSM_TRY(each_certificate(path, use_in_chain, ctx));
+    tell_validity(ctx, path);
+    return HSM_OK;
 }
 
 hsm_err tls_use_key(SSL_CTX *ctx, OSSL_LIB_CTX *libctx, const char *path)
@@ -97,10 +119,9 @@ hsm_err tls_use_key(SSL_CTX *ctx, OSSL_LIB_CTX *libctx, const char *path)
     HSM_AUTO(hsm_secret_drop) hsm_secret *text = NULL;
     const hsm_err err = hsm_file_read_secret(path, HSM_FILE_PRIVATE, TLS_KEY_MAX_BYTES, &text);
 
-    if (err == HSM_E_STORE_PERMISSION)
-        return refuse(path, "must be a file that only its owner can read");
+    HSM_CHECK(err != HSM_E_NO_MEMORY, err);
     if (err != HSM_OK)
-        return refuse(path, "can't be read");
+        return refuse_file(path, HSM_FILE_PRIVATE, err);
     HSM_AUTO(drop_bio) BIO *bio = BIO_new_mem_buf(hsm_secret_data(text), (int)hsm_secret_len(text));
     HSM_CHECK(bio != NULL, HSM_E_NO_MEMORY);
     HSM_AUTO(drop_key)

@@ -76,15 +76,13 @@ static hsm_err find_token(hsm_core *core, const hsm_key_uri *uri, CK_SLOT_ID *ou
 
 /* --- the PIN ------------------------------------------------------------------------------------- */
 
-static hsm_err refuse_pin_file(const char *path, hsm_err err)
+static hsm_err refuse_pin_file(const char *path, hsm_file_check checks, hsm_err err)
 {
-    const char *reason = "it can't be read";
+    char why[HSM_FILE_WHY_BYTES] = "its first line is empty";
 
-    if (err == HSM_E_DATA)
-        reason = "its first line is empty";
-    else if (err == HSM_E_STORE_PERMISSION)
-        reason = "only its owner, who is this program's user or root, may be able to read it";
-    hsm_log(HSM_LOG_ERROR, "%s: the file with the PIN, %s: %s", SETTING, path, reason);
+    if (err != HSM_E_DATA)
+        hsm_file_why(path, (unsigned)checks, err, why, sizeof why);
+    hsm_log(HSM_LOG_ERROR, "%s: the file with the PIN, %s, can't be read: %s", SETTING, path, why);
     return HSM_E_CONFIG;
 }
 
@@ -97,7 +95,7 @@ static hsm_err read_pin_file(const char *path, hsm_file_check checks, hsm_secret
         err = hsm_secret_keep_line(pin);
     HSM_CHECK(err != HSM_E_NO_MEMORY, err);
     if (err != HSM_OK)
-        return refuse_pin_file(path, err);
+        return refuse_pin_file(path, checks, err);
     *out_pin = HSM_MOVE(pin);
     return HSM_OK;
 }

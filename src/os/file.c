@@ -72,21 +72,28 @@ hsm_err hsm_file_err(int errno_value)
     }
 }
 
-hsm_err hsm_file_check_fd(int fd, unsigned checks)
+static bool is_ours(const struct stat *info)
 {
-    struct stat info;
+    return info->st_uid == 0 || info->st_uid == geteuid();
+}
+
+static bool passes(const struct stat *info, unsigned checks)
+{
     mode_t forbidden = 0;
 
-    HSM_CHECK(fstat(fd, &info) == 0, hsm_file_err(errno));
     if ((checks & HSM_FILE_TRUSTED) != 0)
         forbidden = S_IWGRP | S_IWOTH;
     if ((checks & HSM_FILE_PRIVATE) != 0)
         forbidden = S_IRWXG | S_IRWXO;
-    if (forbidden == 0)
-        return HSM_OK;
-    HSM_CHECK(info.st_uid == 0 || info.st_uid == geteuid(), HSM_E_STORE_PERMISSION);
-    HSM_CHECK((info.st_mode & forbidden) == 0, HSM_E_STORE_PERMISSION);
-    return HSM_OK;
+    return forbidden == 0 || (is_ours(info) && (info->st_mode & forbidden) == 0);
+}
+
+hsm_err hsm_file_check_fd(int fd, unsigned checks)
+{
+    struct stat info;
+
+    HSM_CHECK(fstat(fd, &info) == 0, hsm_file_err(errno));
+    return passes(&info, checks) ? HSM_OK : HSM_E_STORE_PERMISSION;
 }
 
 hsm_err hsm_file_open(const char *path, unsigned checks, int *out_fd)
@@ -169,6 +176,52 @@ hsm_err hsm_file_read_secret(const char *path, unsigned checks, size_t max_len,
     hsm_secret_shrink(secret, len);
     *out_secret = HSM_MOVE(secret);
     return HSM_OK;
+}
+
+/* --- what was wrong ----------------------------------------------------------------------- */
+
+/* Text of an errno value as a part of a sentence. */
+static void why_errno(int errno_value, char *room, size_t room_len)
+{
+    (void)snprintf(room, room_len, "%s", strerror(errno_value));
+    if (room[0] >= 'A' && room[0] <= 'Z' && room[1] >= 'a')
+        room[0] = (char)(room[0] - 'A' + 'a');
+}
+
+static void why_mode(const struct stat *info, unsigned checks, char *room, size_t room_len)
+{
+    const bool is_private = (checks & HSM_FILE_PRIVATE) != 0;
+
+    if (!is_ours(info))
+        (void)snprintf(
+            room, room_len,
+            "it belongs to uid %lu, and must belong to root or to this program's user, uid %lu",
+            (unsigned long)info->st_uid, (unsigned long)geteuid());
+    else
+        (void)snprintf(room, room_len, "its mode is %04o: %s (chmod %s)",
+                       (unsigned)info->st_mode & 07777U,
+                       is_private ? "only its owner may have access" : "others may write to it",
+                       is_private ? "600" : "go-w");
+}
+
+void hsm_file_why(const char *path, unsigned checks, hsm_err err, char *room, size_t room_len)
+{
+    struct stat info;
+
+    if (err == HSM_E_LIMIT)
+        (void)snprintf(room, room_len, "it is too large for what it should be");
+    else if (err == HSM_E_DATA)
+        (void)snprintf(room, room_len, "it is empty");
+    else if (stat(path, &info) != 0)
+        why_errno(errno, room, room_len);
+    else if (!S_ISREG(info.st_mode))
+        why_errno(S_ISDIR(info.st_mode) ? EISDIR : EINVAL, room, room_len);
+    else if (!passes(&info, checks))
+        why_mode(&info, checks, room, room_len);
+    else if (eaccess(path, R_OK) != 0)
+        why_errno(errno, room, room_len);
+    else
+        (void)snprintf(room, room_len, "%s", hsm_err_text(err));
 }
 
 hsm_err hsm_file_write_all(int fd, hsm_bytes content)

@@ -22,6 +22,8 @@ typedef enum hsm_file_check {
     HSM_FILE_NO_SYMLINK = 1 << 2, /* no component of the path is a symbolic link */
 } hsm_file_check;
 
+#define HSM_FILE_WHY_BYTES 160
+
 /* A descriptor, for HSM_AUTO(hsm_fd_drop): closes unless negative, and leaves -1. Keeps errno. */
 void hsm_fd_drop(int *fd);
 
@@ -79,6 +81,10 @@ HSM_MUST_USE hsm_err hsm_file_read(const char *path, unsigned checks, size_t max
 /* The same into secret memory; an empty file is HSM_E_DATA. max_len: 1 .. HSM_SECRET_MAX_BYTES. */
 HSM_MUST_USE hsm_err hsm_file_read_secret(const char *path, unsigned checks, size_t max_len,
                                           hsm_secret **out_secret);
+/* What kept a file from being read, for people: which the error alone does not say. Right after
+ * hsm_file_open(), hsm_file_read() or hsm_file_read_secret() with these checks has failed; looks at the
+ * file again, so it is a text and no judgement. room_len: at least 1; HSM_FILE_WHY_BYTES hold any text, and less cuts it. */
+void hsm_file_why(const char *path, unsigned checks, hsm_err err, char *room, size_t room_len);
 /* Writes all of `content` to a descriptor, at its position. */
 HSM_MUST_USE hsm_err hsm_file_write_all(int fd, hsm_bytes content);
 /* Whether the name is of something else than a file: a device, a pipe, a directory, a link. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/device_key.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "os/env.h"
 #include "os/file.h"
@@ -8,14 +10,17 @@
 #include "store/internal.h"
 #include "store/names.h"
 
-static hsm_err complain(const char *path, hsm_err err)
+static hsm_err complain(const char *path, unsigned checks, hsm_err err)
 {
-    if (err == HSM_E_DATA || err == HSM_E_LIMIT)
-        err = HSM_E_STORE_CORRUPT;
-    hsm_log(HSM_LOG_ERROR, "%s: device key: %s", path,
-            err == HSM_E_STORE_NOT_FOUND ? "missing, and the store can't be read without it"
-                                         : hsm_err_text(err));
-    return err;
+    char why[HSM_FILE_WHY_BYTES] = "missing, and the store can't be read without it";
+    const bool is_wrong = err == HSM_E_DATA || err == HSM_E_LIMIT;
+
+    if (is_wrong)
+        (void)snprintf(why, sizeof why, "must have %d bytes", HSM_DEVICE_KEY_BYTES);
+    else if (err != HSM_E_STORE_NOT_FOUND)
+        hsm_file_why(path, checks, err, why, sizeof why);
+    hsm_log(HSM_LOG_ERROR, "%s: device key: %s", path, why);
+    return is_wrong ? HSM_E_STORE_CORRUPT : err;
 }
 
 static hsm_err read_key(const char *path, unsigned checks, hsm_secret **out_key)
@@ -45,22 +50,24 @@ static hsm_err load_credential(const char *directory, hsm_secret **out_key)
     HSM_TRY(hsm_path_join(directory, HSM_DEVICE_KEY_CREDENTIAL, &path));
     /* The service manager decides the mode; an access list shows as group bits. */
     const hsm_err err = read_key(path, HSM_FILE_TRUSTED, out_key);
-    return err == HSM_OK || err == HSM_E_STORE_NOT_FOUND ? err : complain(path, err);
+    return err == HSM_OK || err == HSM_E_STORE_NOT_FOUND ? err
+                                                         : complain(path, HSM_FILE_TRUSTED, err);
 }
 
 static hsm_err load_file(hsm_crypto *crypto, const char *directory, bool may_create,
                          hsm_secret **out_key)
 {
+    const unsigned checks = HSM_FILE_PRIVATE | HSM_FILE_NO_SYMLINK;
     HSM_AUTO(hsm_path_drop) char *path = NULL;
 
     HSM_TRY(hsm_path_join(directory, HSM_STORE_DEVICE_KEY, &path));
-    hsm_err err = read_key(path, HSM_FILE_PRIVATE | HSM_FILE_NO_SYMLINK, out_key);
+    hsm_err err = read_key(path, checks, out_key);
     if (err == HSM_E_STORE_NOT_FOUND && may_create) {
         err = make_key(crypto, path);
         if (err == HSM_OK)
-            err = read_key(path, HSM_FILE_PRIVATE | HSM_FILE_NO_SYMLINK, out_key);
+            err = read_key(path, checks, out_key);
     }
-    return err == HSM_OK ? err : complain(path, err);
+    return err == HSM_OK ? err : complain(path, checks, err);
 }
 
 hsm_err hsm_device_key_load(hsm_crypto *crypto, const char *directory, bool may_create,

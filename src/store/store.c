@@ -52,6 +52,14 @@ static hsm_err check_directory(const char *path)
     hsm_err err = hsm_dir_ensure(path);
     if (err == HSM_OK)
         err = hsm_path_is_network(path, &is_network);
+    if (err == HSM_E_STORE_PERMISSION) {
+        hsm_log(
+            HSM_LOG_ERROR,
+            "%s: must be a directory of root or of this program's user, uid %lu, that nobody else "
+            "may write to, and no component of its path a symbolic link",
+            path, (unsigned long)geteuid());
+        return err;
+    }
     if (err != HSM_OK)
         return refuse(path, err);
     if (is_network) {

@@ -207,7 +207,7 @@ for who, what in (("user1", "InitToken"), ("user1", "Login as a user not of its 
 for label, pattern, change in (
         ("a key of another certificate", "is not the key of the certificate",
          lambda it: it.key.write_bytes(it.ca.issue("second")[1].read_bytes())),
-        ("a key that others can read", "only its owner can read", lambda it: it.key.chmod(0o644)),
+        ("a key that others can read", "only its owner may have access", lambda it: it.key.chmod(0o644)),
         ("no client CA", "tls_client_ca must be set",
          lambda it: it.config.write_text(re.sub("tls_client_ca.*", "", it.config.read_text()))),
         ("no CRL where one is named", "can't be read", lambda it: it.crl.unlink()),

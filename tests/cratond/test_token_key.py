@@ -253,11 +253,11 @@ check("stopped", d.stop() == 0)
 refused("a wrong PIN", uri_of("tls-p-256", pin=WRONG_PIN_FILE), mine, "can't log in to slot 1", status=3)
 refused("a PIN in the URI", uri_of("tls-p-256", pin=None) + f"?pin-value={d.pin}", mine, r"tls_key.*pin-value.*pin-source")
 refused("no PIN", uri_of("tls-p-256", pin=None), mine, "no PIN for the token")
-refused("a file that is not there", uri_of("tls-p-256", pin=work / "nothing"), mine, "nothing: it can't be read")
+refused("a file that is not there", uri_of("tls-p-256", pin=work / "nothing"), mine, "nothing, can't be read: no such file")
 open_file = work / "open-pin"
 open_file.write_text(d.pin)
 open_file.chmod(0o644)
-refused("a PIN that everybody reads", uri_of("tls-p-256", pin=open_file), mine, "open-pin: only its owner")
+refused("a PIN that everybody reads", uri_of("tls-p-256", pin=open_file), mine, "open-pin, can't be read: its mode is 0644: only its owner")
 empty = work / "empty-pin"
 empty.write_text("\n")
 refused("an empty line", uri_of("tls-p-256", pin=empty), mine, "its first line is empty")

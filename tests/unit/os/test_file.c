@@ -105,6 +105,48 @@ static void checks_mode_and_kind(void)
     }
 }
 
+/* What is said of a failed read with these checks. */
+static const char *why(const char *path, unsigned checks)
+{
+    HSM_AUTO(hsm_buf_clear) hsm_buf buf = { 0 };
+    static char text[HSM_FILE_WHY_BYTES];
+    const hsm_err err = hsm_file_read(path, checks, 3, &buf);
+
+    CHECK_THAT(err != HSM_OK);
+    hsm_file_why(path, checks, err, text, sizeof text);
+    return text;
+}
+
+static void says_why_it_is_not_read(void)
+{
+    const char *path = scratch_path("why");
+    char small[4] = "abc";
+
+    CHECK_STR(why(path, 0), "no such file or directory");
+    CHECK_STR(why(scratch(), 0), "is a directory");
+    put(path, "four", 0600);
+    CHECK_STR(why(path, 0), "it is too large for what it should be");
+    put(path, "x", 0640);
+    CHECK_STR(why(path, HSM_FILE_PRIVATE),
+              "its mode is 0640: only its owner may have access (chmod 600)");
+    put(path, "x", 0622);
+    CHECK_STR(why(path, HSM_FILE_TRUSTED), "its mode is 0622: others may write to it (chmod go-w)");
+    hsm_file_why(path, 0, HSM_E_DATA, small, sizeof small);
+    CHECK_STR(small, "it ");
+    hsm_file_why(path, 0, HSM_E_STORE_IO, small, 1);
+    CHECK_STR(small, "");
+    put(path, "x", 0600);
+    if (geteuid() == 0) {
+        REQUIRE_THAT(chown(path, 12345, 12345) == 0);
+        CHECK_STR(why(path, HSM_FILE_TRUSTED), "it belongs to uid 12345, and must belong to root "
+                                               "or to this program's user, uid 0");
+        REQUIRE_THAT(chmod(scratch(), 0755) == 0 && seteuid(54321) == 0);
+        CHECK_STR(why(path, 0), "permission denied");
+        REQUIRE_THAT(seteuid(0) == 0);
+    }
+    REQUIRE_THAT(unlink(path) == 0);
+}
+
 static void descriptors_are_close_on_exec(void)
 {
     int fd = -1;
@@ -273,10 +315,16 @@ static void no_file_becomes_a_standard_stream(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(reads_to_the_limit),   CHECK_TEST(reads_secrets),
-    CHECK_TEST(checks_mode_and_kind), CHECK_TEST(descriptors_are_close_on_exec),
-    CHECK_TEST(replaces_whole_files), CHECK_TEST(a_device_stays_one),
-    CHECK_TEST(creates_once),         CHECK_TEST(a_failed_write_changes_nothing),
-    CHECK_TEST(errno_translates),     CHECK_TEST(no_file_becomes_a_standard_stream),
+    CHECK_TEST(reads_to_the_limit),
+    CHECK_TEST(reads_secrets),
+    CHECK_TEST(checks_mode_and_kind),
+    CHECK_TEST(says_why_it_is_not_read),
+    CHECK_TEST(descriptors_are_close_on_exec),
+    CHECK_TEST(replaces_whole_files),
+    CHECK_TEST(a_device_stays_one),
+    CHECK_TEST(creates_once),
+    CHECK_TEST(a_failed_write_changes_nothing),
+    CHECK_TEST(errno_translates),
+    CHECK_TEST(no_file_becomes_a_standard_stream),
 };
 CHECK_MAIN(tests)
