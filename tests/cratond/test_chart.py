@@ -64,13 +64,16 @@ check("it calls nobody", usual["NetworkPolicy"]["spec"]["egress"] == [])
 check("a store that lasts", usual["StatefulSet"]["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] == "store")
 
 RULES = '[[daemon.client]]\nmatch = "uri:spiffe://demo/app"\nrole = "user"\n'
-other = render(persistence={"existingClaim": "kept"}, networkPolicy={"enabled": False}, tls={"crl": True},
-               config=RULES + "[audit]\nbatch_ms = 20\n", image={"tag": "1.2.3"})
+OTHER = {"persistence": {"existingClaim": "kept", "size": "2Gi"}, "networkPolicy": {"enabled": False},
+         "tls": {"crl": True, "crlRefreshSecs": 31536000},  # Helm's numbers are floating-point: 3.1536e+07
+         "config": RULES + "[audit]\nbatch_ms = 20\n", "image": {"tag": "1.2.3"}}
+other = render(**OTHER)
 check("another image", pod(other)["containers"][0]["image"] == "craton-hsm:1.2.3")
 check("a volume that is there", "volumeClaimTemplates" not in other["StatefulSet"]["spec"]
       and [each for each in pod(other)["volumes"] if each["name"] == "store"])
 check("no policy", "NetworkPolicy" not in other)
-only = render(networkPolicy={"from": [{"podSelector": {"matchLabels": {"role": "signer"}}}]})
+ONLY = {"networkPolicy": {"from": [{"podSelector": {"matchLabels": {"role": "signer"}}}]}}
+only = render(**ONLY)
 check("whom the policy lets in", only["NetworkPolicy"]["spec"]["ingress"][0]["from"][0]["podSelector"]["matchLabels"]
       == {"role": "signer"})
 
@@ -85,6 +88,21 @@ for label, documents in (("the usual", usual), ("another", other)):
     path.write_text(text)
     tried = subprocess.run([BINARY, "--config", path, "--check"], stderr=subprocess.PIPE, text=True, check=False)
     check(f"the daemon takes {label} configuration", tried.returncode == 0 or print("# " + tried.stderr) or False)
+
+
+def helm(*arguments):
+    return subprocess.run(["helm", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, env={**os.environ, "HOME": str(work)})
+
+
 if shutil.which("helm"):
-    check("helm lint", subprocess.run(["helm", "lint", CHART], check=False).returncode == 0)
+    linted = helm("lint", "--strict", CHART)
+    check("helm lint", linted.returncode == 0 or print("# " + linted.stdout.replace("\n", "\n# ")) or False)
+    for label, values, documents in (("the usual", {}, usual), ("another", OTHER, other), ("who may come", ONLY, only)):
+        (work / "values.json").write_text(json.dumps(values))
+        made = helm("template", "test", CHART, "--values", work / "values.json")
+        check(f"helm renders the same: {label}", lambda: {
+            each["kind"]: each for each in yaml.safe_load_all(made.stdout) if each} == documents)
+else:
+    check("helm lints and renders it # SKIP no helm")
 finish()

@@ -26,9 +26,7 @@ func fail(err error) {
 
 func main() {
 	var data map[string]interface{}
-	decoder := json.NewDecoder(os.Stdin)
-	decoder.UseNumber()
-	fail(decoder.Decode(&data))
+	fail(json.NewDecoder(os.Stdin).Decode(&data)) // numbers are float64, as Helm's are
 	chart := template.New("chart").Option("missingkey=error")
 	chart.Funcs(template.FuncMap{
 		"quote": func(value interface{}) string { return strconv.Quote(fmt.Sprint(value)) },
@@ -42,10 +40,8 @@ func main() {
 			}
 			return value
 		},
-		"add": func(value json.Number, more int64) (int64, error) {
-			number, err := value.Int64()
-			return number + more, err
-		},
+		"int64": func(value float64) int64 { return int64(value) },
+		"add":   func(value float64, more int64) int64 { return int64(value) + more },
 		"include": func(name string, data interface{}) (string, error) {
 			var out bytes.Buffer
 			err := chart.ExecuteTemplate(&out, name, data)

@@ -9,10 +9,10 @@ tls_key = "/etc/craton-hsm/tls.key"
 tls_client_ca = "/tls/ca.crt"
 {{- if .Values.tls.crl }}
 tls_client_crl = "/tls/crl.pem"
-crl_refresh_secs = {{ .Values.tls.crlRefreshSecs }}
+crl_refresh_secs = {{ int64 .Values.tls.crlRefreshSecs }}
 {{- end }}
-max_connections = {{ .Values.daemon.maxConnections }}
-drain_timeout_secs = {{ .Values.daemon.drainTimeoutSecs }}
+max_connections = {{ int64 .Values.daemon.maxConnections }}
+drain_timeout_secs = {{ int64 .Values.daemon.drainTimeoutSecs }}
 log_format = {{ .Values.daemon.logFormat | quote }}
 
 {{ .Values.config }}
