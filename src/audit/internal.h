@@ -61,6 +61,7 @@ typedef struct hsm_audit_request {
 } hsm_audit_request;
 
 struct hsm_audit_log {
+    hsm_meter meter;           /* of hsm_audit_append() */
     hsm_audit_options options; /* its strings and keys are the log's own */
     char *log_path;
     char *state_directory;

@@ -228,7 +228,9 @@ hsm_err hsm_audit_append(hsm_audit_log *log, const hsm_audit_event *event)
         return HSM_OK;
     hsm_audit_event_write(event, &text);
     hsm_audit_request request = { .members = hsm_text_view(&text) };
+    const uint64_t begun_ns = hsm_meter_begin(&log->meter);
     const hsm_err err = text.is_failed ? HSM_E_AUDIT : submit(log, &request);
+    hsm_meter_end(&log->meter, begun_ns);
     if (err != HSM_OK && log->options.may_lose) {
         (void)atomic_fetch_add(&log->lost, 1);
         return HSM_OK;
@@ -241,6 +243,11 @@ hsm_err hsm_audit_checkpoint(hsm_audit_log *log)
     hsm_audit_request request = { .is_checkpoint = true };
 
     return submit(log, &request);
+}
+
+hsm_meter *hsm_audit_meter(hsm_audit_log *log)
+{
+    return &log->meter;
 }
 
 uint64_t hsm_audit_lost(const hsm_audit_log *log)

@@ -6,6 +6,7 @@
 #include "audit/event.h"
 #include "base/buf.h"
 #include "crypto/crypto.h"
+#include "os/meter.h"
 
 #define HSM_AUDIT_KEY_BYTES 32u
 /* A file is rotated before it grows over this. */
@@ -60,6 +61,8 @@ HSM_MUST_USE hsm_err hsm_audit_append(hsm_audit_log *log, const hsm_audit_event 
 /* Writes and syncs a checkpoint over what no checkpoint covers yet, if there is anything.
  * errors  HSM_E_AUDIT */
 HSM_MUST_USE hsm_err hsm_audit_checkpoint(hsm_audit_log *log);
+/* Of hsm_audit_append(), where the event is of a kind that is written. */
+hsm_meter *hsm_audit_meter(hsm_audit_log *log);
 /* Events counted as lost that no entry tells of yet. */
 uint64_t hsm_audit_lost(const hsm_audit_log *log);
 

@@ -14,6 +14,7 @@ struct client_table {
     hsm_core *root;
     pool *workers;
     size_t count;
+    atomic_uint_least64_t logins[LOGIN_OUTCOMES];
     client *buckets[BUCKETS];
 };
 
@@ -220,6 +221,11 @@ static void make_room(client_table *table)
     }
 }
 
+uint64_t client_table_logins(const client_table *table, login_outcome outcome)
+{
+    return atomic_load(&table->logins[outcome]);
+}
+
 void client_leave(client *held)
 {
     if (--held->uses == 0)
@@ -314,7 +320,24 @@ bool client_must_wait(client *held, uint32_t slot, int64_t now_ms)
 {
     if (held->table->config->daemon.max_login_attempts == 0)
         return false;
-    return now_ms < atomic_load(&held->tries[slot].until_ms);
+    if (now_ms >= atomic_load(&held->tries[slot].until_ms))
+        return false;
+    (void)atomic_fetch_add(&held->table->logins[LOGIN_COOLDOWN], 1);
+    return true;
+}
+
+static login_outcome outcome_of(hsm_err err)
+{
+    switch (err) {
+    case HSM_OK:
+        return LOGIN_OK;
+    case HSM_E_PIN_INCORRECT:
+        return LOGIN_WRONG_PIN;
+    case HSM_E_PIN_LOCKED:
+        return LOGIN_LOCKED;
+    default:
+        return LOGIN_OTHER;
+    }
 }
 
 void client_tried(client *held, uint32_t slot, hsm_err outcome, int64_t now_ms)
@@ -322,6 +345,7 @@ void client_tried(client *held, uint32_t slot, hsm_err outcome, int64_t now_ms)
     client_tries *tries = &held->tries[slot];
     const uint32_t wrong_max = held->table->config->daemon.max_login_attempts;
 
+    (void)atomic_fetch_add(&held->table->logins[outcome_of(outcome)], 1);
     if (outcome == HSM_OK)
         atomic_store(&tries->wrong, 0);
     if (outcome != HSM_E_PIN_INCORRECT || wrong_max == 0)

@@ -38,11 +38,23 @@ typedef struct client {
 
 typedef struct client_table client_table;
 
+/* What PINs came to, of all clients. */
+typedef enum login_outcome {
+    LOGIN_OK,
+    LOGIN_WRONG_PIN,
+    LOGIN_LOCKED,   /* the token's PIN is */
+    LOGIN_COOLDOWN, /* not tried: this client has to wait */
+    LOGIN_OTHER,
+    LOGIN_OUTCOMES,
+} login_outcome;
+
 HSM_MUST_USE hsm_err client_table_create(const hsm_config *config, hsm_core *root, pool *workers,
                                          client_table **out_table);
 /* No client is in use any more. */
 void client_table_destroy(client_table *table);
 size_t client_table_count(const client_table *table);
+/* How many PINs came to that, since the start. */
+uint64_t client_table_logins(const client_table *table, login_outcome outcome);
 
 /* The client with the first of these names and the rule that they fall under; counted as used. HSM_E_ACTION_PROHIBITED: rules are configured and
  * none matches. errors HSM_E_LIMIT (too many clients), HSM_E_NO_MEMORY */
@@ -67,7 +79,7 @@ bool client_is_given_label(const client *held, hsm_bytes label);
 bool client_sees_all_keys(const client *held);
 bool client_is_operator(const client *held);
 
-/* Wrong PINs: whether the client has to wait, and the outcome of a try. */
+/* Wrong PINs: whether the client has to wait, and the outcome of a try; both are counted. */
 bool client_must_wait(client *held, uint32_t slot, int64_t now_ms);
 void client_tried(client *held, uint32_t slot, hsm_err outcome, int64_t now_ms);
 

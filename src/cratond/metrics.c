@@ -11,6 +11,7 @@
 
 #define LINE_MAX_BYTES 1024
 #define US_PER_SEC 1e6
+#define NS_PER_SEC 1e9
 /* More than there are. */
 #define MECHANISMS_MAX 512u
 
@@ -136,6 +137,39 @@ static const char *method_name(const metrics *counts, size_t row)
     return row < counts->method_count ? rpc_table(&ignored)[row].path : "unknown";
 }
 
+static hsm_err put_logins(const uint64_t *logins, hsm_buf *out)
+{
+    static const char *const outcomes[LOGIN_OUTCOMES] = {
+        [LOGIN_OK] = "ok",         [LOGIN_WRONG_PIN] = "wrong_pin",
+        [LOGIN_LOCKED] = "locked", [LOGIN_COOLDOWN] = "cooldown",
+        [LOGIN_OTHER] = "other",
+    };
+
+    HSM_TRY(put(out, "# HELP cratond_logins_total PINs that clients gave, by what came of them.\n"
+                     "# TYPE cratond_logins_total counter\n"));
+    for (size_t i = 0; i < LOGIN_OUTCOMES; i++)
+        HSM_TRY(put(out, "cratond_logins_total{outcome=\"%s\"} %llu\n", outcomes[i],
+                    (unsigned long long)logins[i]));
+    return HSM_OK;
+}
+
+static hsm_err put_meter(const char *name, const char *help, hsm_meter_reading read, hsm_buf *out)
+{
+    return put(out,
+               "# HELP cratond_%s_seconds %s\n# TYPE cratond_%s_seconds summary\n"
+               "cratond_%s_seconds_sum %g\ncratond_%s_seconds_count %llu\n",
+               name, help, name, name, (double)read.ns / NS_PER_SEC, name,
+               (unsigned long long)read.count);
+}
+
+static hsm_err put_core(const hsm_core_figures *core, hsm_buf *out)
+{
+    HSM_TRY(put_meter("audit_write", "What calls waited for entries of the audit log.", core->audit,
+                      out));
+    return put_meter("store_write", "What calls waited for changes of the store.", core->store,
+                     out);
+}
+
 static hsm_err put_calls(const metrics *counts, hsm_buf *out)
 {
     HSM_TRY(put(out, "# HELP cratond_calls_total Calls that have ended.\n"
@@ -220,6 +254,13 @@ hsm_err metrics_write(const metrics *counts, const metrics_gauges *now, hsm_buf 
         { "clients", "gauge", "Different clients known now.", now->clients },
         { "sessions", "gauge", "Sessions open now.", now->sessions },
         { "uptime_seconds", "gauge", "Seconds since the start.", now->uptime_secs },
+        { "certificate_end_seconds", "gauge",
+          "When the daemon's certificate expires, in seconds since 1970.",
+          (uint64_t)now->certificate_end },
+        { "error_state", "gauge", "1: a self-test or the entropy source has failed.",
+          now->core.has_failed },
+        { "audit_lost", "gauge", "Entries that the audit log lacks and does not tell of yet.",
+          now->core.audit_lost },
         { "handshakes_failed_total", "counter", "TLS handshakes that failed.",
           counts->handshakes_failed },
         { "handshakes_refused_total", "counter", "TLS handshakes beyond an address's share.",
@@ -232,6 +273,8 @@ hsm_err metrics_write(const metrics *counts, const metrics_gauges *now, hsm_buf 
         HSM_TRY(put(out, "# HELP cratond_%s %s\n# TYPE cratond_%s %s\ncratond_%s %llu\n",
                     singles[i].name, singles[i].help, singles[i].name, singles[i].type,
                     singles[i].name, (unsigned long long)singles[i].value));
+    HSM_TRY(put_logins(now->logins, out));
+    HSM_TRY(put_core(&now->core, out));
     HSM_TRY(put_calls(counts, out));
     HSM_TRY(put_mechanisms(counts, out));
     return put_times(counts, out);

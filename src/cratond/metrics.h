@@ -5,6 +5,8 @@
 
 #include "base/buf.h"
 #include "base/scope.h"
+#include "core/figures.h"
+#include "cratond/client.h"
 
 #define METRICS_BUCKETS 13
 
@@ -19,6 +21,9 @@ typedef struct metrics_gauges {
     uint64_t clients;
     uint64_t sessions;
     uint64_t uptime_secs;
+    uint64_t logins[LOGIN_OUTCOMES];
+    hsm_core_figures core;
+    int64_t certificate_end; /* seconds since 1970; 0: no TLS */
 } metrics_gauges;
 /* Appends everything in Prometheus' text format. errors HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err metrics_write(const metrics *counts, const metrics_gauges *now, hsm_buf *out);

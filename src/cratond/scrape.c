@@ -58,14 +58,18 @@ static hsm_err make_answer(scrape_door *door)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf body = { 0 };
     const server *of = door->server;
-    const metrics_gauges now = {
+    metrics_gauges now = {
         .connections = of->conn_count,
         .clients = client_table_count(of->clients),
         .sessions = atomic_load(&of->sessions_open),
+        .certificate_end = of->tls != NULL ? tls_certificate_end(of->tls) : 0,
         .uptime_secs = (uint64_t)((of->now_ms - of->started_ms) / MS_PER_SEC),
     };
     char head[HEAD_MAX_BYTES];
 
+    for (login_outcome each = 0; each < LOGIN_OUTCOMES; each++)
+        now.logins[each] = client_table_logins(of->clients, each);
+    hsm_core_figures_read(of->root, &now.core);
     HSM_TRY(metrics_write(of->metrics, &now, &body));
     const int len = snprintf(head, sizeof head,
                              "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n"
@@ -151,6 +155,7 @@ hsm_err scrape_open(server *on, scrape_door **out_door)
     HSM_TRY(listen_on(where, false, &door->fd));
     if (strncmp(where, "unix:", 5) == 0)
         door->unix_path = where + 5;
+    hsm_core_measure(on->root);
     hsm_log(HSM_LOG_INFO, "metrics at %s", where);
     return server_watch_fd(on, door->fd, EPOLLIN, &door->source);
 }

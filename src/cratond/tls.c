@@ -192,6 +192,14 @@ void tls_context_destroy(tls_context *context)
     free(context);
 }
 
+int64_t tls_certificate_end(const tls_context *context)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(context->ctx);
+    struct tm end = { 0 };
+
+    return ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1 ? (int64_t)timegm(&end) : 0;
+}
+
 uint64_t tls_token_key_id(const tls_context *context)
 {
     return context->token_key_id;

@@ -25,6 +25,8 @@ void tls_library_close(tls_library *library);
  *         token_key_open(), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err tls_context_create(const tls_library *library, const hsm_config *config,
                                         const tls_context *before, tls_context **out_context);
+/* When the daemon's certificate expires: seconds since 1970. */
+int64_t tls_certificate_end(const tls_context *context);
 /* The object that the daemon's own key is (token_key_id()); 0: it is in a file. Then a handshake is quick;
  * else it waits for the token, and the audit log's disk. */
 uint64_t tls_token_key_id(const tls_context *context);

@@ -19,6 +19,7 @@ typedef struct request {
 } request;
 
 struct hsm_group_commit {
+    hsm_meter meter; /* of hsm_group_commit_write() */
     hsm_storage storage;
     pthread_mutex_t lock;
     request *first;
@@ -133,6 +134,7 @@ static void enqueue(hsm_group_commit *group, request *own)
 
 hsm_err hsm_group_commit_write(hsm_group_commit *group, hsm_batch *batch)
 {
+    const uint64_t begun_ns = hsm_meter_begin(&group->meter);
     request own = { .batch = batch };
 
     (void)pthread_cond_init(&own.changed, NULL);
@@ -146,7 +148,13 @@ hsm_err hsm_group_commit_write(hsm_group_commit *group, hsm_batch *batch)
     }
     (void)pthread_mutex_unlock(&group->lock);
     (void)pthread_cond_destroy(&own.changed);
+    hsm_meter_end(&group->meter, begun_ns);
     return batch->err;
+}
+
+hsm_meter *hsm_group_commit_meter(hsm_group_commit *group)
+{
+    return &group->meter;
 }
 
 size_t hsm_group_commit_waiting(hsm_group_commit *group)

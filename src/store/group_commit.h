@@ -4,6 +4,7 @@
 #ifndef HSM_STORE_GROUP_COMMIT_H
 #define HSM_STORE_GROUP_COMMIT_H
 
+#include "os/meter.h"
 #include "store/driver.h"
 
 /* Batches and bytes of records that one commit takes, at most (and at least one batch). */
@@ -22,6 +23,8 @@ HSM_DEFINE_DROP(hsm_group_commit)
 /* Makes a batch durable; its answer is also in batch->err. Everything in it stays the caller's.
  * thread  any; waits for its turn */
 HSM_MUST_USE hsm_err hsm_group_commit_write(hsm_group_commit *group, hsm_batch *batch);
+/* Of those calls; lives as long as the group. */
+hsm_meter *hsm_group_commit_meter(hsm_group_commit *group);
 /* Batches in the queue now. */
 size_t hsm_group_commit_waiting(hsm_group_commit *group);
 

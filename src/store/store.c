@@ -256,6 +256,11 @@ static void close_view(hsm_store *store)
     free(store);
 }
 
+hsm_meter *hsm_store_meter(hsm_store *store)
+{
+    return hsm_group_commit_meter(store->group);
+}
+
 void hsm_store_close(hsm_store *store)
 {
     if (store == NULL)

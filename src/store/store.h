@@ -4,6 +4,7 @@
 #define HSM_STORE_STORE_H
 
 #include "crypto/crypto.h"
+#include "os/meter.h"
 #include "store/object.h"
 
 typedef struct hsm_store hsm_store;
@@ -132,6 +133,8 @@ void hsm_store_age(hsm_store *store);
 HSM_MUST_USE hsm_err hsm_store_count(hsm_store *store, uint32_t slot, uint64_t *out_count);
 /* Space for C_GetTokenInfo: bytes used by and free for the store. */
 HSM_MUST_USE hsm_err hsm_store_space(hsm_store *store, uint64_t *out_used, uint64_t *out_free);
+/* Of changes, of this store and those that share its database; lives as long as the first of them. */
+hsm_meter *hsm_store_meter(hsm_store *store);
 
 /* Counts every commit of every process on this store; for caches and wait-for-event. */
 uint64_t hsm_store_changes(const hsm_store *store);
