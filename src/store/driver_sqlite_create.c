@@ -75,12 +75,12 @@ static hsm_err take_turn(hsm_birth *birth)
     return hsm_turnstile_enter(&birth->turnstile, hsm_clock_deadline_ns(birth->file.busy_ms));
 }
 
-/* What only a store that was once whole leaves behind. The lock files are older than the mark. */
+/* What only a store that was once whole leaves behind. The lock files are older than the mark, and a device
+ * key alone may be that of an audit log, or have been put there for the store to come. */
 static const char *const signs[] = {
     HSM_STORE_DATABASE, /* empty */
     HSM_STORE_DATABASE HSM_STORE_LOG_ENDING,
     HSM_STORE_DATABASE HSM_STORE_INDEX_ENDING,
-    HSM_STORE_DEVICE_KEY,
     HSM_STORE_CHANGES,
     HSM_STORE_LOGIN,
     HSM_STORE_DAY,
