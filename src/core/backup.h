@@ -89,9 +89,8 @@ typedef struct hsm_backup_request {
 /* What is in a backup that was made. */
 typedef struct hsm_backup_made {
     uint64_t objects;
-    uint64_t
-        token_objects; /* that the token had at the same moment; as many, if none were selected */
-    size_t unmet;      /* of HSM_E_OBJECT_HANDLE: the first choice that nothing fits */
+    uint64_t token_objects; /* that the token had then; as many, if none were selected */
+    size_t unmet;           /* of HSM_E_OBJECT_HANDLE: the first choice that nothing fits */
 } hsm_backup_made;
 /* Appends a backup of the token objects in view, or of those selected, as they are at one moment;
  * applications go on. The user is logged in, else private objects would be missing.

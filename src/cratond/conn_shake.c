@@ -1,5 +1,6 @@
-/* Handshakes: who may begin one, and those in workers. With the daemon's key in a token they wait for each other's signatures and for
- * the audit log's disk, which the loop must not do; and few at once, or they would hold all workers.
+/* Handshakes: who may begin one, and those in workers. With the daemon's key in a token they wait for
+ * each other's signatures and for the audit log's disk, which the loop must not do; and few at once, or
+ * they would hold all workers.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <netdb.h>
 #include <netinet/in.h>

@@ -18,8 +18,7 @@ typedef struct handshakes_limits {
     uint32_t running_max; /* of one address at a time; 0: no limit */
     uint32_t per_sec;     /* that one address may begin, on average; 0: no limit */
     uint32_t burst;       /* of those at once, at least 1; fewer than per_sec: so many as that */
-    uint32_t
-        conns_max; /* that can run at all: there is room for so many addresses, and some more */
+    uint32_t conns_max;   /* that can run at all: as many addresses have room, and some more */
 } handshakes_limits;
 
 /* errors  HSM_E_NO_MEMORY */
