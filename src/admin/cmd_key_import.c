@@ -37,6 +37,11 @@ static hsm_err explain(hsm_admin *admin, hsm_err err)
     switch ((int)err) {
     case HSM_E_ENCRYPTED_DATA:
         return hsm_admin_fail(admin, err, "%s: wrong passphrase, or damaged", path);
+    case HSM_E_NOT_SUPPORTED:
+        hsm_admin_hint(admin, "openssl pkcs12 -legacy -in '%s' -out new.pem, and import new.pem",
+                       path);
+        return hsm_admin_fail(admin, err, "%s: encrypted by an algorithm that is not safe any more",
+                              path);
     case HSM_E_DATA:
     case HSM_E_WRAPPED_KEY:
         hsm_admin_hint(admin,
@@ -52,18 +57,15 @@ static hsm_err explain(hsm_admin *admin, hsm_err err)
     return hsm_admin_fail(admin, err, "%s", path);
 }
 
-/* Once without a passphrase, and again with one when the file asks for it. */
 static hsm_err import_file(hsm_admin *admin, const hsm_admin_objects *objects,
                            hsm_core_import *request, CK_OBJECT_HANDLE *handles, size_t *out_count)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
 
-    const hsm_err err =
-        hsm_core_import_file(admin->core, objects->session, request, handles, out_count);
-    if (err != HSM_E_ENCRYPTED_DATA)
-        return err;
-    HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_FILE_PASSPHRASE, &passphrase));
-    request->passphrase = hsm_secret_view(passphrase);
+    if (hsm_core_import_asks(admin->core, request)) {
+        HSM_TRY(hsm_admin_get_secret(admin, HSM_ADMIN_FILE_PASSPHRASE, &passphrase));
+        request->passphrase = hsm_secret_view(passphrase);
+    }
     return hsm_core_import_file(admin->core, objects->session, request, handles, out_count);
 }
 

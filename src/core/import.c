@@ -127,6 +127,17 @@ static hsm_err add_items(hsm_core *core, const hsm_session *session, const hsm_c
     return HSM_OK;
 }
 
+bool hsm_core_import_asks(hsm_core *core, const hsm_core_import *request)
+{
+    HSM_AUTO(hsm_import_clear) hsm_import import = { 0 };
+
+    if (request->spec != NULL && !request->spec->is_pair)
+        return false;
+    const hsm_err err =
+        hsm_import_read(core->crypto, hsm_secret_view(request->content), hsm_bytes_none(), &import);
+    return err != HSM_OK && import.needs_passphrase;
+}
+
 static hsm_err add_secret(hsm_core *core, const hsm_session *session,
                           const hsm_core_import *request, cargo *load)
 {

@@ -137,6 +137,19 @@ static hsm_err read_items(hsm_crypto *crypto, hsm_bytes content, answer *given, 
     return take_all(store, import);
 }
 
+/* Whether OpenSSL looked for an algorithm that the provider does not have: RC2 in old PKCS#12, DES. It does
+ * so after the file's MAC has proved the passphrase. */
+static bool is_unsupported(void)
+{
+    unsigned long error = 0;
+    bool is = false;
+
+    while ((error = ERR_get_error()) != 0)
+        is =
+            is || (ERR_GET_LIB(error) == ERR_LIB_EVP && ERR_GET_REASON(error) == ERR_R_UNSUPPORTED);
+    return is;
+}
+
 hsm_err hsm_ossl_import_read(hsm_crypto *crypto, hsm_bytes content, hsm_bytes passphrase,
                              hsm_import *import)
 {
@@ -145,7 +158,9 @@ hsm_err hsm_ossl_import_read(hsm_crypto *crypto, hsm_bytes content, hsm_bytes pa
     hsm_err err = read_items(crypto, content, &given, import);
     if (err == HSM_OK && import->count == 0)
         err = HSM_E_DATA;
-    ERR_clear_error();
+    const bool is_foreign = is_unsupported();
     import->needs_passphrase = given.was_asked;
-    return err == HSM_E_DATA && given.was_asked ? HSM_E_ENCRYPTED_DATA : err;
+    if (err != HSM_E_DATA || !given.was_asked)
+        return err;
+    return is_foreign && passphrase.len > 0 ? HSM_E_NOT_SUPPORTED : HSM_E_ENCRYPTED_DATA;
 }

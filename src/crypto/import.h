@@ -37,7 +37,7 @@ void hsm_import_clear(hsm_import *import);
  * in      passphrase  empty: none; at most 1024 bytes
  * inout   import      starts as { 0 }; also after an error to be cleared
  * errors  HSM_E_DATA (nothing that is known), HSM_E_ENCRYPTED_DATA (no or the wrong passphrase),
- *         HSM_E_LIMIT (too large, too many), HSM_E_NO_MEMORY */
+ *         HSM_E_NOT_SUPPORTED (encrypted by an algorithm that there is not, as RC2 in old PKCS#12), HSM_E_LIMIT (too large, too many), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_import_read(hsm_crypto *crypto, hsm_bytes content, hsm_bytes passphrase,
                                      hsm_import *import);
 
