@@ -29,11 +29,13 @@
 /* A clock that says less was never set. */
 #define YEAR_MIN 2025
 #define YEAR_ZERO 1900
+#define CLOCK_SLACK_NS (60 * HSM_NS_PER_SEC)
 
 /* The examination so far. */
 typedef struct exam {
     hsm_admin *admin;
     bool has_finding;
+    uint64_t logged_ns; /* of the audit log's last entry; 0: not known */
 } exam;
 
 /* One finding: what was looked at, how it is, and what to type about it. */
@@ -60,7 +62,7 @@ static void tell(exam *at, const char *check, hsm_admin_verdict verdict, const c
         hsm_admin_note(report, "%s: %s", check, hint);
 }
 
-/* --- configuration, memory, clock -------------------------------------------------------------- */
+/* --- configuration, memory -------------------------------------------------------------- */
 
 static hsm_err check_config(exam *at)
 {
@@ -87,19 +89,6 @@ static void check_memory(exam *at)
              "ulimit -l 8192 (for a service: LimitMEMLOCK=8M in its unit)",
              "only %llu KiB may be locked: keys could be swapped out",
              (unsigned long long)limit.rlim_cur / 1024);
-}
-
-static void check_clock(exam *at)
-{
-    struct tm now;
-
-    hsm_clock_utc(&now);
-    if (now.tm_year + YEAR_ZERO >= YEAR_MIN)
-        tell(at, "clock", HSM_ADMIN_OK, "", "%04d-%02d-%02d UTC", now.tm_year + YEAR_ZERO,
-             now.tm_mon + 1, now.tm_mday);
-    else
-        tell(at, "clock", HSM_ADMIN_ERROR, "timedatectl set-ntp true",
-             "it says %04d: validity dates and the log would be wrong", now.tm_year + YEAR_ZERO);
 }
 
 /* --- the store --------------------------------------------------------------------------------- */
@@ -343,6 +332,7 @@ static hsm_err check_audit(exam *at)
     hsm_err err = hsm_admin_open_audit(at->admin, hsm_bytes_none(), &audit);
     if (err == HSM_OK)
         err = hsm_admin_verify_audit(audit, &verdict);
+    at->logged_ns = err == HSM_OK ? verdict.last_timestamp : 0;
     if (err != HSM_OK)
         tell(at, "audit log", HSM_ADMIN_ERROR, "craton-hsm-admin audit verify-chain",
              "can't be verified: %s", hsm_err_text(err));
@@ -354,6 +344,29 @@ static hsm_err check_audit(exam *at)
         tell(at, "audit log", HSM_ADMIN_OK, "", "%llu entries, whole and authentic",
              (unsigned long long)verdict.entries);
     return HSM_OK;
+}
+
+/* --- the clock --------------------------------------------------------------------------------- */
+
+/* Entries are never earlier than those before them: a clock that is was set back. */
+static void check_clock(exam *at)
+{
+    char logged[HSM_ADMIN_TIME_CHARS];
+    struct tm now;
+
+    hsm_clock_utc(&now);
+    if (now.tm_year + YEAR_ZERO < YEAR_MIN) {
+        tell(at, "clock", HSM_ADMIN_ERROR, "timedatectl set-ntp true",
+             "it says %04d: validity dates and the log would be wrong", now.tm_year + YEAR_ZERO);
+    } else if (hsm_clock_wall_ns() + CLOCK_SLACK_NS < at->logged_ns) {
+        hsm_admin_time_text(at->logged_ns, logged);
+        tell(at, "clock", HSM_ADMIN_WARNING, "timedatectl set-ntp true",
+             "it says %04d-%02d-%02d UTC, before the last entry of the audit log: %s",
+             now.tm_year + YEAR_ZERO, now.tm_mon + 1, now.tm_mday, logged);
+    } else {
+        tell(at, "clock", HSM_ADMIN_OK, "", "%04d-%02d-%02d UTC", now.tm_year + YEAR_ZERO,
+             now.tm_mon + 1, now.tm_mday);
+    }
 }
 
 /* --- p11-kit ----------------------------------------------------------------------------------- */
@@ -456,7 +469,6 @@ static const hsm_admin_column check_columns[] = {
 static hsm_err examine(exam *at)
 {
     check_memory(at);
-    check_clock(at);
     check_self(at);
     check_p11kit(at);
     if (check_config(at) != HSM_OK)
@@ -476,6 +488,7 @@ static hsm_err run_doctor(hsm_admin *admin)
 
     hsm_admin_table(admin->report, "checks", check_columns, HSM_ARRAY_LEN(check_columns));
     HSM_TRY(examine(&at));
+    check_clock(&at);
     hsm_admin_table_end(admin->report);
     hsm_admin_put_bool(admin->report, "healthy", NULL, !at.has_finding);
     admin->is_quiet_failure = at.has_finding;

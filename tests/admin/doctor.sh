@@ -77,6 +77,14 @@ check 'it was put back' doctor --pin-file pin
 check 'a record is damaged' spoil_store
 check_status 'and that is seen' 5 'damaged' doctor --pin-file pin
 check_json 'with what to do' '"restore" in [c["hint"] for c in d["checks"] if c["check"] == "objects"][0]' doctor --pin-file pin
+if command -v faketime >/dev/null; then
+    check_json 'the clock was set back' "$(verdict_of clock) == 'warning'" faketime '2 days ago' "$program" doctor
+    check_status 'which is said' 5 'before the last entry of the audit log' faketime '2 days ago' "$program" doctor
+    check_json 'never set' "$(verdict_of clock) == 'error'" faketime '2001-01-01 12:00:00' "$program" doctor
+    check_json 'it is right' "$(verdict_of clock) == 'ok' and len([1 for c in d['checks'] if c['check'] == 'clock']) == 1" doctor
+else
+    skip 'the clock' 'no faketime'
+fi
 check_json 'the audit log is whole' "$(verdict_of 'audit log') == 'ok'" doctor
 sed -i 2d store/craton_hsm_audit.jsonl
 check_json 'an entry is missing' "$(verdict_of 'audit log') == 'error'" doctor
