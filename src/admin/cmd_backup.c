@@ -107,6 +107,25 @@ static hsm_err get_key(hsm_admin *admin, const hsm_backup_head *head, hsm_secret
     return HSM_OK;
 }
 
+static void step(void *arg, uint64_t done, uint64_t total)
+{
+    hsm_progress_step(arg, done, total);
+}
+
+static hsm_err verify_shown(hsm_admin *admin, hsm_verify_request *request,
+                            hsm_backup_verdict *out_verdict)
+{
+    hsm_progress bar;
+    const hsm_migrate_watch watch = { .progress = step, .arg = &bar };
+
+    request->watch = &watch;
+    hsm_progress_begin(&bar, "verifying");
+    const hsm_err err = hsm_core_verify_backup(admin->core, request, out_verdict);
+    hsm_progress_end(&bar);
+    request->watch = NULL;
+    return err;
+}
+
 /* --- backup ------------------------------------------------------------------------------------ */
 
 typedef struct shown_progress {
@@ -173,11 +192,12 @@ static hsm_err get_new_passphrase(hsm_admin *admin, const hsm_admin_recipients *
 static hsm_err check_made(hsm_admin *admin, const hsm_backup_request *request, hsm_bytes backup,
                           hsm_backup_head *out_head)
 {
-    const hsm_backup_key key = { .passphrase = request->lock.passphrase };
+    hsm_verify_request again = { .backup = backup,
+                                 .key = { .passphrase = request->lock.passphrase } };
     hsm_backup_verdict verdict;
 
     if (request->lock.recipient_count == 0)
-        HSM_TRY(hsm_core_verify_backup(admin->core, backup, &key, &verdict));
+        HSM_TRY(verify_shown(admin, &again, &verdict));
     return hsm_backup_read_head(backup, out_head);
 }
 
@@ -242,13 +262,14 @@ static hsm_err run_verify(hsm_admin *admin)
     HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf backup = { 0 };
     hsm_backup_head head = { 0 };
-    hsm_backup_key key = { 0 };
+    hsm_verify_request request = { .watch = NULL };
     hsm_backup_verdict verdict;
 
     HSM_TRY(hsm_admin_open_core(admin));
     HSM_TRY(read_backup(admin, &backup, &head));
-    HSM_TRY(get_key(admin, &head, &secret, &key));
-    const hsm_err err = hsm_core_verify_backup(admin->core, hsm_buf_view(&backup), &key, &verdict);
+    HSM_TRY(get_key(admin, &head, &secret, &request.key));
+    request.backup = hsm_buf_view(&backup);
+    const hsm_err err = verify_shown(admin, &request, &verdict);
     HSM_TRY(explain(admin, &head, verdict.where, err));
     put_head(admin->report, &verdict.head);
     put_objects(admin->report, &verdict.head, "Objects", verdict.objects, verdict.token_objects);
@@ -309,6 +330,20 @@ static hsm_err explain_restore(hsm_admin *admin, const hsm_backup_head *head,
     return hsm_admin_fail(admin, err, "the backup is %s", reasons);
 }
 
+static hsm_err restore_counted(hsm_admin *admin, hsm_session *session,
+                               const hsm_restore_request *request, hsm_restore_report *found)
+{
+    hsm_progress bar;
+    const hsm_migrate_watch watch = { .progress = step, .arg = &bar };
+    hsm_restore_request counted = *request;
+
+    counted.watch = &watch;
+    hsm_progress_begin(&bar, "restoring");
+    const hsm_err err = hsm_core_restore(admin->core, session, &counted, found);
+    hsm_progress_end(&bar);
+    return err;
+}
+
 /* Objects of the older system are shown one by one: they change on their way. */
 static hsm_err restore_shown(hsm_admin *admin, hsm_session *session,
                              const hsm_restore_request *request, hsm_restore_report *found)
@@ -344,9 +379,8 @@ static hsm_err run_restore(hsm_admin *admin)
     HSM_TRY(hsm_admin_objects_begin(admin, &objects));
     HSM_TRY(get_key(admin, &head, &secret, &request.key));
     request.backup = hsm_buf_view(&backup);
-    const hsm_err err = head.is_older
-                            ? restore_shown(admin, objects.session, &request, &found)
-                            : hsm_core_restore(admin->core, objects.session, &request, &found);
+    const hsm_err err = head.is_older ? restore_shown(admin, objects.session, &request, &found)
+                                      : restore_counted(admin, objects.session, &request, &found);
     HSM_TRY(explain_restore(admin, &head, &found, err));
     put_head(admin->report, &found.head);
     put_report(admin->report, &found, request.is_dry);

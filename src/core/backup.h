@@ -128,7 +128,8 @@ typedef struct hsm_restore_request {
     bool may_other_token;
     bool may_again;
     bool may_old;
-    const hsm_migrate_watch *watch; /* objects and changes of an older one; NULL: nobody */
+    const hsm_migrate_watch *watch; /* of an older one also objects and changes, else these may be
+                                     * NULL; NULL: nobody */
 } hsm_restore_request;
 /* Puts the objects of a backup that are not there into the token: all of them in one commit, or none, so
  * that who was interrupted begins again. Whole and authentic before anything is changed.
@@ -149,11 +150,15 @@ typedef struct hsm_backup_verdict {
     uint64_t token_objects;           /* that the token had; more than objects: selected ones */
     char where[HSM_BACKUP_WHERE_MAX]; /* of HSM_E_DATA within an older one; or empty */
 } hsm_backup_verdict;
+typedef struct hsm_verify_request {
+    hsm_bytes backup;
+    hsm_backup_key key;
+    const hsm_migrate_watch *watch; /* its progress alone; NULL: nobody */
+} hsm_verify_request;
 /* Opens a backup and counts its objects, without looking at the token.
  * errors  as of restore
  * after   out_verdict->where says what it has to whatever the result */
-HSM_MUST_USE hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup,
-                                            const hsm_backup_key *key,
+HSM_MUST_USE hsm_err hsm_core_verify_backup(hsm_core *core, const hsm_verify_request *request,
                                             hsm_backup_verdict *out_verdict);
 
 #endif

@@ -87,6 +87,7 @@ typedef struct reading {
     hsm_backup_frame next;
     hsm_buf next_open;
     hsm_present *present; /* where ids of the backup tell nothing, what the token has; or NULL */
+    const hsm_migrate_watch *watch; /* NULL: nobody */
 } reading;
 
 static void reading_clear(reading *at)
@@ -127,6 +128,13 @@ static hsm_err next_object(reading *at)
     return at->next == HSM_BACKUP_SECRET ? advance(at) : HSM_OK;
 }
 
+/* How many there are is said at the end only. */
+static void show_progress(const reading *at, uint64_t objects)
+{
+    if (at->watch != NULL)
+        at->watch->progress(at->watch->arg, objects, 0);
+}
+
 /* The end is there, says the right number, and nothing follows. */
 static hsm_err check_end(reading *at, const hsm_backup_head *head, uint64_t objects,
                          uint64_t *out_token_objects)
@@ -142,32 +150,34 @@ static hsm_err check_end(reading *at, const hsm_backup_head *head, uint64_t obje
     return HSM_OK;
 }
 
-static hsm_err count_objects(hsm_crypto *crypto, hsm_bytes backup, const hsm_backup_key *key,
+static hsm_err count_objects(hsm_crypto *crypto, const hsm_verify_request *request,
                              hsm_backup_verdict *verdict)
 {
-    HSM_AUTO(reading_clear) reading at = { 0 };
+    HSM_AUTO(reading_clear) reading at = { .watch = request->watch };
 
-    HSM_TRY(start_reading(crypto, backup, key, &verdict->head, &at));
+    HSM_TRY(start_reading(crypto, request->backup, &request->key, &verdict->head, &at));
     while (at.next != HSM_BACKUP_END) {
         HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
         HSM_TRY(next_object(&at));
         HSM_TRY(hsm_draft_from_parts(hsm_buf_view(&at.open), hsm_secret_view(at.secret), &draft));
         verdict->objects++;
+        show_progress(&at, verdict->objects);
     }
     return check_end(&at, &verdict->head, verdict->objects, &verdict->token_objects);
 }
 
-hsm_err hsm_core_verify_backup(hsm_core *core, hsm_bytes backup, const hsm_backup_key *key,
+hsm_err hsm_core_verify_backup(hsm_core *core, const hsm_verify_request *request,
                                hsm_backup_verdict *out_verdict)
 {
     HSM_AUTO(hsm_older_source_clear) hsm_older_source older = { 0 };
     hsm_backup_head *head = &out_verdict->head;
 
     *out_verdict = (hsm_backup_verdict){ 0 };
-    HSM_TRY(hsm_backup_read_head(backup, head));
+    HSM_TRY(hsm_backup_read_head(request->backup, head));
     if (!head->is_older)
-        return count_objects(core->crypto, backup, key, out_verdict);
-    HSM_TRY(hsm_older_open(core->crypto, backup, key, head, &older, out_verdict->where));
+        return count_objects(core->crypto, request, out_verdict);
+    HSM_TRY(hsm_older_open(core->crypto, request->backup, &request->key, head, &older,
+                           out_verdict->where));
     HSM_TRY(hsm_older_count(&older, &out_verdict->objects, out_verdict->where));
     out_verdict->token_objects = out_verdict->objects;
     return HSM_OK;
@@ -285,8 +295,10 @@ static hsm_err gather(hsm_core *core, uint32_t slot, reading *at, hsm_harvest *a
 {
     if (report->is_other_token || report->is_restored_before)
         HSM_TRY(hsm_present_create(core, slot, &at->present));
-    while (at->next != HSM_BACKUP_END)
+    while (at->next != HSM_BACKUP_END) {
         HSM_TRY(gather_one(core, slot, at, all, report));
+        show_progress(at, report->objects);
+    }
     HSM_TRY(check_end(at, &report->head, report->objects, &report->token_objects));
     return at->present == NULL ? HSM_OK : drop_present(at->present, all, report);
 }
@@ -314,7 +326,7 @@ static bool is_allowed(const hsm_restore_request *request, const hsm_restore_rep
 static void show_added(const hsm_migrate_watch *watch, const hsm_harvest *all, size_t count,
                        hsm_object *const *objects)
 {
-    for (size_t i = 0; watch != NULL && i < count; i++) {
+    for (size_t i = 0; watch != NULL && watch->object != NULL && i < count; i++) {
         const hsm_attr *id = objects == NULL ? NULL : hsm_object_attr(objects[i], CKA_UNIQUE_ID);
         const hsm_draft *draft = all->drafts[i];
         char text[64] = "";
@@ -366,7 +378,7 @@ static hsm_err insert_all(hsm_core *core, uint32_t slot, const hsm_restore_repor
 static hsm_err collect(hsm_core *core, uint32_t slot, const hsm_restore_request *request,
                        hsm_restore_report *report, hsm_harvest *all)
 {
-    HSM_AUTO(reading_clear) reading at = { 0 };
+    HSM_AUTO(reading_clear) reading at = { .watch = request->watch };
     HSM_AUTO(hsm_older_source_clear) hsm_older_source older = { 0 };
     hsm_backup_head *head = &report->head;
 
