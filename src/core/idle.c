@@ -37,7 +37,7 @@ void hsm_core_idle_round(hsm_core *core)
 /* One of the callers that find it due. */
 static HSM_APART void begin_round(hsm_core *core, uint64_t due, uint64_t next)
 {
-    if (!atomic_compare_exchange_strong(&core->idle_due_ns, &due, next))
+    if (!atomic_compare_exchange_strong(&core->idle_due_secs, &due, next))
         return;
     if (due != 0) /* the first call of all only starts the clock */
         hsm_core_idle_round(core);
@@ -45,12 +45,14 @@ static HSM_APART void begin_round(hsm_core *core, uint64_t due, uint64_t next)
 
 void hsm_core_wipe_idle(hsm_core *core)
 {
-    const uint64_t period = core->config->security.key_cache_secs * HSM_NS_PER_SEC;
+    const uint64_t period = core->config->security.key_cache_secs;
 
     if (period == 0)
         return;
-    const uint64_t now = hsm_clock_coarse_ns();
-    const uint64_t due = atomic_load_explicit(&core->idle_due_ns, memory_order_relaxed);
-    if (now >= due)
+    const uint64_t now = hsm_clock_wall_secs();
+    const uint64_t due = atomic_load_explicit(&core->idle_due_secs, memory_order_relaxed);
+    /* Past, or further away than it ever was set: then the clock was put back, and no key stays
+     * longer for that. */
+    if (due - now > period)
         begin_round(core, due, now + period);
 }

@@ -38,7 +38,7 @@ struct hsm_core {
     uint32_t slot_count;
     struct hsm_audit_log *audit;     /* NULL: off */
     _Atomic uint32_t idle_turn;      /* counts the rounds of idle.c */
-    _Atomic uint64_t idle_due_ns;    /* when the next one is */
+    _Atomic uint64_t idle_due_secs;  /* of the wall clock: when the next one is; 0: not set yet */
     _Atomic uint32_t latest_day;     /* YYYYMMDD that this process has seen (lifecycle.c) */
     _Atomic uint64_t day_checked_ns; /* monotonic time of the last look at the store's mark */
 };

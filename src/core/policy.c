@@ -141,12 +141,15 @@ static bool brings_params(const hsm_key_use *use)
 
 static hsm_err read_params(const hsm_mech *mech, const hsm_key_use *use, hsm_mech_params *out)
 {
-    if (!brings_params(use)) {
-        HSM_TRY(hsm_mech_params_read(mech, use->mechanism, out));
-        HSM_CHECK(!out->leaves_iv || (use->op & (HSM_OP_WRAP | HSM_OP_UNWRAP)) != 0,
-                  HSM_E_MECHANISM_PARAM);
-        return HSM_OK;
-    }
+    HSM_TRY(hsm_mech_params_read(mech, use->mechanism, out));
+    HSM_CHECK(!out->leaves_iv || (use->op & (HSM_OP_WRAP | HSM_OP_UNWRAP)) != 0,
+              HSM_E_MECHANISM_PARAM);
+    return HSM_OK;
+}
+
+static HSM_APART hsm_err expect_params(const hsm_mech *mech, const hsm_key_use *use,
+                                       hsm_mech_params *out)
+{
     HSM_CHECK((mech->ops & (HSM_OP_MESSAGE_ENCRYPT | HSM_OP_MESSAGE_DECRYPT)) != 0,
               HSM_E_MECHANISM);
     HSM_TRY(hsm_message_params_check(mech, use->mechanism));
@@ -157,6 +160,7 @@ static hsm_err read_params(const hsm_mech *mech, const hsm_key_use *use, hsm_mec
 hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use, const hsm_mech **out_mech,
                        hsm_mech_params *out_params, hsm_key **out_key)
 {
+    const bool are_brought = brings_params(use);
     const hsm_mech *mech = NULL;
     hsm_key *key = NULL;
 
@@ -164,8 +168,9 @@ hsm_err hsm_core_admit(hsm_core *core, const hsm_key_use *use, const hsm_mech **
     HSM_TRY(find_row(core, use, &mech));
     if (use->object != NULL)
         HSM_TRY(check_key(core, use, mech, &key));
-    HSM_TRY(read_params(mech, use, out_params));
-    const hsm_approval_case asked = { mech, use->op, key, brings_params(use) ? NULL : out_params };
+    HSM_TRY(are_brought ? expect_params(mech, use, out_params)
+                        : read_params(mech, use, out_params));
+    const hsm_approval_case asked = { mech, use->op, key, are_brought ? NULL : out_params };
     HSM_TRY(hsm_core_rule_use(core, use->session, &asked));
     *out_mech = mech;
     *out_key = key;

@@ -152,7 +152,7 @@ static hsm_err begin(hsm_crypt *crypt, const hsm_mech_params *params)
     return err;
 }
 
-hsm_err hsm_crypt_begin_untested(hsm_crypt *crypt, const crypt_question *question)
+static inline hsm_err start(hsm_crypt *crypt, const crypt_question *question)
 {
     hsm_crypt_end(crypt);
     crypt->op = question->op;
@@ -165,6 +165,11 @@ hsm_err hsm_crypt_begin_untested(hsm_crypt *crypt, const crypt_question *questio
     return err;
 }
 
+hsm_err hsm_crypt_begin_untested(hsm_crypt *crypt, const crypt_question *question)
+{
+    return start(crypt, question);
+}
+
 hsm_err hsm_crypt_begin(hsm_crypt *crypt, hsm_op op, const hsm_mech *mech,
                         const hsm_mech_params *params, hsm_key *key)
 {
@@ -175,7 +180,7 @@ hsm_err hsm_crypt_begin(hsm_crypt *crypt, hsm_op op, const hsm_mech *mech,
         HSM_TRY(hsm_selftest_use(crypt->crypto, mech, params->hash));
         crypt->proved = mech; /* what passed once is never taken back, except by failing for good */
     }
-    return hsm_crypt_begin_untested(crypt, &question);
+    return start(crypt, &question);
 }
 
 /* One step that gives a result: family->single, update, final, or the last two at once. */

@@ -17,14 +17,14 @@ uint64_t hsm_clock_wall_ns(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+uint64_t hsm_clock_wall_secs(void)
+{
+    return (uint64_t)time(NULL);
+}
+
 uint64_t hsm_clock_monotonic_ns(void)
 {
     return read_clock(CLOCK_MONOTONIC);
-}
-
-uint64_t hsm_clock_coarse_ns(void)
-{
-    return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 uint64_t hsm_clock_deadline_ns(uint64_t ms)

@@ -127,9 +127,16 @@ static void rounds_come_with_time(void)
             hsm_core_wipe_idle(e.core);
         CHECK_EQ(atomic_load(&e.core->idle_turn), 0);
         if (i == 1) {
-            atomic_store(&e.core->idle_due_ns, 1); /* long ago */
+            const uint64_t due = atomic_load(&e.core->idle_due_secs);
+
+            atomic_store(&e.core->idle_due_secs, 1); /* long ago */
             hsm_core_wipe_idle(e.core);
             CHECK_EQ(atomic_load(&e.core->idle_turn), 1);
+            atomic_store(&e.core->idle_due_secs, due + 86400); /* the clock was put back a day */
+            hsm_core_wipe_idle(e.core);
+            CHECK_EQ(atomic_load(&e.core->idle_turn), 2);
+            hsm_core_wipe_idle(e.core);
+            CHECK_EQ(atomic_load(&e.core->idle_turn), 2);
         }
         stop(&e);
     }
