@@ -33,7 +33,7 @@ static hsm_err about(hsm_err err, hsm_op op)
 /* A wrapping key, and how it is used once. */
 typedef struct wrapper {
     hsm_object *object;
-    hsm_crypt *crypt;
+    hsm_crypt *crypt; /* the session's */
     const hsm_mech *mech;
     hsm_op op;
     hsm_key *key;
@@ -45,7 +45,8 @@ typedef struct wrapper {
 
 static void wrapper_clear(wrapper *w)
 {
-    hsm_crypt_destroy(w->crypt);
+    if (w->crypt != NULL)
+        hsm_crypt_end(w->crypt);
     hsm_object_release(w->object);
 }
 
@@ -96,7 +97,7 @@ static hsm_err open_wrapper(hsm_core *core, hsm_session *session, const hsm_key_
 }
 
 /* Opens the cipher, which makes the IV: only where nothing but its result is still missing. */
-static hsm_err start_wrapper(hsm_core *core, wrapper *w)
+static hsm_err start_wrapper(hsm_core *core, hsm_session *session, wrapper *w)
 {
     const hsm_iv_use use = {
         .mech = w->mech,
@@ -109,7 +110,8 @@ static hsm_err start_wrapper(hsm_core *core, wrapper *w)
         HSM_TRY(hsm_core_make_iv(core, &use, w->iv));
         w->params.iv = hsm_bytes_of(w->iv, w->given.iv_len);
     }
-    HSM_TRY(hsm_crypt_create(core->crypto, &w->crypt));
+    HSM_TRY(hsm_session_prepare_wrapping(session, core->crypto));
+    w->crypt = session->wrapping;
     HSM_TRY(hsm_crypt_begin(w->crypt, w->op, w->mech, &w->params, w->key));
     if (w->params.is_tag_apart && w->op == HSM_OP_UNWRAP)
         hsm_crypt_put_tag(w->crypt, hsm_bytes_of(w->given.tag, w->given.tag_bits / 8));
@@ -204,11 +206,12 @@ static bool is_known_len(const wrapper *w, const hsm_secret *payload, hsm_out *w
     return w->makes_iv && (wrapped->data == NULL || wrapped->cap < wrapped->len);
 }
 
-static hsm_err wrap(hsm_core *core, wrapper *w, const hsm_secret *payload, hsm_out *wrapped)
+static hsm_err wrap(hsm_core *core, hsm_session *session, wrapper *w, const hsm_secret *payload,
+                    hsm_out *wrapped)
 {
     if (is_known_len(w, payload, wrapped))
         return wrapped->data == NULL ? HSM_OK : HSM_E_BUFFER_TOO_SMALL;
-    HSM_TRY(about(start_wrapper(core, w), HSM_OP_WRAP));
+    HSM_TRY(about(start_wrapper(core, session, w), HSM_OP_WRAP));
     const hsm_err err = hsm_crypt_single(w->crypt, hsm_secret_view(payload), wrapped);
     /* The mechanism can't take a key of this length. */
     HSM_CHECK(err != HSM_E_DATA_LEN, HSM_E_KEY_SIZE);
@@ -241,7 +244,7 @@ hsm_err hsm_core_do_wrap_key(hsm_core *core, hsm_session *session, const hsm_wra
     HSM_TRY(may_wrap(core, w.object, object));
     HSM_TRY(rule_strength(core, session, &w, object));
     HSM_TRY(payload_of(core, object, w.mech, &payload));
-    HSM_TRY(wrap(core, &w, payload, wrapped));
+    HSM_TRY(wrap(core, session, &w, payload, wrapped));
     if (wrapped->data != NULL)
         hsm_core_completed(session, session->is_approved);
     return HSM_OK;
@@ -282,7 +285,7 @@ static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_objec
 {
     const hsm_attr *encoded = hsm_object_attr(unwrapping, CKA_UNWRAP_TEMPLATE);
     HSM_AUTO(hsm_template_owned_clear) hsm_template_owned forced = { 0 };
-    hsm_attr implied[HSM_TEMPLATE_MAX_ATTRS + 1];
+    HSM_UNINITIALIZED hsm_attr implied[HSM_TEMPLATE_MAX_ATTRS + 1];
     size_t count = 0;
 
     if (encoded != NULL && encoded->value.len > 0)
@@ -394,7 +397,7 @@ hsm_err hsm_core_do_unwrap_key(hsm_core *core, hsm_session *session,
     HSM_TRY(about(err, HSM_OP_UNWRAP));
     if (use.is_authenticated)
         w.params.aad = request->aad;
-    HSM_TRY(about(start_wrapper(core, &w), HSM_OP_UNWRAP));
+    HSM_TRY(about(start_wrapper(core, session, &w), HSM_OP_UNWRAP));
     HSM_TRY(start_draft(core, session, w.object, request->tmpl, &draft));
     HSM_TRY(check_len_is_told(w.mech, draft));
     HSM_TRY(hsm_core_may_write(core, session, hsm_draft_bool(draft, CKA_TOKEN, false),

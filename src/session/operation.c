@@ -3,11 +3,19 @@
 
 #include <stdlib.h>
 
+static hsm_err have_crypt(hsm_crypt **crypt, hsm_crypto *crypto)
+{
+    return *crypt != NULL ? HSM_OK : hsm_crypt_create(crypto, crypt);
+}
+
 hsm_err hsm_operation_prepare(hsm_operation *operation, hsm_crypto *crypto)
 {
-    if (operation->crypt != NULL)
-        return HSM_OK;
-    return hsm_crypt_create(crypto, &operation->crypt);
+    return have_crypt(&operation->crypt, crypto);
+}
+
+hsm_err hsm_session_prepare_wrapping(hsm_session *session, hsm_crypto *crypto)
+{
+    return have_crypt(&session->wrapping, crypto);
 }
 
 /* Contexts keyed for earlier keys may still lie in crypt, whatever the last key was. */
@@ -66,6 +74,8 @@ void hsm_session_forget_keys(hsm_session *session, bool only_private)
         if (!operation->is_open || !only_private || is_private)
             hsm_operation_end(operation);
     }
+    if (session->wrapping != NULL)
+        hsm_crypt_forget(session->wrapping);
 }
 
 void hsm_search_end(hsm_search *search)

@@ -73,6 +73,7 @@ static void free_session(hsm_session *session)
     empty_session(session);
     for (size_t i = 0; i < HSM_SLOT_COUNT; i++)
         hsm_operation_clear(&session->operation[i]);
+    hsm_crypt_destroy(session->wrapping);
     (void)pthread_mutex_destroy(&session->lock);
     free(session);
 }

@@ -110,6 +110,8 @@ typedef struct hsm_session {
     CK_VOID_PTR application; /* of C_OpenSession: given back to Notify, never read */
     CK_NOTIFY notify;
     hsm_operation operation[HSM_SLOT_COUNT];
+    hsm_crypt
+        *wrapping; /* wraps and unwraps keys, each time whole; made on first use, keeps contexts */
     hsm_search search;
     char *client;                     /* who asks from afar, UTF-8; NULL: this process itself */
     struct hsm_audited_call *audited; /* the call under way, if it is audited; set by core */
@@ -205,6 +207,8 @@ HSM_MUST_USE hsm_err hsm_operation_prepare(hsm_operation *operation, hsm_crypto 
 void hsm_operation_end(hsm_operation *operation);
 /* Closes it and frees all that it kept. */
 void hsm_operation_clear(hsm_operation *operation);
+/* Makes sure session->wrapping exists. errors HSM_E_NO_MEMORY, HSM_E_CRYPTO */
+HSM_MUST_USE hsm_err hsm_session_prepare_wrapping(hsm_session *session, hsm_crypto *crypto);
 /* Drops all keyed contexts and keys, and ends the operations open on them: with only_private
  * (logout) those on private objects; one open on a public object or none goes on, and its contexts
  * are dropped when it ends. thread: the session's lock is held */

@@ -136,6 +136,30 @@ static void logout_drops_keys(void)
         hsm_crypt_destroy(session.operation[i].crypt);
 }
 
+static void wrapping_contexts_go_at_logout(void)
+{
+    hsm_session session = { 0 };
+
+    fake_reset();
+    fake_fail_create(HSM_E_CRYPTO);
+    CHECK_ERR(hsm_session_prepare_wrapping(&session, NULL), HSM_E_CRYPTO);
+    CHECK_THAT(session.wrapping == NULL);
+
+    fake_reset();
+    hsm_session_forget_keys(&session, true);
+    CHECK_EQ(fake_counted().forgotten, 0);
+    REQUIRE_OK(hsm_session_prepare_wrapping(&session, NULL));
+    hsm_crypt *first = session.wrapping;
+    CHECK_OK(hsm_session_prepare_wrapping(&session, NULL));
+    CHECK_THAT(session.wrapping == first);
+    CHECK_EQ(fake_counted().created, 1);
+    hsm_session_forget_keys(&session, true);
+    CHECK_EQ(fake_counted().forgotten, 1);
+    hsm_session_forget_keys(&session, false);
+    CHECK_EQ(fake_counted().forgotten, 2);
+    hsm_crypt_destroy(session.wrapping);
+}
+
 static void search_ends_empty(void)
 {
     hsm_search search = { .is_open = true, .next = 1 };
@@ -156,6 +180,7 @@ static const check_test tests[] = {
     CHECK_TEST(prepare_makes_one_context),
     CHECK_TEST(end_keeps_key_and_context),
     CHECK_TEST(logout_drops_keys),
+    CHECK_TEST(wrapping_contexts_go_at_logout),
     CHECK_TEST(search_ends_empty),
 };
 CHECK_MAIN(tests)
