@@ -5,7 +5,7 @@
 hsm_err hsm_core_create_object(hsm_core *core, hsm_session *session, const hsm_template *tmpl,
                                CK_OBJECT_HANDLE *out_handle)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_CREATE_OBJECT))
         return hsm_core_do_create_object(core, session, tmpl, out_handle);
@@ -16,7 +16,7 @@ hsm_err hsm_core_create_object(hsm_core *core, hsm_session *session, const hsm_t
 hsm_err hsm_core_copy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE source,
                              const hsm_template *changes, CK_OBJECT_HANDLE *out_handle)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_COPY_OBJECT))
         return hsm_core_do_copy_object(core, session, source, changes, out_handle);
@@ -28,7 +28,7 @@ hsm_err hsm_core_copy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HAN
 
 hsm_err hsm_core_destroy_object(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_DESTROY_OBJECT))
         return hsm_core_do_destroy_object(core, session, handle);
@@ -43,7 +43,7 @@ hsm_err hsm_core_destroy_object(hsm_core *core, hsm_session *session, CK_OBJECT_
 hsm_err hsm_core_set_attributes(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,
                                 const hsm_template *changes)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_SET_ATTRIBUTE))
         return hsm_core_do_set_attributes(core, session, handle, changes);
@@ -57,7 +57,7 @@ hsm_err hsm_core_set_attributes(hsm_core *core, hsm_session *session, CK_OBJECT_
 
 hsm_err hsm_core_find_init(hsm_core *core, hsm_session *session, const hsm_template *tmpl)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_FIND_OBJECTS))
         return hsm_core_do_find_init(core, session, tmpl);
@@ -72,7 +72,7 @@ hsm_err hsm_core_find_init(hsm_core *core, hsm_session *session, const hsm_templ
 hsm_err hsm_core_generate_key(hsm_core *core, hsm_session *session, const CK_MECHANISM *mechanism,
                               const hsm_template *tmpl, CK_OBJECT_HANDLE *out_key)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_GENERATE_KEY))
         return hsm_core_do_generate_key(core, session, mechanism, tmpl, out_key);
@@ -86,7 +86,7 @@ hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
                                const hsm_pair_request *request, CK_OBJECT_HANDLE *out_public,
                                CK_OBJECT_HANDLE *out_private)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_GENERATE_KEY_PAIR))
         return hsm_core_do_generate_pair(core, session, request, out_public, out_private);
@@ -99,7 +99,7 @@ hsm_err hsm_core_generate_pair(hsm_core *core, hsm_session *session,
 hsm_err hsm_core_wrap_key(hsm_core *core, hsm_session *session, const hsm_wrap_request *request,
                           hsm_out *wrapped)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_WRAP_KEY))
         return hsm_core_do_wrap_key(core, session, request, wrapped);
@@ -114,7 +114,7 @@ hsm_err hsm_core_wrap_key(hsm_core *core, hsm_session *session, const hsm_wrap_r
 hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwrap_request *request,
                             CK_OBJECT_HANDLE *out_key)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_UNWRAP_KEY))
         return hsm_core_do_unwrap_key(core, session, request, out_key);
@@ -127,7 +127,7 @@ hsm_err hsm_core_unwrap_key(hsm_core *core, hsm_session *session, const hsm_unwr
 hsm_err hsm_core_derive_key(hsm_core *core, hsm_session *session, const hsm_derive_request *request,
                             CK_OBJECT_HANDLE *out_key)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_DERIVE_KEY))
         return hsm_core_do_derive_key(core, session, request, out_key);
@@ -141,7 +141,7 @@ hsm_err hsm_core_encapsulate_key(hsm_core *core, hsm_session *session,
                                  const hsm_kem_request *request, hsm_out *ciphertext,
                                  CK_OBJECT_HANDLE *out_key)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_ENCAPSULATE))
         return hsm_core_do_encapsulate_key(core, session, request, ciphertext, out_key);
@@ -157,7 +157,7 @@ hsm_err hsm_core_decapsulate_key(hsm_core *core, hsm_session *session,
                                  const hsm_kem_request *request, hsm_bytes ciphertext,
                                  CK_OBJECT_HANDLE *out_key)
 {
-    hsm_audited_call call;
+    HSM_UNINITIALIZED hsm_audited_call call;
 
     if (!hsm_core_audits(core, HSM_AUDITED_DECAPSULATE))
         return hsm_core_do_decapsulate_key(core, session, request, ciphertext, out_key);

@@ -19,7 +19,7 @@ hsm_err hsm_core_derive_draft(hsm_core *core, hsm_session *session, const hsm_de
     const hsm_attr *encoded = hsm_object_attr(start->base, CKA_DERIVE_TEMPLATE);
     HSM_AUTO(hsm_template_owned_clear) hsm_template_owned own = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
-    hsm_attr attrs[HSM_TEMPLATE_MAX_ATTRS + HSM_DERIVE_FORCED_MAX + 2];
+    HSM_UNINITIALIZED hsm_attr attrs[HSM_TEMPLATE_MAX_ATTRS + HSM_DERIVE_FORCED_MAX + 2];
     size_t count = 0;
 
     HSM_CHECK(start->forced_count <= HSM_DERIVE_FORCED_MAX, HSM_E_INTERNAL);
@@ -91,7 +91,7 @@ hsm_err hsm_core_agreement_begin(hsm_core *core, hsm_session *session,
 /* The rules for the length that came out, which is known only now. */
 static hsm_err rule_value(hsm_core *core, hsm_session *session, hsm_agreement *agreement)
 {
-    const hsm_kdf none = { 0 };
+    static const hsm_kdf none;
     const hsm_kdf_slice slice = { .len = hsm_secret_len(agreement->value) };
 
     session->is_approved = agreement->is_approved;

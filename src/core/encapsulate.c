@@ -46,7 +46,7 @@ static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_templ
                            const hsm_template *forced, hsm_draft **out_draft)
 {
     const CK_OBJECT_CLASS secret_key = CKO_SECRET_KEY;
-    hsm_attr implied[HSM_TEMPLATE_MAX_ATTRS + 2];
+    HSM_UNINITIALIZED hsm_attr implied[HSM_TEMPLATE_MAX_ATTRS + 2];
     size_t count = 0;
 
     HSM_CHECK(forced->count <= HSM_TEMPLATE_MAX_ATTRS, HSM_E_TEMPLATE_INCONSISTENT);
@@ -119,7 +119,7 @@ static hsm_err rule_secret(hsm_core *core, hsm_session *session, const hsm_mech 
                            const hsm_secret *value)
 {
     const hsm_kdf_slice slice = { .len = hsm_secret_len(value) };
-    const hsm_kdf none = { 0 };
+    static const hsm_kdf none;
 
     return hsm_core_rule(core, session, hsm_approval_of_derivation(mech, &none, &slice, 1));
 }
@@ -137,7 +137,7 @@ hsm_err hsm_core_do_encapsulate_key(hsm_core *core, hsm_session *session,
     HSM_AUTO(kem_clear) kem k = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
-    uint8_t room[HSM_KEM_CIPHERTEXT_MAX_BYTES];
+    HSM_UNINITIALIZED uint8_t room[HSM_KEM_CIPHERTEXT_MAX_BYTES];
 
     HSM_TRY(as_public_key(open_kem(core, session, request, HSM_OP_ENCAPSULATE, &k)));
     const size_t len = hsm_kem_ciphertext_len(&k.use);
