@@ -100,8 +100,9 @@ typedef struct hsm_backend {
      * DES3_ECB with one of 24, which reads and writes the first 8 bytes. */
     hsm_err (*cipher_block)(hsm_crypto *crypto, hsm_alg alg, hsm_bytes key, const uint8_t in[16],
                             uint8_t out[16]);
-    /* key.c frees what create made: an EVP_PKEY for this backend */
-    void (*key_drop)(void *native);
+    /* key.c frees what create made, and what was kept with it: an EVP_PKEY and, or NULL, an
+     * EVP_PKEY_CTX for this backend */
+    void (*key_drop)(void *native, void *idle);
 } hsm_backend;
 
 extern const hsm_backend hsm_backend_openssl;

@@ -252,8 +252,9 @@ const hsm_key_ops *hsm_ossl_key_ops(CK_KEY_TYPE key_type)
     return NULL;
 }
 
-static void drop_key(void *native)
+static void drop_key(void *native, void *idle)
 {
+    EVP_PKEY_CTX_free(idle);
     EVP_PKEY_free(native);
 }
 

@@ -24,16 +24,38 @@ static hsm_err check_len(const hsm_kem_use *use)
     return HSM_OK;
 }
 
-static hsm_err take(const hsm_kem_use *use, hsm_secret *whole, hsm_secret **out_value)
+static hsm_err take(const hsm_kem_use *use, hsm_secret **whole, hsm_secret **out_value)
 {
-    const size_t len = use->value_len == 0 ? hsm_secret_len(whole) : use->value_len;
-    const size_t skipped = hsm_secret_len(whole) - len;
+    const hsm_bytes bytes = hsm_secret_view(*whole);
 
-    return hsm_secret_dup(hsm_bytes_of(hsm_secret_data(whole) + skipped, len), out_value);
+    if (use->value_len == 0 || use->value_len == bytes.len) {
+        *out_value = HSM_MOVE(*whole);
+        return HSM_OK;
+    }
+    const size_t skipped = bytes.len - use->value_len;
+    return hsm_secret_dup(hsm_bytes_of(bytes.data + skipped, use->value_len), out_value);
+}
+
+/* Making a context searches OpenSSL's tables by name, which takes a twentieth of ML-KEM's time. */
+static bool keeps_ctx(const hsm_kem_use *use)
+{
+    return use->mech->alg == HSM_ALG_ML_KEM && use->params->randomness.len == 0;
+}
+
+static void give_ctx(const hsm_kem_use *use, EVP_PKEY_CTX **ctx)
+{
+    if (keeps_ctx(use))
+        EVP_PKEY_CTX_free(atomic_exchange(&use->key->idle, HSM_MOVE(*ctx)));
 }
 
 static hsm_err open_ctx(const hsm_kem_use *use, EVP_PKEY_CTX **out_ctx)
 {
+    EVP_PKEY_CTX *kept = keeps_ctx(use) ? atomic_exchange(&use->key->idle, NULL) : NULL;
+    if (kept != NULL) {
+        *out_ctx = kept;
+        return HSM_OK;
+    }
+
     HSM_AUTO(hsm_ossl_pkey_ctx_drop)
     EVP_PKEY_CTX *ctx =
         EVP_PKEY_CTX_new_from_pkey(hsm_ossl_of(use->key->crypto)->libctx, use->key->native, NULL);
@@ -78,7 +100,8 @@ static hsm_err encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secr
         HSM_E_CRYPTO));
     HSM_CHECK(len == hsm_kem_ciphertext_len(use) && secret_len == hsm_secret_len(shared),
               HSM_E_CRYPTO);
-    return take(use, shared, out_value);
+    give_ctx(use, &ctx);
+    return take(use, &shared, out_value);
 }
 
 static hsm_err decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_secret **out_value)
@@ -94,7 +117,8 @@ static hsm_err decapsulate(const hsm_kem_use *use, hsm_bytes ciphertext, hsm_sec
                                                ciphertext.data, ciphertext.len),
                           HSM_E_WRAPPED_KEY));
     HSM_CHECK(secret_len == hsm_secret_len(shared), HSM_E_CRYPTO);
-    return take(use, shared, out_value);
+    give_ctx(use, &ctx);
+    return take(use, &shared, out_value);
 }
 
 /* --- ECDH (PKCS#11 v3.2, 6.3: the mechanisms in C_EncapsulateKey) --------------------------------- */

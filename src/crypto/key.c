@@ -154,7 +154,8 @@ void hsm_key_destroy(hsm_key *key)
     if (key == NULL)
         return;
     if (key->native != NULL)
-        key->crypto->backend->key_drop(key->native);
+        key->crypto->backend->key_drop(key->native,
+                                       atomic_load_explicit(&key->idle, memory_order_acquire));
     hsm_key_destroy(key->half[0]);
     hsm_key_destroy(key->half[1]);
     hsm_secret_destroy(key->value);
