@@ -14,7 +14,8 @@ struct hsm_attr_view {
     hsm_object_secrets secrets;
     bool has_secrets; /* opened on the first question for a secret attribute */
     hsm_bytes serial;
-    CK_ULONG state; /* of a key, as it is now */
+    CK_ULONG state;                             /* of a key, as it is now */
+    uint8_t check_value[HSM_CHECK_VALUE_BYTES]; /* where the object owes it */
 };
 
 hsm_err hsm_core_attributes_open(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,
@@ -91,6 +92,11 @@ hsm_err hsm_core_attributes_get(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm
     }
     if (type == CKA_CRATON_KEY_STATE) {
         *out_value = hsm_bytes_of(&view->state, sizeof view->state);
+        return HSM_OK;
+    }
+    if (type == CKA_CHECK_VALUE && hsm_object_owes_check_value(view->object)) {
+        HSM_TRY(hsm_object_check_value(view->object, view->serial, view->check_value));
+        *out_value = hsm_bytes_of(view->check_value, sizeof view->check_value);
         return HSM_OK;
     }
     attr = hsm_object_attr(view->object, type);

@@ -234,14 +234,17 @@ hsm_err hsm_core_put_domain(hsm_draft *draft)
 static hsm_err put_secret_derived(hsm_core *core, hsm_draft *draft, const hsm_key_parts *parts)
 {
     const hsm_bytes value = parts->part[HSM_PART_VALUE];
-    uint8_t check_value[3];
+    uint8_t check_value[HSM_CHECK_VALUE_BYTES];
     hsm_bytes given;
+    const bool is_given = hsm_draft_get(draft, CKA_CHECK_VALUE, &given);
 
     HSM_TRY(hsm_draft_put_ulong(draft, CKA_VALUE_LEN, value.len));
+    if (!is_given && !hsm_draft_bool(draft, CKA_TOKEN, false))
+        return HSM_OK; /* hsm_object_owes_check_value() */
     HSM_TRY(hsm_key_check_value(core->crypto, parts->key_type, value, check_value));
     /* A caller may bring the check value and must then bring the right one, or an empty one to
      * have none (PKCS#11 v3.2, 4.10.2). */
-    if (hsm_draft_get(draft, CKA_CHECK_VALUE, &given)) {
+    if (is_given) {
         HSM_CHECK(given.len == 0 ||
                       hsm_bytes_equal(given, hsm_bytes_of(check_value, sizeof check_value)),
                   HSM_E_ATTRIBUTE_VALUE);

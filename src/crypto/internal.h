@@ -41,7 +41,7 @@ struct hsm_key {
     struct hsm_key *half[2];               /* composite: by HSM_COMPOSITE_...; native is NULL */
     hsm_secret *value; /* secret keys: the bytes; composite private keys: all of it */
     void *native;      /* asymmetric keys: the backend's (EVP_PKEY) */
-    /* A context of the key that the backend keeps between calls (EVP_PKEY_CTX); a call takes it out. */
+    /* A context that the backend keeps between calls (EVP_PKEY_CTX); a call takes it out. */
     _Atomic(void *) idle;
 };
 

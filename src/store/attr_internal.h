@@ -69,6 +69,17 @@ void hsm_facts_read(hsm_object *object);
 /* The class a search asks for; CK_UNAVAILABLE_INFORMATION for any. */
 CK_OBJECT_CLASS hsm_facts_class(const hsm_template *tmpl);
 
+/* --- Check values (attr_check_value.c) ---------------------------------------------------------- */
+
+/* Whether an attribute of the object is the check value that it owes. */
+bool hsm_object_owes(const hsm_object *object, CK_ATTRIBUTE_TYPE type);
+/* Puts it in a draft of the object, if there is one. errors  of hsm_object_check_value() */
+HSM_MUST_USE hsm_err hsm_draft_put_check_value(hsm_draft *draft, const hsm_object *object,
+                                               const hsm_object_secrets *secrets);
+/* Whether it is what every CKA_CHECK_VALUE of a search asks for. errors as above */
+HSM_MUST_USE hsm_err hsm_object_match_check_value(const hsm_object *object, hsm_bytes token_serial,
+                                                  const hsm_template *tmpl, bool *out_matches);
+
 /* --- Objects (object.c) ------------------------------------------------------------------------- */
 
 /* An object with copies of the attributes (sorted, none secret, all of the layout), not yet sealed:

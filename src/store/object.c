@@ -182,6 +182,7 @@ hsm_err hsm_object_to_draft(const hsm_object *object, hsm_bytes token_serial, hs
         HSM_TRY(hsm_draft_put(draft, object->attrs[i].type, object->attrs[i].value));
     for (size_t i = 0; i < secrets.attr_count; i++)
         HSM_TRY(hsm_draft_put(draft, secrets.attrs[i].type, secrets.attrs[i].value));
+    HSM_TRY(hsm_draft_put_check_value(draft, object, &secrets));
 
     *out_draft = HSM_MOVE(draft);
     return HSM_OK;

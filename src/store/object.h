@@ -96,7 +96,8 @@ void hsm_object_aad(const hsm_object_ident *ident, const char part[5],
  * errors  HSM_E_TEMPLATE_INCOMPLETE (no class or key type), HSM_E_NO_MEMORY, HSM_E_CRYPTO */
 HSM_MUST_USE hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident,
                                        hsm_seal *seal, hsm_object **out_object);
-/* A draft with all attributes of the object, secret ones included: for copy and change. */
+/* A draft with all attributes of the object, secret ones and the check value that it owes included:
+ * for copy and change. */
 HSM_MUST_USE hsm_err hsm_object_to_draft(const hsm_object *object, hsm_bytes token_serial,
                                          hsm_draft **out_draft);
 static inline hsm_object *hsm_object_acquire(hsm_object *object)
@@ -127,6 +128,14 @@ typedef struct hsm_object_secrets {
 HSM_MUST_USE hsm_err hsm_object_open_secrets(const hsm_object *object, hsm_bytes token_serial,
                                              hsm_object_secrets *out_secrets);
 void hsm_object_secrets_clear(hsm_object_secrets *secrets);
+
+/* A secret key without CKA_CHECK_VALUE: most session keys are used and gone before anybody asks for
+ * theirs, so it is worked out then. One that its owner took away is there, and empty. */
+bool hsm_object_owes_check_value(const hsm_object *object);
+/* errors as open_secrets, HSM_E_CRYPTO */
+#define HSM_CHECK_VALUE_BYTES 3u
+HSM_MUST_USE hsm_err hsm_object_check_value(const hsm_object *object, hsm_bytes token_serial,
+                                            uint8_t out[HSM_CHECK_VALUE_BYTES]);
 
 /* Whether the object satisfies every attribute of a search template; secret attributes of
  * sensitive or unextractable keys never match. errors as open_secrets */

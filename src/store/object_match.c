@@ -11,10 +11,13 @@ static bool is_wanted(const hsm_attr_info *info, hsm_bytes wanted, hsm_bytes val
     return hsm_ct_equal(wanted, value);
 }
 
-/* The not secret part of a search; counts the secret attributes it leaves. */
-static bool matches_public(const hsm_object *object, const hsm_template *tmpl, size_t *out_secret)
+/* The not secret part of a search; counts the attributes it leaves: secret ones, and check values
+ * that are still to be worked out. */
+static bool matches_public(const hsm_object *object, const hsm_template *tmpl, size_t *out_secret,
+                           size_t *out_owed)
 {
     size_t secret = 0;
+    size_t owed = 0;
 
     for (size_t i = 0; i < tmpl->count; i++) {
         const hsm_attr_info *info = hsm_attr_find(tmpl->attrs[i].type, object->kind);
@@ -25,11 +28,16 @@ static bool matches_public(const hsm_object *object, const hsm_template *tmpl, s
             secret++;
             continue;
         }
+        if (hsm_object_owes(object, info->type)) {
+            owed++;
+            continue;
+        }
         const hsm_attr *attr = hsm_object_attr(object, info->type);
         if (attr == NULL || !is_wanted(info, tmpl->attrs[i].value, attr->value))
             return false;
     }
     *out_secret = secret;
+    *out_owed = owed;
     return true;
 }
 
@@ -55,8 +63,11 @@ hsm_err hsm_object_matches(const hsm_object *object, hsm_bytes token_serial,
 {
     HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
     size_t secret = 0;
-    bool matches = matches_public(object, tmpl, &secret);
+    size_t owed = 0;
+    bool matches = matches_public(object, tmpl, &secret, &owed);
 
+    if (matches && owed > 0)
+        HSM_TRY(hsm_object_match_check_value(object, token_serial, tmpl, &matches));
     if (matches && secret > 0) {
         matches = false;
         if (!object->is_sensitive) { /* else the search would be an oracle */

@@ -56,6 +56,11 @@ void hsm_seal_release(hsm_seal *seal)
     free(seal);
 }
 
+hsm_crypto *hsm_seal_crypto(const hsm_seal *seal)
+{
+    return seal->crypto;
+}
+
 /* SP 800-38D, 8.2.1: a counter never repeats within the life of the key; 8.2.2: 96 random bits. */
 static hsm_err fresh_nonce(hsm_seal *seal, uint8_t *nonce)
 {

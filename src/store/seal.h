@@ -28,6 +28,9 @@ static inline void hsm_seal_drop(hsm_seal **seal)
     *seal = NULL;
 }
 
+/* What it computes with. */
+hsm_crypto *hsm_seal_crypto(const hsm_seal *seal);
+
 /* Appends nonce, ciphertext and tag of plain to out_sealed, under a fresh nonce. */
 HSM_MUST_USE hsm_err hsm_seal_close(hsm_seal *seal, hsm_bytes aad, hsm_bytes plain,
                                     hsm_buf *out_sealed);

@@ -456,6 +456,55 @@ static void nested_templates(void)
              CKR_ATTRIBUTE_VALUE_INVALID);
 }
 
+static size_t found_by_check_value(CK_SESSION_HANDLE session, const CK_BYTE value[3])
+{
+    CK_OBJECT_HANDLE found[4];
+    attrs tmpl = { .count = 0 };
+
+    put_bytes(&tmpl, CKA_CHECK_VALUE, value, 3);
+    return find_all(session, &tmpl, found, ARRAY_LEN(found));
+}
+
+static CK_RV set_check_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, const CK_BYTE *value,
+                             size_t len)
+{
+    attrs tmpl = { .count = 0 };
+
+    put_bytes(&tmpl, CKA_CHECK_VALUE, value, len);
+    return p11->C_SetAttributeValue(session, key, tmpl.at, tmpl.count);
+}
+
+/* A zero block under a zero key is 66e94b... (NIST's GCM test case 1 calls it H). */
+static void check_values(void)
+{
+    static const CK_BYTE want[3] = { 0x66, 0xe9, 0x4b }, zeros[16];
+    FIXTURE(fix);
+    const CK_SESSION_HANDLE h = fix.session;
+    CK_OBJECT_HANDLE copy = CK_INVALID_HANDLE;
+    CK_BYTE got[8];
+    attrs to_token = { .count = 0 };
+
+    const CK_OBJECT_HANDLE key = import_secret(h, CKK_AES, zeros, sizeof zeros);
+    CHECK_EQ(get_attr(h, key, CKA_CHECK_VALUE, got, sizeof got), 3);
+    CHECK_BYTES(got, 3, want, 3);
+    CHECK_EQ(found_by_check_value(h, want), 1);
+    CHECK_EQ(found_by_check_value(h, zeros), 0);
+
+    CASE("a copy that is stored has it, and is found too");
+    put_bool(&to_token, CKA_TOKEN, true);
+    CHECK_OK(p11->C_CopyObject(h, key, to_token.at, to_token.count, &copy));
+    CHECK_EQ(get_attr(h, copy, CKA_CHECK_VALUE, got, sizeof got), 3);
+    CHECK_BYTES(got, 3, want, 3);
+    CHECK_EQ(found_by_check_value(h, want), 2);
+
+    CASE("never a caller's choice; may be removed");
+    CHECK_EQ(set_check_value(h, key, zeros, 3), CKR_ATTRIBUTE_VALUE_INVALID);
+    CHECK_OK(set_check_value(h, key, want, 3));
+    CHECK_OK(set_check_value(h, key, NULL, 0));
+    CHECK_EQ(get_attr(h, key, CKA_CHECK_VALUE, got, sizeof got), 0);
+    CHECK_EQ(found_by_check_value(h, want), 1);
+}
+
 static void sizes(void)
 {
     FIXTURE(fix);
@@ -481,6 +530,7 @@ static const check_test tests[] = {
     CHECK_TEST(searching),
     CHECK_TEST(changed_objects_are_found_by_the_new_value),
     CHECK_TEST(nested_templates),
+    CHECK_TEST(check_values),
     CHECK_TEST(sizes),
 };
 CHECK_MAIN(tests)
