@@ -169,6 +169,12 @@ static uint32_t kept_max(uint32_t size)
     return fit < KEPT_COUNT ? (uint32_t)fit : KEPT_COUNT;
 }
 
+/* Whether `count` blocks are more than kept_max(), without its division: every free asks. */
+static bool is_too_many(uint32_t count, uint32_t size)
+{
+    return count > KEPT_COUNT || count * bytes_of(size) > KEPT_BYTES;
+}
+
 /* Leaves `keep` blocks of a size. */
 static void give_back(cache *own, uint32_t size, uint32_t keep)
 {
@@ -272,9 +278,8 @@ static void free_listed(block *b, uint32_t size)
 {
     free_block *given = (free_block *)(void *)b;
     cache *own = own_cache();
-    const uint32_t max = kept_max(size);
 
-    if (own == NULL || max == 0) {
+    if (own == NULL || bytes_of(size) > KEPT_BYTES) {
         (void)pthread_mutex_lock(&heap.lock);
         given->next = heap.list[size];
         heap.list[size] = given;
@@ -283,8 +288,8 @@ static void free_listed(block *b, uint32_t size)
     }
     given->next = own->list[size];
     own->list[size] = given;
-    if (++own->count[size] > max)
-        give_back(own, size, max / 2);
+    if (is_too_many(++own->count[size], size))
+        give_back(own, size, kept_max(size) / 2);
 }
 
 void *hsm_secret_heap_alloc(size_t len)
