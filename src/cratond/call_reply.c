@@ -153,6 +153,7 @@ void call_reply(call *on)
         return;
     }
     on->has_response_head = true;
+    on->conn->answers++;
     if (on->is_answered && on->out.len == 0)
         reply_status_only(on);
     else

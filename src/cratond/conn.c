@@ -247,10 +247,31 @@ static bool has_unread(const conn *on, size_t read_len)
                            : read_len == CONN_OUT_BYTES;
 }
 
+static void flush(conn *on);
+
+/* What was read, with a flush wherever conn_h2.c pauses. False: the connection has come to its end. */
+static bool take_frames(conn *on, hsm_bytes data)
+{
+    on->read_end = data.data + data.len;
+    do {
+        on->is_paused = false;
+        on->answers = 0;
+        const ssize_t taken = nghttp2_session_mem_recv(on->h2, data.data, data.len);
+        if (taken < 0 || (!on->is_paused && taken != (ssize_t)data.len)) {
+            (void)nghttp2_session_terminate_session(on->h2, NGHTTP2_PROTOCOL_ERROR);
+            return false;
+        }
+        data = hsm_bytes_of(data.data + taken, data.len - (size_t)taken);
+        if (on->is_paused && on->state == CONN_OPEN)
+            flush(on);
+    } while (on->is_paused && on->state == CONN_OPEN);
+    return on->state == CONN_OPEN;
+}
+
 /* True: there is more. */
 static bool read_some(conn *on)
 {
-    uint8_t *room = on->server->scratch;
+    uint8_t *room = on->server->incoming;
     size_t len = 0;
     const tls_step step = on->tls != NULL ? tls_read(on->tls, room, CONN_OUT_BYTES, &len)
                                           : plain_read(on, room, CONN_OUT_BYTES, &len);
@@ -260,14 +281,10 @@ static bool read_some(conn *on)
     if (step != TLS_DONE)
         return false;
     on->active_ms = on->server->now_ms;
-    const ssize_t taken = nghttp2_session_mem_recv(on->h2, room, len);
-    explicit_bzero(room, len);
     conn_touch(on);
-    if (taken != (ssize_t)len) {
-        (void)nghttp2_session_terminate_session(on->h2, NGHTTP2_PROTOCOL_ERROR);
-        return false;
-    }
-    return on->state == CONN_OPEN && has_unread(on, len);
+    const bool is_good = take_frames(on, hsm_bytes_of(room, len));
+    explicit_bzero(room, len);
+    return is_good && has_unread(on, len);
 }
 
 static void read_turn(conn *on)
@@ -451,11 +468,8 @@ static void pump_streams(conn *on)
     }
 }
 
-void conn_flush(conn *on)
+static void flush(conn *on)
 {
-    on->is_dirty = false;
-    if (on->state != CONN_OPEN)
-        return;
     const bool is_done = write_rest(on) && write_frames(on);
     if (on->state != CONN_OPEN)
         return;
@@ -474,6 +488,13 @@ void conn_flush(conn *on)
         conn_close(on);
     if (is_done && on->is_draining && on->call_count == 0)
         conn_close(on);
+}
+
+void conn_flush(conn *on)
+{
+    on->is_dirty = false;
+    if (on->state == CONN_OPEN)
+        flush(on);
 }
 
 void conn_drain_notice(conn *on)

@@ -8,6 +8,9 @@
 #define SETTINGS_MAX 32
 /* A grant that small is a way to make us send tiny frames. */
 #define WINDOW_UPDATE_SMALL_BYTES 1024
+/* Of one read: a write costs as much as some answers, and is not worth it for the last few. */
+#define PAUSE_ANSWERS 16u
+#define PAUSE_REST_BYTES 128
 
 static double at_most(double value, double max)
 {
@@ -125,18 +128,27 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* Whether the answers there are go out before the rest of what was read is looked at: the client works on
+ * them meanwhile, where it would wait for all of them and then have us wait for its next requests. */
+static bool is_time_to_write(conn *on, const uint8_t *rest)
+{
+    on->is_paused = on->answers >= PAUSE_ANSWERS && on->read_end - rest >= PAUSE_REST_BYTES;
+    return on->is_paused;
+}
+
 static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t stream_id, const uint8_t *data,
                          size_t len, void *user)
 {
-    call *of = reading_call(user, stream_id);
+    conn *on = user;
+    call *of = reading_call(on, stream_id);
     const size_t granted = of == NULL ? len : call_on_data(of, hsm_bytes_of(data, len));
 
     (void)flags;
     if (nghttp2_session_consume_connection(h2, len) != 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
-    return granted == 0 || nghttp2_session_consume_stream(h2, stream_id, granted) == 0
-               ? 0
-               : NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (granted > 0 && nghttp2_session_consume_stream(h2, stream_id, granted) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    return is_time_to_write(on, data + len) ? NGHTTP2_ERR_PAUSE : 0;
 }
 
 static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t error, void *user)

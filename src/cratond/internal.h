@@ -169,8 +169,11 @@ struct conn {
     int64_t active_ms; /* when something last came or went */
     call *calls;
     uint32_t call_count;
-    call *recent; /* whose frames are being read, and its stream is open; or NULL */
-    size_t bytes; /* of messages held for this connection */
+    uint32_t answers;        /* begun since reading was */
+    const uint8_t *read_end; /* of what is being read */
+    bool is_paused;          /* reading goes on after a flush */
+    call *recent;            /* whose frames are being read, and its stream is open; or NULL */
+    size_t bytes;            /* of messages held for this connection */
     session_entry *sessions;
     bool has_pumps; /* some call wants_pump */
     wipe_buf out;   /* what the socket did not take, from out_at on */
@@ -293,7 +296,8 @@ struct server {
     atomic_uint *slot_sessions;    /* by slot */
     atomic_uint *slot_rw_sessions; /* by slot */
     watcher *watchers;
-    uint8_t scratch[CONN_OUT_BYTES]; /* what is read, or about to be written; wiped after use */
+    uint8_t incoming[CONN_OUT_BYTES]; /* what was read; wiped after use */
+    uint8_t scratch[CONN_OUT_BYTES];  /* what is about to be written; wiped after use */
 };
 
 /* server_open() with other workers than the configuration says. */
