@@ -45,6 +45,7 @@ struct pool {
     pool_job *done_first;
     pool_job **done_last;
     size_t untold; /* done, and the loop was not woken for them */
+    bool is_told; /* a quick thread has woken the loop, or is about to, and it has not looked yet */
     uint32_t started;
     worker workers[THREADS_MAX];
 };
@@ -84,7 +85,9 @@ static pool_job *take(pool *workers, pool_lane number)
 }
 
 /* Each time the loop wakes it writes to a socket, which costs more than the answer: while quick jobs wait
- * for this thread, it hears of several at once. True: it is to be told now, with tell(). */
+ * for this thread, it hears of several at once, and of no more until it has looked. A slow thread always
+ * tells, and is not waited for: it may not run again for long. True: the loop is to be told now, with
+ * tell(). */
 static bool hand_back(pool *workers, pool_lane number, pool_job *job)
 {
     const bool has_more = number == POOL_FAST && workers->lanes[number].first != NULL;
@@ -93,9 +96,10 @@ static bool hand_back(pool *workers, pool_lane number, pool_job *job)
     *workers->done_last = job;
     workers->done_last = &job->next;
     workers->untold++;
-    if (has_more && workers->untold < TELL_JOBS)
+    if (number == POOL_FAST && (workers->is_told || (has_more && workers->untold < TELL_JOBS)))
         return false;
     workers->untold = 0;
+    workers->is_told = workers->is_told || number == POOL_FAST;
     return true;
 }
 
@@ -307,6 +311,7 @@ size_t pool_collect(pool *workers)
     workers->done_first = NULL;
     workers->done_last = &workers->done_first;
     workers->untold = 0;
+    workers->is_told = false;
     (void)pthread_mutex_unlock(&workers->lock);
     while (job != NULL) {
         pool_job *next = job->next;
