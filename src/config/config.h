@@ -127,6 +127,8 @@ typedef struct hsm_config {
         uint32_t drain_timeout_secs;
         uint32_t max_streams;
         uint32_t max_connection_bytes;
+        uint32_t max_header_bytes;
+        uint32_t max_request_bytes;
         uint32_t max_requests_per_sec; /* 0: no limit */
         uint32_t max_clients;
         uint32_t workers;      /* 0: by the number of processors */

@@ -102,6 +102,8 @@ static const field fields[] = {
     NUMBER(daemon, drain_timeout_secs, 0, 3600, 30),
     NUMBER(daemon, max_streams, 1, 1000, 128),
     NUMBER(daemon, max_connection_bytes, 5242880, 1073741824, 67108864),
+    NUMBER(daemon, max_header_bytes, 4096, 65536, 16384),
+    NUMBER(daemon, max_request_bytes, 65536, 33554432, 4194304),
     NUMBER(daemon, max_requests_per_sec, 0, 10000000, 0),
     NUMBER(daemon, max_clients, 1, 65536, 1024),
     NUMBER(daemon, workers, 0, 256, 0),

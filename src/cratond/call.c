@@ -340,7 +340,8 @@ void call_on_headers_end(call *on, bool is_end)
         call_finish(on, call_outcome_fault(fault == CALL_REFUSED ? refuse(on) : fault));
         return;
     }
-    on->reader.max_len = rpc_request_max(on->method);
+    on->reader.max_len =
+        rpc_request_max(on->method, on->conn->server->config->daemon.max_request_bytes);
     set_deadline(on);
     if (is_end)
         call_on_end(on);

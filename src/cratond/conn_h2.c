@@ -74,13 +74,16 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
                      void *user)
 {
     call *on = reading_call(user, frame->hd.stream_id);
+    const conn *of = user;
 
     (void)h2;
     (void)flags;
     if (on == NULL)
         return 0;
     call_on_header(on, hsm_bytes_of(name, name_len), hsm_bytes_of(value, value_len));
-    return on->header_bytes <= HEADERS_MAX_BYTES ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    return on->header_bytes <= of->server->config->daemon.max_header_bytes
+               ? 0
+               : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 /* Frames that cost us and bring nothing. */
@@ -216,7 +219,7 @@ hsm_err conn_h2_open(conn *on)
     const nghttp2_settings_entry settings[] = {
         { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, on->server->config->daemon.max_streams },
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES },
-        { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADERS_MAX_BYTES },
+        { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, on->server->config->daemon.max_header_bytes },
         { NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
     };
 

@@ -22,10 +22,9 @@
 #include "cratond/tls.h"
 
 /* Of one connection. */
-#define CONN_WINDOW_BYTES (4 * 1024 * 1024)   /* what may be on its way to us */
-#define STREAM_WINDOW_BYTES (256 * 1024)      /* the same, for one call */
-#define CONN_OUT_BYTES ((size_t)64 * 1024)    /* gathered before it is written */
-#define HEADERS_MAX_BYTES ((size_t)16 * 1024) /* of one request, as HPACK counts */
+#define CONN_WINDOW_BYTES (4 * 1024 * 1024) /* what may be on its way to us */
+#define STREAM_WINDOW_BYTES (256 * 1024)    /* the same, for one call */
+#define CONN_OUT_BYTES ((size_t)64 * 1024)  /* gathered before it is written */
 /* Frames that do no work: so many at once, and so many more each second and with each message. */
 #define NUISANCE_MAX 2000
 #define NUISANCE_PER_SEC 200

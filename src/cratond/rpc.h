@@ -8,8 +8,7 @@
 #include "cratond/arena.h"
 #include "cratond/pool.h"
 
-/* Limits of compat: a request, and a response. */
-#define RPC_REQUEST_MAX_BYTES ((size_t)4 * 1024 * 1024)
+/* A response: a limit of compat. */
 #define RPC_RESPONSE_MAX_BYTES ((size_t)16 * 1024 * 1024)
 /* One message of a stream. */
 #define RPC_PART_MAX_BYTES ((size_t)1024 * 1024)
@@ -79,7 +78,7 @@ uint64_t rpc_session_of(const rpc_method *method, const void *request);
 pool_lane rpc_lane_of(const rpc_method *method, const void *request);
 /* The mechanism that a request names; false: it has no such field, or nothing in it. */
 bool rpc_mechanism_of(const void *request, uint64_t *out_mechanism);
-/* Bytes of the longest message that the method takes. */
-size_t rpc_request_max(const rpc_method *method);
+/* Bytes of the longest message that the method takes, where a request may have so many. */
+size_t rpc_request_max(const rpc_method *method, size_t configured);
 
 #endif

@@ -389,7 +389,8 @@ bool rpc_mechanism_of(const void *request, uint64_t *out_mechanism)
     return true;
 }
 
-size_t rpc_request_max(const rpc_method *method)
+size_t rpc_request_max(const rpc_method *method, size_t configured)
 {
-    return method->kind == RPC_STREAM ? RPC_PART_MAX_BYTES : RPC_REQUEST_MAX_BYTES;
+    return method->kind == RPC_STREAM && RPC_PART_MAX_BYTES < configured ? RPC_PART_MAX_BYTES
+                                                                         : configured;
 }
