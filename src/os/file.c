@@ -183,9 +183,19 @@ hsm_err hsm_file_read_secret(const char *path, unsigned checks, size_t max_len,
 /* Text of an errno value as a part of a sentence. */
 static void why_errno(int errno_value, char *room, size_t room_len)
 {
+    if (errno_value == EACCES) {
+        (void)snprintf(room, room_len, "permission denied for uid %lu", (unsigned long)geteuid());
+        return;
+    }
     (void)snprintf(room, room_len, "%s", strerror(errno_value));
     if (room[0] >= 'A' && room[0] <= 'Z' && room[1] >= 'a')
         room[0] = (char)(room[0] - 'A' + 'a');
+}
+
+/* By the system, and errno says why. */
+static bool is_refused(const char *path, struct stat *info)
+{
+    return stat(path, info) != 0 || (S_ISREG(info->st_mode) && eaccess(path, R_OK) != 0);
 }
 
 static void why_mode(const struct stat *info, unsigned checks, char *room, size_t room_len)
@@ -212,14 +222,12 @@ void hsm_file_why(const char *path, unsigned checks, hsm_err err, char *room, si
         (void)snprintf(room, room_len, "it is too large for what it should be");
     else if (err == HSM_E_DATA)
         (void)snprintf(room, room_len, "it is empty");
-    else if (stat(path, &info) != 0)
+    else if (is_refused(path, &info))
         why_errno(errno, room, room_len);
     else if (!S_ISREG(info.st_mode))
         why_errno(S_ISDIR(info.st_mode) ? EISDIR : EINVAL, room, room_len);
     else if (!passes(&info, checks))
         why_mode(&info, checks, room, room_len);
-    else if (eaccess(path, R_OK) != 0)
-        why_errno(errno, room, room_len);
     else
         (void)snprintf(room, room_len, "%s", hsm_err_text(err));
 }

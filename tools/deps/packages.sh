@@ -52,6 +52,7 @@ interop  12,13  knot
 interop  12,13  knot-dnssecutils
 interop  12,13  nodejs
 interop  12,13  softhsm2
+interop  12,13  strace
 interop  12,13  protobuf-compiler
 interop  12,13  protobuf-compiler-grpc
 interop  12,13  python3-grpcio
