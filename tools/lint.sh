@@ -61,7 +61,7 @@ check_words() { tools/check_source.py; }
 check_headers() {
     local header cc bad=0
     while IFS= read -r -d '' header; do
-        printf '#include "%s"\n' "${header#*/}" >"$work/alone.c"
+        printf '#include "%s"\ntypedef int not_empty;\n' "${header#*/}" >"$work/alone.c"
         for cc in gcc clang; do
             "$cc" "${flags[@]}" -Itests "${external[@]}" -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$work/alone.c" || {
                 echo "$header does not compile alone ($cc)"
