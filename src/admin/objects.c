@@ -134,6 +134,7 @@ hsm_err hsm_admin_get_choices(hsm_admin *admin, size_t count_max, hsm_admin_choi
         return HSM_OK;
     choices.named = calloc(count_max, sizeof *choices.named);
     choices.templates = calloc(count_max, sizeof *choices.templates);
+    /* cppcheck-suppress memleak ; HSM_AUTO */
     HSM_CHECK(choices.named != NULL && choices.templates != NULL, HSM_E_NO_MEMORY);
     HSM_TRY(add_choices(admin, count_max, &choices));
     *out_choices = choices;
