@@ -17,6 +17,7 @@
 #define PAGE_BYTES 4096u
 #define PLACE_BYTES 1920u
 #define TIPS_AT ((size_t)2 * PLACE_BYTES)
+#define LOST_AT (LATCH_AT - 8u)
 #define LATCH_AT (PAGE_BYTES - 16u)
 #define MARK_AT (PAGE_BYTES - 4u)
 #define FORMAT 0x43414832u /* "CAH2" */
@@ -29,6 +30,8 @@
  * SHA-256; that it begins with a zero byte tells it from heads and entries, whose key is the same. */
 #define TIP_MACED_BYTES (8u + 4u + 8u + HSM_LINK_BYTES)
 #define TIP_BYTES (TIP_MACED_BYTES + MAC_BYTES)
+_Static_assert(TIPS_AT + (size_t)2 * TIP_BYTES <= LOST_AT,
+               "the parts of the page lie one after the other");
 /* How long a page that is being made is waited for. */
 #define FILL_MS 10000u
 
@@ -251,7 +254,7 @@ static hsm_err write_tip(hsm_head_page *page, const hsm_head *head)
 
 static bool is_blank(const hsm_head_page *page)
 {
-    for (size_t i = 0; i < LATCH_AT; i++) {
+    for (size_t i = 0; i < LOST_AT; i++) {
         if (page->map[i] != 0)
             return false;
     }
@@ -382,6 +385,11 @@ hsm_err hsm_head_move_tip(hsm_head_page *page, const hsm_head *head)
 static _Atomic(uint32_t) *mark_of(const hsm_head_page *page)
 {
     return (_Atomic(uint32_t) *)(void *)(page->map + MARK_AT);
+}
+
+_Atomic(uint64_t) *hsm_head_lost(hsm_head_page *page)
+{
+    return (_Atomic(uint64_t) *)(void *)(page->map + LOST_AT);
 }
 
 hsm_latch_words *hsm_head_latch(hsm_head_page *page)

@@ -75,6 +75,10 @@ uint64_t hsm_head_distance(const hsm_head_page *page, const hsm_head *head);
 /* Marks that a writer is at work; who finds it set under the lock comes after one that died. */
 void hsm_head_mark(hsm_head_page *page, bool is_writing);
 bool hsm_head_is_marked(const hsm_head_page *page);
+/* Entries lost by processes that have ended, of which no entry tells yet: any process may add to it or
+ * take from it. Not authenticated.
+ * thread  any, without a lock */
+_Atomic(uint64_t) *hsm_head_lost(hsm_head_page *page);
 /* The part of the page that is the lock of all processes (os/lock.h). */
 hsm_latch_words *hsm_head_latch(hsm_head_page *page);
 /* Makes it durable. errors HSM_E_STORE_IO */

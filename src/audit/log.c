@@ -364,6 +364,19 @@ static hsm_err settle(hsm_audit_log *log)
     return hsm_head_sync(log->page);
 }
 
+/* Whoever writes next tells of what this process lost and could not tell any more. */
+static void leave_lost(hsm_audit_log *log)
+{
+    const uint64_t lost = atomic_load(&log->lost);
+
+    if (lost == 0)
+        return;
+    hsm_log(HSM_LOG_ERROR, "audit log %s: %llu events were lost", log->log_path,
+            (unsigned long long)lost);
+    if (log->page != NULL)
+        (void)atomic_fetch_add(hsm_head_lost(log->page), lost);
+}
+
 void hsm_audit_close(hsm_audit_log *log)
 {
     if (log == NULL)
@@ -376,9 +389,7 @@ void hsm_audit_close(hsm_audit_log *log)
             hsm_log(HSM_LOG_ERROR, "audit log %s: %s", log->log_path, hsm_err_text(err));
         hsm_latch_leave(&log->latch);
     }
-    if (atomic_load(&log->lost) > 0)
-        hsm_log(HSM_LOG_ERROR, "audit log %s: %llu events were lost", log->log_path,
-                (unsigned long long)atomic_load(&log->lost));
+    leave_lost(log);
     (void)pthread_mutex_destroy(&log->mutex);
     destroy(log);
 }

@@ -63,7 +63,7 @@ HSM_MUST_USE hsm_err hsm_audit_append(hsm_audit_log *log, const hsm_audit_event 
 HSM_MUST_USE hsm_err hsm_audit_checkpoint(hsm_audit_log *log);
 /* Of hsm_audit_append(), where the event is of a kind that is written. */
 hsm_meter *hsm_audit_meter(hsm_audit_log *log);
-/* Events counted as lost that no entry tells of yet. */
+/* Events that this process counted as lost and no entry tells of yet. */
 uint64_t hsm_audit_lost(const hsm_audit_log *log);
 
 #endif

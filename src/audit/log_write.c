@@ -185,6 +185,7 @@ static hsm_err add_requests(hsm_audit_log *log, hsm_head *next, hsm_audit_reques
 hsm_err hsm_log_write(hsm_audit_log *log, hsm_audit_request *const *requests, size_t count)
 {
     const uint64_t lost = atomic_load(&log->lost);
+    const uint64_t left = atomic_load(hsm_head_lost(log->page));
     bool is_sync = is_sync_due(log);
     size_t members_len = 0;
 
@@ -198,12 +199,14 @@ hsm_err hsm_log_write(hsm_audit_log *log, hsm_audit_request *const *requests, si
 
     hsm_text out = hsm_text_of(log->buffer, HSM_AUDIT_BUFFER_BYTES);
     hsm_head next = log->head;
-    HSM_TRY(add_lost(log, &next, lost, &out));
+    HSM_TRY(add_lost(log, &next, lost + left, &out));
     HSM_TRY(add_requests(log, &next, requests, count, &out));
     HSM_TRY(add_due_checkpoint(log, &next, &out));
     if (out.len == 0)
         return HSM_OK;
     HSM_TRY(hsm_log_commit(log, &next, hsm_text_view(&out), is_sync));
     (void)atomic_fetch_sub(&log->lost, lost);
+    if (left > 0)
+        (void)atomic_fetch_sub(hsm_head_lost(log->page), left);
     return HSM_OK;
 }

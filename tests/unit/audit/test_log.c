@@ -482,13 +482,33 @@ static void a_full_disk_refuses_and_goes_on(void)
     env_clear(&env);
 }
 
-static void what_may_be_lost_is_counted(void)
+static void lose(hsm_audit_log *log, unsigned count)
+{
+    const hsm_audit_event event = { .operation = HSM_AUDITED_SIGN };
+
+    for (unsigned i = 0; i < count; i++)
+        CHECK_OK(hsm_audit_append(log, &event));
+    CHECK_EQ(hsm_audit_lost(log), count);
+}
+
+/* That line `index` tells of so many lost entries. */
+static void check_tells_lost(const audit_env *env, unsigned index, uint64_t count)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf content = { 0 };
-    const hsm_audit_event event = { .operation = HSM_AUDITED_SIGN };
     hsm_member member;
     hsm_line line;
     uint64_t lost = 0;
+
+    CHECK_EQ(env_count(env, "events_lost"), 1);
+    env_read(env, &content);
+    REQUIRE_OK(hsm_line_parse(env_line(&content, index), &line));
+    REQUIRE_THAT(hsm_member_find(line.members, "amount", &member));
+    CHECK_OK(hsm_member_u64(&member, &lost));
+    CHECK_EQ(lost, count);
+}
+
+static void what_may_be_lost_is_counted(void)
+{
     audit_env env;
 
     env_make(&env);
@@ -497,20 +517,59 @@ static void what_may_be_lost_is_counted(void)
     REQUIRE_THAT(log != NULL);
     env_append(log, 1);
     limit_files(10);
-    for (int i = 0; i < 7; i++)
-        CHECK_OK(hsm_audit_append(log, &event));
-    CHECK_EQ(hsm_audit_lost(log), 7);
+    lose(log, 7);
     limit_files(RLIM_INFINITY);
     env_append(log, 1);
     CHECK_EQ(hsm_audit_lost(log), 0);
     hsm_audit_close(log);
     check_whole(&env, 3);
-    env_read(&env, &content);
-    REQUIRE_OK(hsm_line_parse(env_line(&content, 1), &line));
-    REQUIRE_THAT(hsm_member_find(line.members, "amount", &member));
-    CHECK_OK(hsm_member_u64(&member, &lost));
-    CHECK_EQ(lost, 7);
+    check_tells_lost(&env, 1, 7);
     env_clear(&env);
+}
+
+/* A process that adds one entry, or one that loses some: of a log that may not grow, or of one that could
+ * not even be begun. */
+static void run_well(audit_env *env)
+{
+    hsm_audit_log *log = env_open(env);
+
+    REQUIRE_THAT(log != NULL);
+    env_append(log, 1);
+    hsm_audit_close(log);
+}
+
+static void run_losing(audit_env *env, bool has_log, unsigned count)
+{
+    if (has_log)
+        limit_files(10);
+    else
+        CHECK_EQ(mkdir(env->path, 0700), 0); /* in the log's place */
+    hsm_audit_log *log = env_open(env);
+    REQUIRE_THAT(log != NULL);
+    lose(log, count);
+    hsm_audit_close(log);
+    limit_files(RLIM_INFINITY);
+    CHECK_EQ(has_log || rmdir(env->path) == 0, true);
+}
+
+static void a_number_of_lost_entries_outlives_its_process(void)
+{
+    for (unsigned before = 0; before < 2; before++) {
+        audit_env env;
+
+        CASE(before == 0 ? "there was no log" : "there was one");
+        env_make(&env);
+        env.options.may_lose = true;
+        if (before > 0)
+            run_well(&env);
+        run_losing(&env, before > 0, 2);
+        run_losing(&env, before > 0, 3);
+        run_well(&env);
+        run_well(&env); /* told once */
+        check_tells_lost(&env, before, 5);
+        check_whole(&env, before + 3);
+        env_clear(&env);
+    }
 }
 
 static void where_nothing_can_be_written(void)
@@ -570,6 +629,7 @@ static const check_test tests[] = {
     CHECK_TEST(a_forked_child_opens_its_own),
     CHECK_TEST(a_full_disk_refuses_and_goes_on),
     CHECK_TEST(what_may_be_lost_is_counted),
+    CHECK_TEST(a_number_of_lost_entries_outlives_its_process),
     CHECK_TEST(where_nothing_can_be_written),
     CHECK_TEST(options_are_checked),
 };
