@@ -546,7 +546,7 @@ const step steps[] = {
     { "digest", nothing, digest, nothing, nothing, 0, false, false },
     { "random", nothing, give_random, nothing, nothing, 0, false, false },
     { "find", nothing, find, nothing, nothing, FAULT_MEMORY, false, false },
-    { "wrap", nothing, wrap, nothing, nothing, FAULT_MEMORY, false, false },
+    { "wrap", nothing, wrap, nothing, nothing, 0, false, false },
     { "unwrap", wrap, unwrap, destroy_made, nothing, STORES, false, false },
     { "derive", nothing, derive, destroy_made, nothing, STORES, false, false },
     { "copy", nothing, copy, destroy_made, nothing, STORES, false, false },
