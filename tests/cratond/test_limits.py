@@ -41,7 +41,8 @@ d.stop()
 
 # The same store: the token is there.
 d, path = unix_daemon("max_request_bytes = 33554432\nmax_digest_length = 20000000\n")
-stub = pb_grpc.HsmServiceStub(grpc.insecure_channel(f"unix:{path}"))
+# A connection of its own: the library would go on with the one to the daemon before, at the same path.
+stub = pb_grpc.HsmServiceStub(grpc.insecure_channel(f"unix:{path}", options=[("grpc.use_local_subchannel_pool", 1)]))
 session = stub.OpenSession(pb.OpenSessionRequest(slot_id=0)).session_handle
 hasher = hashes.Hash(hashes.SHA256())
 hasher.update(bytes(20000000))
