@@ -4,7 +4,6 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 csr() { admin csr "$@" --pin-file pin; }
-key() { admin key "$@" --pin-file pin; }
 
 subject='CN=www.example,O=Some\, Company,C=CH'
 names='DNS:www.example,IP:192.0.2.1,IP:2001:db8::1,EMAIL:a@b.example,URI:https://www.example/'

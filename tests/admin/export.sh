@@ -4,7 +4,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-key() { admin key "$@" --pin-file pin; }
 export_key() { key export --new-passphrase-file pass "$@"; }
 
 prepare() {

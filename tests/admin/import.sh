@@ -4,8 +4,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-key() { admin key "$@" --pin-file pin; }
-
 prepare() {
     printf 'the passphrase\n' >pass
     printf 'another\n' >wrong

@@ -4,8 +4,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-key() { admin key "$@" --pin-file pin; }
-
 # Without those that take long or are a family's name for another row.
 types() { admin key types | tail -n +2 | grep -v -E '^(SLH-DSA-.*[s56]f?|SLH-DSA-.*s|GENERIC|ML-DSA-44|brainpoolP.*|MLKEM.*)$'; }
 

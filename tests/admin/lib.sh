@@ -7,6 +7,11 @@
 program=$(realpath "${CRATON_HSM_ADMIN:?the admin command to test}")
 
 admin() { "$program" "$@"; }
+# As the token's user; backups under the passphrase in the file `pass`.
+key() { admin key "$@" --pin-file pin; }
+backup() { admin backup --pin-file pin --new-passphrase-file pass "$@"; }
+restore() { admin restore --pin-file pin --passphrase-file pass "$@"; }
+verify() { admin backup verify --passphrase-file pass "$@"; }
 
 # shellcheck disable=SC2120
 begin_admin() { # begin_admin [LINE-OF-TOML...]

@@ -20,7 +20,6 @@ find_softhsm() {
 
 old() { OLD_PIN=$old_pin pkcs11-tool --module "$softhsm" --token-label old --login --pin env:OLD_PIN "$@"; }
 migrate() { admin migrate softhsm2 --pin-file pin --source-pin-file old-pin "$@"; }
-key() { admin key "$@" --pin-file pin; }
 
 prepare() {
     mkdir tokens

@@ -6,10 +6,6 @@
 
 fixtures=$(cd "$(dirname "${BASH_SOURCE[0]}")/older" && pwd) || exit 1
 
-key() { admin key "$@" --pin-file pin; }
-restore() { admin restore --pin-file pin --passphrase-file pass "$@"; }
-verify() { admin backup verify --passphrase-file pass "$@"; }
-
 prepare() {
     printf 'Older battery 7 staple\n' >pass
     printf 'Older battery 8 staple\n' >wrong

@@ -4,11 +4,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-key() { admin key "$@" --pin-file pin; }
-backup() { admin backup --pin-file pin --new-passphrase-file pass "$@"; }
-restore() { admin restore --pin-file pin --passphrase-file pass "$@"; }
-verify() { admin backup verify --passphrase-file pass "$@"; }
-
 # A pair "tls" with a certificate and a chain's, a pair "code", an AES key of the pair's CKA_ID: 7 objects.
 prepare() {
     printf 'Correct horse 7 battery\n' >pass
