@@ -94,7 +94,7 @@ hsm_err hsm_core_attributes_get(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm
         *out_value = hsm_bytes_of(&view->state, sizeof view->state);
         return HSM_OK;
     }
-    if (type == CKA_CHECK_VALUE && hsm_object_owes_check_value(view->object)) {
+    if (hsm_object_owes(view->object, type)) {
         HSM_TRY(hsm_object_check_value(view->object, view->serial, view->check_value));
         *out_value = hsm_bytes_of(view->check_value, sizeof view->check_value);
         return HSM_OK;

@@ -240,7 +240,7 @@ static hsm_err put_secret_derived(hsm_core *core, hsm_draft *draft, const hsm_ke
 
     HSM_TRY(hsm_draft_put_ulong(draft, CKA_VALUE_LEN, value.len));
     if (!is_given && !hsm_draft_bool(draft, CKA_TOKEN, false))
-        return HSM_OK; /* hsm_object_owes_check_value() */
+        return HSM_OK; /* hsm_object_owes() */
     HSM_TRY(hsm_key_check_value(core->crypto, parts->key_type, value, check_value));
     /* A caller may bring the check value and must then bring the right one, or an empty one to
      * have none (PKCS#11 v3.2, 4.10.2). */

@@ -4,12 +4,8 @@
 
 bool hsm_object_owes(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
 {
-    return type == CKA_CHECK_VALUE && hsm_object_owes_check_value(object);
-}
-
-bool hsm_object_owes_check_value(const hsm_object *object)
-{
-    return object->kind == HSM_KIND_SECRET && hsm_object_attr(object, CKA_CHECK_VALUE) == NULL;
+    return type == CKA_CHECK_VALUE && object->kind == HSM_KIND_SECRET &&
+           hsm_object_attr(object, CKA_CHECK_VALUE) == NULL;
 }
 
 static hsm_err check_value_of(const hsm_object *object, const hsm_object_secrets *secrets,
@@ -36,7 +32,7 @@ hsm_err hsm_draft_put_check_value(hsm_draft *draft, const hsm_object *object,
 {
     uint8_t bytes[HSM_CHECK_VALUE_BYTES];
 
-    if (!hsm_object_owes_check_value(object))
+    if (!hsm_object_owes(object, CKA_CHECK_VALUE))
         return HSM_OK;
     HSM_TRY(check_value_of(object, secrets, bytes));
     return hsm_draft_put(draft, CKA_CHECK_VALUE, hsm_bytes_of(bytes, sizeof bytes));

@@ -71,8 +71,6 @@ CK_OBJECT_CLASS hsm_facts_class(const hsm_template *tmpl);
 
 /* --- Check values (attr_check_value.c) ---------------------------------------------------------- */
 
-/* Whether an attribute of the object is the check value that it owes. */
-bool hsm_object_owes(const hsm_object *object, CK_ATTRIBUTE_TYPE type);
 /* Puts it in a draft of the object, if there is one. errors  of hsm_object_check_value() */
 HSM_MUST_USE hsm_err hsm_draft_put_check_value(hsm_draft *draft, const hsm_object *object,
                                                const hsm_object_secrets *secrets);

@@ -129,9 +129,10 @@ HSM_MUST_USE hsm_err hsm_object_open_secrets(const hsm_object *object, hsm_bytes
                                              hsm_object_secrets *out_secrets);
 void hsm_object_secrets_clear(hsm_object_secrets *secrets);
 
-/* A secret key without CKA_CHECK_VALUE: most session keys are used and gone before anybody asks for
- * theirs, so it is worked out then. One that its owner took away is there, and empty. */
-bool hsm_object_owes_check_value(const hsm_object *object);
+/* Whether an attribute is the check value of a secret key that does not carry it: most session keys are
+ * used and gone before anybody asks for theirs, so it is worked out then. One that its owner took away is
+ * there, and empty. */
+bool hsm_object_owes(const hsm_object *object, CK_ATTRIBUTE_TYPE type);
 /* errors as open_secrets, HSM_E_CRYPTO */
 #define HSM_CHECK_VALUE_BYTES 3u
 HSM_MUST_USE hsm_err hsm_object_check_value(const hsm_object *object, hsm_bytes token_serial,
