@@ -7,8 +7,23 @@
 
 void hsm_buf_clear(hsm_buf *buf)
 {
+    if (buf->is_wiped && buf->data != NULL)
+        explicit_bzero(buf->data, buf->cap);
     free(buf->data);
-    *buf = (hsm_buf){ 0 };
+    *buf = (hsm_buf){ .is_wiped = buf->is_wiped };
+}
+
+/* realloc() could leave a copy behind. */
+static uint8_t *grow_wiped(const hsm_buf *buf, size_t cap)
+{
+    uint8_t *data = malloc(cap);
+
+    if (data == NULL || buf->data == NULL)
+        return data;
+    memcpy(data, buf->data, buf->len);
+    explicit_bzero(buf->data, buf->cap);
+    free(buf->data);
+    return data;
 }
 
 hsm_err hsm_buf_reserve(hsm_buf *buf, size_t more)
@@ -21,7 +36,7 @@ hsm_err hsm_buf_reserve(hsm_buf *buf, size_t more)
     size_t cap = buf->cap > 0 ? buf->cap : BUF_FIRST_BYTES;
     while (cap < need)
         cap *= 2; /* bounded as need is: can't wrap */
-    uint8_t *data = realloc(buf->data, cap);
+    uint8_t *data = buf->is_wiped ? grow_wiped(buf, cap) : realloc(buf->data, cap);
     HSM_CHECK(data != NULL, HSM_E_NO_MEMORY);
     buf->data = data;
     buf->cap = cap;

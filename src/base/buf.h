@@ -1,4 +1,4 @@
-/* A growing byte buffer on the heap, for public data only (secrets: secret.h).
+/* A growing byte buffer on the heap. Keys and PINs are never in one (secret.h).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HSM_BASE_BUF_H
 #define HSM_BASE_BUF_H
@@ -13,9 +13,13 @@ typedef struct hsm_buf {
     uint8_t *data; /* NULL while empty */
     size_t len;
     size_t cap;
+    /* Set at its start, where it may hold text of others: no copy of it stays in freed memory. */
+    bool is_wiped;
 } hsm_buf;
 
-/* Releases and empties; the buffer can be used again. */
+#define HSM_BUF_WIPED ((hsm_buf){ .is_wiped = true })
+
+/* Releases and empties; the buffer can be used again, and stays one that is wiped. */
 void hsm_buf_clear(hsm_buf *buf);
 /* Sets len to 0 and keeps the room. */
 static inline void hsm_buf_reset(hsm_buf *buf)

@@ -29,7 +29,7 @@ static void writing_clear(writing *at)
 
 static hsm_err put_object(writing *at, hsm_object *object)
 {
-    HSM_AUTO(hsm_backup_part_clear) hsm_buf open = { 0 };
+    HSM_AUTO(hsm_buf_clear) hsm_buf open = HSM_BUF_WIPED;
     HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
 
     HSM_CHECK(at->made->objects < HSM_BACKUP_OBJECTS_MAX, HSM_E_LIMIT);

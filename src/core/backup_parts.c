@@ -139,13 +139,6 @@ void hsm_backup_seal_clear(hsm_backup_seal *seal)
     seal->aead = NULL;
 }
 
-void hsm_backup_part_clear(hsm_buf *part)
-{
-    if (part->data != NULL)
-        explicit_bzero(part->data, part->cap);
-    hsm_buf_clear(part);
-}
-
 /* The key of a secret, and the hash of all that is in the clear. */
 static hsm_err make_seal(hsm_crypto *crypto, const hsm_backup_head *head, hsm_bytes secret,
                          hsm_bytes clear, hsm_backup_seal *out_seal)

@@ -49,8 +49,6 @@ typedef struct hsm_backup_seal {
     uint64_t frames; /* so far */
 } hsm_backup_seal;
 void hsm_backup_seal_clear(hsm_backup_seal *seal);
-/* Wipes and releases an object's part: a private one's attributes are in it. */
-void hsm_backup_part_clear(hsm_buf *part);
 
 HSM_MUST_USE hsm_err hsm_backup_write_head(const hsm_backup_head *head,
                                            uint8_t out[HSM_BACKUP_HEAD_BYTES]);

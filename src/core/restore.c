@@ -90,11 +90,16 @@ typedef struct reading {
     const hsm_migrate_watch *watch; /* NULL: nobody */
 } reading;
 
+static reading reading_of(const hsm_migrate_watch *watch)
+{
+    return (reading){ .open = HSM_BUF_WIPED, .next_open = HSM_BUF_WIPED, .watch = watch };
+}
+
 static void reading_clear(reading *at)
 {
     hsm_backup_seal_clear(&at->seal);
-    hsm_backup_part_clear(&at->open);
-    hsm_backup_part_clear(&at->next_open);
+    hsm_buf_clear(&at->open);
+    hsm_buf_clear(&at->next_open);
     hsm_secret_destroy(at->secret);
     hsm_present_destroy(at->present);
 }
@@ -153,7 +158,7 @@ static hsm_err check_end(reading *at, const hsm_backup_head *head, uint64_t obje
 static hsm_err count_objects(hsm_crypto *crypto, const hsm_verify_request *request,
                              hsm_backup_verdict *verdict)
 {
-    HSM_AUTO(reading_clear) reading at = { .watch = request->watch };
+    HSM_AUTO(reading_clear) reading at = reading_of(request->watch);
 
     HSM_TRY(start_reading(crypto, request->backup, &request->key, &verdict->head, &at));
     while (at.next != HSM_BACKUP_END) {
@@ -237,7 +242,7 @@ static hsm_err find_by_id(hsm_core *core, uint32_t slot, const hsm_draft *draft,
 static hsm_err is_unchanged(hsm_core *core, const hsm_object *object, const reading *at,
                             bool *out_is)
 {
-    HSM_AUTO(hsm_backup_part_clear) hsm_buf open = { 0 };
+    HSM_AUTO(hsm_buf_clear) hsm_buf open = HSM_BUF_WIPED;
     HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
 
     HSM_TRY(hsm_object_take_apart(object, hsm_core_serial(core, object->slot), &open, &secret));
@@ -378,7 +383,7 @@ static hsm_err insert_all(hsm_core *core, uint32_t slot, const hsm_restore_repor
 static hsm_err collect(hsm_core *core, uint32_t slot, const hsm_restore_request *request,
                        hsm_restore_report *report, hsm_harvest *all)
 {
-    HSM_AUTO(reading_clear) reading at = { .watch = request->watch };
+    HSM_AUTO(reading_clear) reading at = reading_of(request->watch);
     HSM_AUTO(hsm_older_source_clear) hsm_older_source older = { 0 };
     hsm_backup_head *head = &report->head;
 

@@ -24,8 +24,6 @@ typedef struct making {
 static void making_clear(making *at)
 {
     hsm_secret_destroy(at->room);
-    if (at->large.data != NULL)
-        explicit_bzero(at->large.data, at->large.cap);
     hsm_buf_clear(&at->large);
     for (size_t i = 0; i < at->buffer_count; i++)
         hsm_buf_clear(&at->buffers[i]);
@@ -155,7 +153,7 @@ static hsm_buf *new_buffer(making *at)
 /* A template's values are never encrypted. */
 static hsm_err take_template(making *at, const hsm_softhsm_attr *attr, hsm_bytes *out_value)
 {
-    HSM_AUTO(making_clear) making inner = { .from = at->from };
+    HSM_AUTO(making_clear) making inner = { .from = at->from, .large = HSM_BUF_WIPED };
     hsm_softhsm_record record = { .count = 0 };
     hsm_softhsm_fault fault = { .what = "" };
     hsm_softhsm_object from = *at->from;
@@ -337,7 +335,7 @@ static hsm_err make_draft(hsm_core *core, making *at, hsm_softhsm_made *made)
 
 hsm_err hsm_softhsm_make(hsm_core *core, const hsm_softhsm_object *from, hsm_softhsm_made *out_made)
 {
-    HSM_AUTO(making_clear) making at = { .from = from };
+    HSM_AUTO(making_clear) making at = { .from = from, .large = HSM_BUF_WIPED };
     HSM_AUTO(hsm_softhsm_made_clear) hsm_softhsm_made made = { 0 };
 
     at.is_private = number_of(from->record, CKA_PRIVATE, CK_TRUE) != 0;

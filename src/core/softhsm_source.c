@@ -132,8 +132,6 @@ static hsm_err open_database(hsm_softhsm_source *source, hsm_softhsm_where *wher
 void hsm_softhsm_content_clear(hsm_softhsm_content *content)
 {
     hsm_secret_destroy(content->small);
-    if (content->large.data != NULL)
-        explicit_bzero(content->large.data, content->large.cap);
     hsm_buf_clear(&content->large);
     *content = (hsm_softhsm_content){ 0 };
 }
@@ -191,7 +189,7 @@ static hsm_err load(const hsm_softhsm_source *source, int64_t id, const char *na
 hsm_err hsm_softhsm_load(const hsm_softhsm_source *source, size_t index,
                          hsm_softhsm_content *out_content, hsm_softhsm_where *out_where)
 {
-    HSM_AUTO(hsm_softhsm_content_clear) hsm_softhsm_content content = { 0 };
+    HSM_AUTO(hsm_softhsm_content_clear) hsm_softhsm_content content = { .large = HSM_BUF_WIPED };
     char name[32];
     size_t count = 0;
 
@@ -224,7 +222,7 @@ static bool take_padded(const hsm_softhsm_record *record, uint64_t type, uint8_t
 
 static hsm_err read_token(hsm_softhsm_source *source, hsm_softhsm_where *where)
 {
-    HSM_AUTO(hsm_softhsm_content_clear) hsm_softhsm_content content = { 0 };
+    HSM_AUTO(hsm_softhsm_content_clear) hsm_softhsm_content content = { .large = HSM_BUF_WIPED };
     hsm_softhsm_record record = { .count = 0 };
     hsm_softhsm_fault fault = { .what = "" };
 

@@ -11,20 +11,12 @@
 #define TEXT_MAX_BYTES ((size_t)1 << 30) /* OpenSSL counts in int */
 /* SP 800-38E: 2^20 blocks in a data unit. */
 #define XTS_MAX_BYTES ((size_t)16 * 1024 * 1024)
-#define HELD_MIN_BYTES ((size_t)4 * 1024)
 
 typedef struct whole_state {
     hsm_ossl_aes aes;
-    hsm_buf held; /* the parts so far; may be plain text, so wiped whenever it is let go */
+    hsm_buf held; /* the parts so far: wiped, they may be plain text */
     hsm_buf aad;  /* CCM */
 } whole_state;
-
-static void wipe(hsm_buf *buf)
-{
-    if (buf->data != NULL)
-        explicit_bzero(buf->data, buf->cap);
-    hsm_buf_clear(buf);
-}
 
 static void drop(void *state)
 {
@@ -33,7 +25,7 @@ static void drop(void *state)
     if (whole == NULL)
         return;
     hsm_ossl_aes_clear(&whole->aes);
-    wipe(&whole->held);
+    hsm_buf_clear(&whole->held);
     hsm_buf_clear(&whole->aad);
     free(whole);
 }
@@ -51,6 +43,7 @@ static hsm_err begin(hsm_crypt *crypt)
     if (whole == NULL) {
         whole = calloc(1, sizeof *whole);
         HSM_CHECK(whole != NULL, HSM_E_NO_MEMORY);
+        whole->held = HSM_BUF_WIPED;
         crypt->state[HSM_FAMILY_WHOLE] = whole;
     }
     hsm_buf_reset(&whole->aad);
@@ -63,7 +56,7 @@ static void end(void *state)
 {
     whole_state *whole = state;
 
-    wipe(&whole->held);
+    hsm_buf_clear(&whole->held);
 }
 
 static size_t tag_len(const hsm_crypt *crypt)
@@ -176,31 +169,12 @@ static hsm_err single(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
     return hsm_op_encrypts(crypt->op) ? seal_ccm(crypt, in, out) : open_ccm(crypt, in, out);
 }
 
-/* Room in a new place: the old one is wiped, which realloc would not do. */
-static hsm_err grow(hsm_buf *held, size_t more)
-{
-    hsm_buf larger = { 0 };
-
-    if (held->cap - held->len >= more)
-        return HSM_OK;
-    HSM_TRY(hsm_buf_reserve(&larger, 2 * held->len + more + HELD_MIN_BYTES));
-    if (held->len > 0)
-        memcpy(larger.data, held->data, held->len);
-    larger.len = held->len;
-    wipe(held);
-    *held = larger;
-    return HSM_OK;
-}
-
 static hsm_err update(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
 {
     whole_state *whole = crypt->state[HSM_FAMILY_WHOLE];
 
     HSM_CHECK(in.len <= HSM_CRYPT_BUFFER_MAX_BYTES - whole->held.len, HSM_E_LIMIT);
     out->len = 0;
-    if (in.len == 0)
-        return HSM_OK;
-    HSM_TRY(grow(&whole->held, in.len));
     return hsm_buf_append(&whole->held, in);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/codec.h"
 
-#include "base/buf.h"
 #include "support/check.h"
 
 /* The format by hand: u8 1, u16 0x0203, u32, u64, 2 raw bytes, length-prefixed "abc". */
@@ -116,33 +115,10 @@ static void long_prefix_is_refused(void)
     CHECK_ERR(hsm_reader_end(&beyond, HSM_E_DATA), HSM_E_DATA);
 }
 
-static void buf_grows(void)
-{
-    hsm_buf buf = { 0 };
-    uint8_t byte = 0;
-
-    CHECK_OK(hsm_buf_append(&buf, hsm_bytes_none()));
-    CHECK_EQ(hsm_buf_view(&buf).len, 0);
-    for (unsigned i = 0; i < 1000; i++) {
-        byte = (uint8_t)i;
-        CHECK_OK(hsm_buf_append(&buf, hsm_bytes_of(&byte, 1)));
-    }
-    CHECK_EQ(buf.len, 1000);
-    for (unsigned i = 0; i < 1000; i++)
-        CHECK_EQ(buf.data[i], (uint8_t)i);
-    CHECK_ERR(hsm_buf_reserve(&buf, SIZE_MAX), HSM_E_NO_MEMORY);
-    CHECK_ERR(hsm_buf_reserve(&buf, HSM_BUF_MAX_BYTES - 999), HSM_E_NO_MEMORY);
-    CHECK_EQ(buf.len, 1000);
-    hsm_buf_reset(&buf);
-    CHECK_EQ(buf.len, 0);
-    hsm_buf_clear(&buf);
-    CHECK_THAT(buf.data == NULL && buf.cap == 0);
-}
-
 static const check_test tests[] = {
     CHECK_TEST(writes_big_endian),          CHECK_TEST(writer_stops_at_its_end),
     CHECK_TEST(writer_length_can_not_wrap), CHECK_TEST(reads_back),
     CHECK_TEST(reader_stops_at_every_cut),  CHECK_TEST(failure_sticks),
-    CHECK_TEST(long_prefix_is_refused),     CHECK_TEST(buf_grows),
+    CHECK_TEST(long_prefix_is_refused),
 };
 CHECK_MAIN(tests)
