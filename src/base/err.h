@@ -83,7 +83,7 @@
       INVALID_ARGUMENT, USAGE)                                                                    \
     X(TEMPLATE_INCONSISTENT, "template contradicts itself", CKR_TEMPLATE_INCONSISTENT,            \
       INVALID_ARGUMENT, USAGE)                                                                    \
-    X(ACTION_PROHIBITED, "the object's attributes forbid it", CKR_ACTION_PROHIBITED,              \
+    X(ACTION_PROHIBITED, "the action is not allowed", CKR_ACTION_PROHIBITED,                      \
       PERMISSION_DENIED, DENIED)                                                                  \
     X(MECHANISM, "mechanism not valid here", CKR_MECHANISM_INVALID, INVALID_ARGUMENT, USAGE)      \
     X(MECHANISM_PARAM, "mechanism parameter not valid", CKR_MECHANISM_PARAM_INVALID,              \

@@ -59,6 +59,11 @@ static hsm_err visit_object(void *arg, hsm_object *object)
     return HSM_OK;
 }
 
+static bool is_selected(const hsm_backup_request *request)
+{
+    return request->selection.choice_count > 0;
+}
+
 static hsm_err make_head(hsm_core *core, uint32_t slot, const hsm_backup_request *request,
                          hsm_backup_head *out_head)
 {
@@ -68,7 +73,7 @@ static hsm_err make_head(hsm_core *core, uint32_t slot, const hsm_backup_request
         .format = HSM_BACKUP_FORMAT,
         .created_ns = hsm_clock_wall_ns(),
         .method = has_recipients ? HSM_BACKUP_BY_RECIPIENTS : HSM_BACKUP_BY_PASSPHRASE,
-        .is_selected = request->selection.choice_count > 0,
+        .is_selected = is_selected(request),
         .iterations = has_recipients ? (uint32_t)lock->recipient_count : HSM_BACKUP_ITERATIONS,
     };
     hsm_token_info info;
@@ -85,14 +90,14 @@ static hsm_err make_head(hsm_core *core, uint32_t slot, const hsm_backup_request
 static hsm_err put_end(writing *at)
 {
     uint8_t counts[2 * 8];
-    const bool is_selected = at->request->selection.choice_count > 0;
+    const size_t count_len = is_selected(at->request) ? sizeof counts : sizeof(uint64_t);
     hsm_writer writer = hsm_writer_of(counts, sizeof counts);
 
     hsm_write_u64(&writer, at->made->objects);
     hsm_write_u64(&writer, at->made->token_objects);
     HSM_TRY(hsm_writer_end(&writer));
-    return hsm_backup_put_frame(&at->seal, HSM_BACKUP_END,
-                                hsm_bytes_of(counts, is_selected ? sizeof counts : 8), at->out);
+    return hsm_backup_put_frame(&at->seal, HSM_BACKUP_END, hsm_bytes_of(counts, count_len),
+                                at->out);
 }
 
 static hsm_err check_request(const hsm_core *core, const hsm_session *session,
@@ -162,7 +167,7 @@ hsm_err hsm_core_backup(hsm_core *core, hsm_session *session, const hsm_backup_r
         return hsm_buf_append(out_backup, hsm_buf_view(&backup));
     }
     hsm_audited_begin(&call, core, session, HSM_AUDITED_BACKUP);
-    call.event.detail = request->selection.choice_count > 0 ? "selected" : NULL;
+    call.event.detail = is_selected(request) ? "selected" : NULL;
     const hsm_err err = make_steady(core, session, request, &backup, out_made);
     call.event.amount = err == HSM_OK ? out_made->objects : 0;
     HSM_TRY(hsm_audited_end(&call, err));
