@@ -5,14 +5,17 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/secret.h"
 #include "base/secret_heap.h"
 
-/* One page. The kernel zeroes it in a child, so a zero generation means: forked, not numbered. */
+/* One page. The kernel zeroes it in a child, so a zero generation means: forked, not numbered, and a
+ * zero id: not asked for yet. */
 typedef struct wiped_page {
     atomic_uint_least64_t generation;
+    atomic_long pid;
 } wiped_page;
 
 typedef struct hook {
@@ -29,6 +32,12 @@ static struct {
     atomic_bool is_wiped_by_kernel;
     hook hooks[HSM_FORK_HOOKS_MAX];
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* getpid() itself may come to hsm_process_id(). */
+static long ask_pid(void)
+{
+    return syscall(SYS_getpid);
+}
 
 /* Numbers this process if nobody has yet; whether it was this call. */
 static bool number_process(wiped_page *page)
@@ -48,7 +57,8 @@ static void in_child(void)
     hsm_secret_heap_after_fork();
     memcpy(&state.lock, &fresh, sizeof fresh); /* another thread may have held it */
     atomic_store(&page->generation, 0);
-    atomic_store(&state.pid, (long)getpid());
+    atomic_store(&page->pid, 0);
+    atomic_store(&state.pid, ask_pid());
     (void)number_process(page);
     for (size_t i = 0; i < HSM_FORK_HOOKS_MAX; i++) {
         void (*child)(void *arg) = atomic_load(&state.hooks[i].child);
@@ -73,7 +83,7 @@ static hsm_err setup_page(void)
     }
     wiped_page *page = map;
     atomic_store(&state.is_wiped_by_kernel, madvise(map, len, MADV_WIPEONFORK) == 0);
-    atomic_store(&state.pid, (long)getpid());
+    atomic_store(&state.pid, ask_pid());
     (void)number_process(page);
     atomic_store(&state.page, page);
     return HSM_OK;
@@ -108,7 +118,7 @@ static HSM_APART uint64_t look_closer(void)
     }
     if (!atomic_load_explicit(&state.is_wiped_by_kernel, memory_order_relaxed)) {
         long before = atomic_load(&state.pid);
-        const long now = (long)getpid();
+        const long now = ask_pid();
 
         if (before != now && atomic_compare_exchange_strong(&state.pid, &before, now))
             atomic_store(&page->generation, 0);
@@ -130,6 +140,20 @@ uint64_t hsm_fork_generation(void)
                                : 0;
 
     return known != 0 ? known : look_closer();
+}
+
+pid_t hsm_process_id(void)
+{
+    wiped_page *page = atomic_load_explicit(&state.page, memory_order_acquire);
+
+    if (page == NULL || !atomic_load_explicit(&state.is_wiped_by_kernel, memory_order_relaxed))
+        return (pid_t)ask_pid();
+    long known = atomic_load_explicit(&page->pid, memory_order_relaxed);
+    if (known == 0) {
+        known = ask_pid();
+        atomic_store_explicit(&page->pid, known, memory_order_relaxed);
+    }
+    return (pid_t)known;
 }
 
 hsm_err hsm_fork_hook_add(void (*child)(void *arg), void *arg)

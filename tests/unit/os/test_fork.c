@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/fork.h"
 
-#include <signal.h>
 #include <sys/syscall.h>
 
 #include "base/secret.h"
@@ -39,17 +38,35 @@ static void every_process_has_its_number(void)
 /* No atfork handler runs in such a child; the kernel's wiping is what tells. */
 static void bare_clone_is_noticed(void)
 {
-    int status = -1;
-
     REQUIRE_OK(hsm_fork_setup());
     uint64_t mine = hsm_fork_generation();
-    fflush(stdout);
-    const long child = syscall(SYS_clone, (unsigned long)SIGCHLD, 0, 0, 0, 0);
-    if (child == 0)
-        _exit(sees_new_generation(&mine));
-    REQUIRE_THAT(child > 0);
-    CHECK_EQ(waitpid((pid_t)child, &status, 0), child);
-    CHECK_EQ(status, 0);
+    CHECK_EQ(in_bare_child(sees_new_generation, &mine), 0);
+}
+
+/* Asked in a parent before and after, as what is remembered must not go along. */
+static int knows_its_id(void *arg)
+{
+    (void)arg;
+    const long real = syscall(SYS_getpid);
+
+    return hsm_process_id() == real && hsm_process_id() == real && getpid() == real ? 0 : 1;
+}
+
+static int grandchild_knows_its_id(void *arg)
+{
+    return knows_its_id(arg) + in_child(knows_its_id, arg) + knows_its_id(arg);
+}
+
+static void process_id(void)
+{
+    CHECK_EQ(knows_its_id(NULL), 0); /* before anything is set up, if this test runs alone */
+    REQUIRE_OK(hsm_fork_setup());
+    CHECK_EQ(knows_its_id(NULL), 0);
+    CHECK_EQ(in_child(knows_its_id, NULL), 0);
+    CHECK_EQ(in_child(grandchild_knows_its_id, NULL), 0);
+    CHECK_EQ(in_bare_child(knows_its_id, NULL), 0);
+    CHECK_EQ(in_bare_child(grandchild_knows_its_id, NULL), 0);
+    CHECK_EQ(knows_its_id(NULL), 0);
 }
 
 static int calls;
@@ -114,6 +131,6 @@ static void secrets_are_forgotten(void)
 static const check_test tests[] = {
     CHECK_TEST(every_process_has_its_number), CHECK_TEST(bare_clone_is_noticed),
     CHECK_TEST(hooks_run_in_the_child),       CHECK_TEST(hooks_are_limited),
-    CHECK_TEST(secrets_are_forgotten),
+    CHECK_TEST(secrets_are_forgotten),        CHECK_TEST(process_id),
 };
 CHECK_MAIN(tests)
