@@ -20,7 +20,7 @@ static inline uint32_t hsm_aes_size(uint32_t bits)
 
 typedef struct hsm_ossl {
     OSSL_LIB_CTX *libctx;
-    bool is_fips; /* everything but the random generator comes from the FIPS provider */
+    bool is_fips; /* everything but the entropy source comes from the FIPS provider */
     OSSL_PROVIDER *provider;
     OSSL_PROVIDER *base_provider; /* with the FIPS provider: what encodes keys */
     OSSL_PROVIDER *random_provider;

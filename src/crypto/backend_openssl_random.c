@@ -115,22 +115,20 @@ hsm_err hsm_ossl_seed(hsm_crypto *crypto, hsm_bytes seed)
     return HSM_OK;
 }
 
-static hsm_err answer(hsm_drbg *drbg, const hsm_drbg_question *question, uint8_t *out, size_t len)
-{
-    HSM_TRY(hsm_drbg_instantiate(drbg, question->entropy, question->nonce, question->personal));
-    for (size_t i = 0; i < 2; i++) {
-        /* With prediction resistance the additional input goes into the reseed (9.3.1). */
-        HSM_TRY(hsm_drbg_reseed(drbg, question->fresh[i], question->additional[i]));
-        HSM_TRY(hsm_drbg_generate(drbg, hsm_bytes_none(), out, len));
-    }
-    return HSM_OK;
-}
-
 hsm_err hsm_ossl_drbg_answer(hsm_crypto *crypto, const hsm_drbg_question *question, uint8_t *out,
                              size_t len)
 {
-    HSM_AUTO(hsm_drbg_clear) hsm_drbg drbg = { 0 };
+    OSSL_LIB_CTX *libctx = hsm_ossl_of(crypto)->libctx;
+    HSM_AUTO(hsm_drbg_drop) EVP_RAND_CTX *source = NULL;
+    HSM_AUTO(hsm_drbg_drop) EVP_RAND_CTX *drbg = NULL;
 
-    HSM_TRY(hsm_drbg_init(&drbg, hsm_ossl_of(crypto)->libctx));
-    return answer(&drbg, question, out, len);
+    HSM_TRY(hsm_drbg_known_source(libctx, &source));
+    HSM_TRY(hsm_drbg_create(libctx, source, &drbg));
+    HSM_TRY(hsm_drbg_known_give(source, question->entropy, question->nonce));
+    HSM_TRY(hsm_drbg_instantiate(drbg, question->personal));
+    for (size_t i = 0; i < 2; i++) {
+        HSM_TRY(hsm_drbg_known_give(source, question->fresh[i], hsm_bytes_none()));
+        HSM_TRY(hsm_drbg_generate(drbg, true, question->additional[i], out, len));
+    }
+    return HSM_OK;
 }

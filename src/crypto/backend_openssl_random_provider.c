@@ -1,5 +1,5 @@
-/* Each instance draws and tests its own entropy, so that no thread waits for another; the parent
- * that OpenSSL offers is not used.
+/* The generator that OpenSSL draws from: OpenSSL's own HMAC_DRBG on a source of ours, one pair of them
+ * for each instance; the parent that OpenSSL offers is not used.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_random_provider.h"
 
@@ -8,27 +8,16 @@
 #include <openssl/params.h>
 #include <openssl/provider.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "crypto/backend_openssl_drbg.h"
-#include "os/fork.h"
-
-struct hsm_random_state {
-    OSSL_LIB_CTX *libctx;
-    hsm_entropy_source *source; /* NULL: the kernel's */
-    void *source_arg;
-    atomic_uint_least64_t opened; /* how often the service was: instances of before start anew */
-    atomic_bool has_failed;
-};
+#include "crypto/backend_openssl_seed.h"
 
 typedef struct instance {
     hsm_random_state *state;
-    hsm_entropy entropy;
-    hsm_drbg drbg;
-    uint64_t generation;  /* of the process that seeded it (os/fork.h) */
-    uint64_t opened;      /* when it was seeded */
-    bool is_instantiated; /* by OpenSSL; without memory for it, the state may be missing for now */
+    EVP_RAND_CTX *drbg;   /* holds its source */
+    hsm_random_era era;   /* of its seed */
+    bool is_instantiated; /* by OpenSSL */
     bool is_shared;
     pthread_mutex_t lock; /* where OpenSSL shares an instance between threads */
 } instance;
@@ -56,59 +45,26 @@ const atomic_bool *hsm_random_state_failure(const hsm_random_state *state)
     return &state->has_failed;
 }
 
-/* The one place where entropy comes in. What fails for one instance fails for all. */
-static hsm_err draw_entropy(instance *self, uint8_t *out, size_t len)
-{
-    const hsm_err err = hsm_entropy_draw(&self->entropy, out, len);
-
-    if (err != HSM_OK)
-        atomic_store(&self->state->has_failed, true);
-    return err;
-}
-
-/* Whose source, process and opening these are is noted only when the state is new: until then the
- * old state must not be used. */
+/* Whose seed it is is noted only when the seed is new: until then the old must not be used. */
 static hsm_err seed_first(instance *self, hsm_bytes personal)
 {
-    const uint64_t generation = hsm_fork_generation();
-    const uint64_t opened = atomic_load(&self->state->opened);
-    uint8_t seed[HSM_DRBG_ENTROPY_BYTES + HSM_DRBG_NONCE_BYTES];
-    const hsm_bytes entropy = hsm_bytes_of(seed, HSM_DRBG_ENTROPY_BYTES);
-    const hsm_bytes nonce = hsm_bytes_of(seed + HSM_DRBG_ENTROPY_BYTES, HSM_DRBG_NONCE_BYTES);
+    const hsm_random_era now = hsm_random_era_now(self->state);
 
-    hsm_entropy_init(&self->entropy, self->state->source, self->state->source_arg);
-    hsm_err err = draw_entropy(self, seed, sizeof seed);
-    if (err == HSM_OK)
-        err = hsm_drbg_instantiate(&self->drbg, entropy, nonce, personal);
-    explicit_bzero(seed, sizeof seed);
-    HSM_TRY(err);
-    self->generation = generation;
-    self->opened = opened;
+    HSM_TRY(hsm_drbg_instantiate(self->drbg, personal));
+    self->era = now;
     return HSM_OK;
 }
 
-static hsm_err seed_again(instance *self, hsm_bytes additional)
-{
-    uint8_t seed[HSM_DRBG_ENTROPY_BYTES];
-
-    hsm_err err = draw_entropy(self, seed, sizeof seed);
-    if (err == HSM_OK)
-        err = hsm_drbg_reseed(&self->drbg, hsm_bytes_of(seed, sizeof seed), additional);
-    explicit_bzero(seed, sizeof seed);
-    return err;
-}
-
-/* In a forked child the state is the parent's, or zero, and after another opening it is of before:
- * it starts anew. */
-static hsm_err make_current(instance *self, bool wants_new_seed, hsm_bytes additional)
+/* In a forked child the state is the parent's, and after another opening it is of before: it starts
+ * anew. out_is_new: with the additional input, if there was any. */
+static hsm_err make_current(instance *self, hsm_bytes additional, bool *out_is_new)
 {
     HSM_CHECK(!hsm_random_state_has_failed(self->state), HSM_E_SELF_TEST);
     HSM_CHECK(self->is_instantiated, HSM_E_RANDOM);
-    if (self->drbg.value == NULL || self->generation != hsm_fork_generation() ||
-        self->opened != atomic_load(&self->state->opened))
-        return seed_first(self, additional);
-    if (wants_new_seed || self->drbg.requests >= HSM_DRBG_REQUESTS_MAX)
-        return seed_again(self, additional);
+    const bool is_current = hsm_random_era_is_now(self->state, self->era);
+    if (!is_current)
+        HSM_TRY(seed_first(self, additional));
+    *out_is_new = !is_current;
     return HSM_OK;
 }
 
@@ -118,9 +74,17 @@ static void free_instance(void *context)
 
     if (self == NULL)
         return;
-    hsm_drbg_clear(&self->drbg);
+    EVP_RAND_CTX_free(self->drbg);
     (void)pthread_mutex_destroy(&self->lock);
     free(self);
+}
+
+static hsm_err create_drbg(OSSL_LIB_CTX *libctx, EVP_RAND_CTX **out_drbg)
+{
+    HSM_AUTO(hsm_drbg_drop) EVP_RAND_CTX *source = NULL;
+
+    HSM_TRY(hsm_drbg_fetch(libctx, HSM_RANDOM_SEED, "-fips", NULL, &source));
+    return hsm_drbg_create(libctx, source, out_drbg);
 }
 
 static void *new_instance(void *provider, void *parent, const OSSL_DISPATCH *parent_calls)
@@ -136,7 +100,7 @@ static void *new_instance(void *provider, void *parent, const OSSL_DISPATCH *par
         return NULL;
     }
     self->state = provider;
-    if (hsm_drbg_init(&self->drbg, self->state->libctx) != HSM_OK) {
+    if (create_drbg(self->state->libctx, &self->drbg) != HSM_OK) {
         free_instance(self);
         return NULL;
     }
@@ -162,9 +126,8 @@ static int uninstantiate(void *context)
 {
     instance *self = context;
 
-    hsm_drbg_uninstantiate(&self->drbg);
     self->is_instantiated = false;
-    return 1;
+    return EVP_RAND_uninstantiate(self->drbg);
 }
 
 static int generate(void *context, unsigned char *out, size_t len, unsigned strength,
@@ -172,11 +135,12 @@ static int generate(void *context, unsigned char *out, size_t len, unsigned stre
                     size_t additional_len)
 {
     instance *self = context;
+    bool is_new = false;
 
     return strength <= HSM_DRBG_STRENGTH_BITS &&
-           make_current(self, prediction_resistance != 0, hsm_bytes_none()) == HSM_OK &&
-           hsm_drbg_generate(&self->drbg, hsm_bytes_of(additional, additional_len), out, len) ==
-               HSM_OK;
+           make_current(self, hsm_bytes_none(), &is_new) == HSM_OK &&
+           hsm_drbg_generate(self->drbg, prediction_resistance != 0 && !is_new,
+                             hsm_bytes_of(additional, additional_len), out, len) == HSM_OK;
 }
 
 /* What the caller calls entropy is added to what we draw, never in its place. */
@@ -184,12 +148,14 @@ static int reseed(void *context, int prediction_resistance, const unsigned char 
                   size_t entropy_len, const unsigned char *additional, size_t additional_len)
 {
     instance *self = context;
+    const hsm_bytes added = hsm_bytes_of(additional, additional_len);
+    bool is_new = false;
 
     (void)prediction_resistance;
-    if (make_current(self, true, hsm_bytes_of(additional, additional_len)) != HSM_OK)
-        return 0;
-    return entropy_len == 0 || hsm_drbg_reseed(&self->drbg, hsm_bytes_of(entropy, entropy_len),
-                                               hsm_bytes_none()) == HSM_OK;
+    return make_current(self, added, &is_new) == HSM_OK &&
+           (is_new || hsm_drbg_reseed(self->drbg, added) == HSM_OK) &&
+           (entropy_len == 0 ||
+            hsm_drbg_reseed(self->drbg, hsm_bytes_of(entropy, entropy_len)) == HSM_OK);
 }
 
 static int enable_locking(void *context)
@@ -249,24 +215,18 @@ static int get_params(void *context, OSSL_PARAM params[])
     return 1;
 }
 
-/* OpenSSL's tables hold functions of any kind under one type. */
-#define CALL(id, function)               \
-    {                                    \
-        (id), (void (*)(void))(function) \
-    }
-
 static const OSSL_DISPATCH drbg_calls[] = {
-    CALL(OSSL_FUNC_RAND_NEWCTX, new_instance),
-    CALL(OSSL_FUNC_RAND_FREECTX, free_instance),
-    CALL(OSSL_FUNC_RAND_INSTANTIATE, instantiate),
-    CALL(OSSL_FUNC_RAND_UNINSTANTIATE, uninstantiate),
-    CALL(OSSL_FUNC_RAND_GENERATE, generate),
-    CALL(OSSL_FUNC_RAND_RESEED, reseed),
-    CALL(OSSL_FUNC_RAND_ENABLE_LOCKING, enable_locking),
-    CALL(OSSL_FUNC_RAND_LOCK, lock),
-    CALL(OSSL_FUNC_RAND_UNLOCK, unlock),
-    CALL(OSSL_FUNC_RAND_GETTABLE_CTX_PARAMS, gettable),
-    CALL(OSSL_FUNC_RAND_GET_CTX_PARAMS, get_params),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_NEWCTX, new_instance),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_FREECTX, free_instance),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_INSTANTIATE, instantiate),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_UNINSTANTIATE, uninstantiate),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_GENERATE, generate),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_RESEED, reseed),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_ENABLE_LOCKING, enable_locking),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_LOCK, lock),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_UNLOCK, unlock),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_GETTABLE_CTX_PARAMS, gettable),
+    HSM_RANDOM_CALL(OSSL_FUNC_RAND_GET_CTX_PARAMS, get_params),
     OSSL_DISPATCH_END,
 };
 
@@ -274,6 +234,8 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
     static const OSSL_ALGORITHM generators[] = {
         { HSM_RANDOM_DRBG, "provider=" HSM_RANDOM_PROVIDER, drbg_calls, "SP 800-90A, 10.1.2" },
+        { HSM_RANDOM_SEED, "provider=" HSM_RANDOM_PROVIDER, hsm_ossl_seed_calls,
+          "SP 800-90B, 4.4" },
         { NULL, NULL, NULL, NULL },
     };
 
@@ -283,8 +245,8 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 }
 
 static const OSSL_DISPATCH provider_calls[] = {
-    CALL(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query),
-    CALL(OSSL_FUNC_PROVIDER_TEARDOWN, free),
+    HSM_RANDOM_CALL(OSSL_FUNC_PROVIDER_QUERY_OPERATION, query),
+    HSM_RANDOM_CALL(OSSL_FUNC_PROVIDER_TEARDOWN, free),
     OSSL_DISPATCH_END,
 };
 

@@ -1,7 +1,6 @@
 /* HMAC_DRBG with SHA-256 against the vectors of the CAVP (NIST), the first of each kind.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "crypto/backend_openssl_drbg.h"
-#include "sym_support.h"
+#include "drbg_support.h"
 
 static const struct {
     const char *entropy;
@@ -109,66 +108,59 @@ static const struct {
     },
 };
 
-static void request(hsm_drbg *drbg, const blob *entropy, const blob *additional, blob *out)
-{
-    hsm_bytes input = view(additional);
-
-    /* With prediction resistance the additional input goes into the reseed (9.3.1). */
-    if (entropy->len > 0) {
-        CHECK_OK(hsm_drbg_reseed(drbg, view(entropy), input));
-        input = hsm_bytes_none();
-    }
-    CHECK_OK(hsm_drbg_generate(drbg, input, out->data, out->len));
-}
-
 static void known_answers(void)
 {
     HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
-    hsm_drbg drbg = { 0 };
+    drbg_pair pair;
 
-    REQUIRE_OK(hsm_drbg_init(&drbg, hsm_ossl_of(crypto)->libctx));
+    drbg_open(crypto, &pair);
     for (size_t i = 0; i < HSM_ARRAY_LEN(vectors); i++) {
-        const blob entropy = unhex(vectors[i].entropy);
-        const blob nonce = unhex(vectors[i].nonce);
-        const blob personal = unhex(vectors[i].personal);
-        const blob want = unhex(vectors[i].output);
-        blob out = { .len = want.len };
+        drbg_vector v = { .entropy = unhex(vectors[i].entropy),
+                          .nonce = unhex(vectors[i].nonce),
+                          .personal = unhex(vectors[i].personal),
+                          .output = unhex(vectors[i].output) };
 
-        CHECK_OK(hsm_drbg_instantiate(&drbg, view(&entropy), view(&nonce), view(&personal)));
         for (size_t k = 0; k < 2; k++) {
-            const blob fresh = unhex(vectors[i].new_entropy[k]);
-            const blob additional = unhex(vectors[i].additional[k]);
-
-            request(&drbg, &fresh, &additional, &out);
+            v.new_entropy[k] = unhex(vectors[i].new_entropy[k]);
+            v.additional[k] = unhex(vectors[i].additional[k]);
         }
-        CHECK_BYTES(out.data, out.len, want.data, want.len);
-        CHECK_EQ(drbg.requests, vectors[i].new_entropy[0][0] == '\0' ? 2 : 1);
+        drbg_check(&pair, &v);
     }
-    hsm_drbg_clear(&drbg);
+    drbg_close(&pair);
 }
 
-static void limits(void)
+/* A reseed shows, as the source gives something else then. */
+static bool is_reseeded_after(const drbg_pair *pair, size_t requests)
 {
-    static uint8_t out[HSM_DRBG_REQUEST_MAX_BYTES + 1];
-    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
-    const hsm_bytes seed = hsm_bytes_of_text("0123456789abcdef0123456789abcdef");
     const hsm_bytes none = hsm_bytes_none();
-    hsm_drbg drbg = { 0 };
+    uint8_t usual[16];
+    uint8_t out[16];
 
-    REQUIRE_OK(hsm_drbg_init(&drbg, hsm_ossl_of(crypto)->libctx));
-    CASE("without a seed");
-    CHECK_ERR(hsm_drbg_generate(&drbg, none, out, 1), HSM_E_RANDOM);
-    CHECK_ERR(hsm_drbg_reseed(&drbg, seed, none), HSM_E_RANDOM);
-    CASE("longest request and one beyond");
-    CHECK_OK(hsm_drbg_instantiate(&drbg, seed, none, none));
-    CHECK_OK(hsm_drbg_generate(&drbg, none, out, sizeof out - 1));
-    CHECK_ERR(hsm_drbg_generate(&drbg, none, out, sizeof out), HSM_E_RANDOM);
-    CASE("the seed is forgotten");
-    hsm_drbg_uninstantiate(&drbg);
-    CHECK_ERR(hsm_drbg_generate(&drbg, none, out, 1), HSM_E_RANDOM);
-    hsm_drbg_clear(&drbg);
-    hsm_drbg_clear(&drbg);
+    for (int run = 0; run < 2; run++) {
+        CHECK_OK(hsm_drbg_known_give(pair->source,
+                                     hsm_bytes_of_text("0123456789abcdef0123456789abcdef"),
+                                     hsm_bytes_of_text("0123456789abcdef")));
+        CHECK_OK(hsm_drbg_instantiate(pair->drbg, none));
+        if (run == 1)
+            CHECK_OK(hsm_drbg_known_give(
+                pair->source, hsm_bytes_of_text("ABCDEFGHIJKLMNOPABCDEFGHIJKLMNOP"), none));
+        for (size_t i = 0; i <= requests; i++)
+            CHECK_OK(hsm_drbg_generate(pair->drbg, false, none, run == 0 ? usual : out, 16));
+    }
+    return memcmp(usual, out, sizeof usual) != 0;
 }
 
-static const check_test tests[] = { CHECK_TEST(known_answers), CHECK_TEST(limits) };
+static void requests_between_two_seeds(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    drbg_pair pair;
+
+    drbg_open(crypto, &pair);
+    CHECK_THAT(!is_reseeded_after(&pair, 1));
+    CHECK_THAT(!is_reseeded_after(&pair, HSM_DRBG_REQUESTS_MAX - 1));
+    CHECK_THAT(is_reseeded_after(&pair, HSM_DRBG_REQUESTS_MAX));
+    drbg_close(&pair);
+}
+static const check_test tests[] = { CHECK_TEST(known_answers),
+                                    CHECK_TEST(requests_between_two_seeds) };
 CHECK_MAIN(tests)

@@ -4,24 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "crypto/backend_openssl_drbg.h"
-#include "sym_support.h"
+#include "drbg_support.h"
 
 enum { CASES = 720, CASES_OF_A_GROUP = 15, LINE_BYTES = 1024 };
 
-typedef struct vector {
-    blob entropy;
-    blob nonce;
-    blob personal;
-    blob additional[2];
-    blob new_entropy[2];
-    blob output;
-    bool is_complete;
-} vector;
+static drbg_vector group[CASES_OF_A_GROUP];
 
-static vector group[CASES_OF_A_GROUP];
-
-static blob *field_of(vector *v, const char *name)
+static blob *field_of(drbg_vector *v, const char *name)
 {
     const struct {
         const char *name;
@@ -60,33 +49,14 @@ static void read_line(char *line)
     group[number].is_complete = field == &group[number].output; /* it comes last */
 }
 
-static void request(hsm_drbg *drbg, const blob *entropy, const blob *additional, blob *out)
-{
-    hsm_bytes input = view(additional);
-
-    /* With prediction resistance the additional input goes into the reseed (9.3.1). */
-    if (entropy->len > 0) {
-        CHECK_OK(hsm_drbg_reseed(drbg, view(entropy), input));
-        input = hsm_bytes_none();
-    }
-    CHECK_OK(hsm_drbg_generate(drbg, input, out->data, out->len));
-}
-
-static size_t run_group(hsm_drbg *drbg)
+static size_t run_group(const drbg_pair *pair)
 {
     size_t ran = 0;
 
     for (size_t i = 0; i < CASES_OF_A_GROUP; i++) {
-        const vector *v = &group[i];
-        blob out = { .len = v->output.len };
-
-        if (!v->is_complete)
+        if (!group[i].is_complete)
             continue;
-        CHECK_OK(
-            hsm_drbg_instantiate(drbg, view(&v->entropy), view(&v->nonce), view(&v->personal)));
-        for (size_t k = 0; k < 2; k++)
-            request(drbg, &v->new_entropy[k], &v->additional[k], &out);
-        CHECK_BYTES(out.data, out.len, v->output.data, v->output.len);
+        drbg_check(pair, &group[i]);
         ran++;
     }
     memset(group, 0, sizeof group);
@@ -111,20 +81,20 @@ static void all_vectors(void)
     HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
     FILE *file = open_vectors();
     char line[LINE_BYTES];
-    hsm_drbg drbg = { 0 };
     size_t ran = 0;
+    drbg_pair pair;
 
     if (file == NULL)
         SKIP("the folder of published vectors is not here");
-    REQUIRE_OK(hsm_drbg_init(&drbg, hsm_ossl_of(crypto)->libctx));
+    drbg_open(crypto, &pair);
     while (fgets(line, sizeof line, file) != NULL) {
         if (line[0] == '\n')
-            ran += run_group(&drbg);
+            ran += run_group(&pair);
         read_line(line);
     }
-    ran += run_group(&drbg);
+    ran += run_group(&pair);
     CHECK_EQ(ran, CASES);
-    hsm_drbg_clear(&drbg);
+    drbg_close(&pair);
     (void)fclose(file);
 }
 
