@@ -8,7 +8,7 @@
 #   break                                                (build-break/)
 #   fault, stress, kill, interop, admin, kat             that suite alone (build/)
 #
-# --long tells the tests (CRATON_HSM_TEST_LONG=1) to repeat what is worth repeating.
+# --long tells the tests (CRATON_HSM_TEST_LONG=1) to repeat what is worth repeating, and to leave out no failure.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -32,6 +32,11 @@ prepare() { # prepare BUILD-DIRECTORY [MESON-ARGUMENT...]: configures once and b
         echo "error: $1 does not build" >&2
         exit 1
     fi
+}
+
+count_failures() { # count_failures LOG: how many failures the programs tell of ("# ... 12 failures tried ...")
+    grep -o '[0-9]* failures tried' "$1" |
+        awk '{ sum += $1 } END { printf "%d failures of memory, files, reads, writes and randomness were tried\n", sum }'
 }
 
 run_kind() {
@@ -67,6 +72,7 @@ run_kind() {
         prepare build
         run build "$1" --timeout-multiplier 3 "${chosen[@]}" # of a machine that has other work too
         [ "$1" != kat ] || grep -h '^# ' build/meson-logs/testlog-kat.txt # what ran, by mechanism
+        [ "$1" != fault ] || count_failures build/meson-logs/testlog-fault.json
         ;;
     esac
 }

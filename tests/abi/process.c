@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-static int wait_for(pid_t pid)
+int wait_for_child(pid_t pid)
 {
     int status = 0;
 
@@ -15,14 +15,19 @@ static int wait_for(pid_t pid)
     return WEXITSTATUS(status);
 }
 
-int in_child(int (*child)(void *arg), void *arg)
+pid_t begin_child(int (*child)(void *arg), void *arg)
 {
     (void)fflush(stdout);
     const pid_t pid = fork();
 
     if (pid == 0)
         _exit(child(arg));
-    return wait_for(pid);
+    return pid;
+}
+
+int in_child(int (*child)(void *arg), void *arg)
+{
+    return wait_for_child(begin_child(child, arg));
 }
 
 int in_new_process(const char *role, const fixture *fix)
@@ -34,7 +39,7 @@ int in_new_process(const char *role, const fixture *fix)
         (void)execl("/proc/self/exe", "role", "--role", role, fix->dir, (char *)NULL);
         _exit(127);
     }
-    return wait_for(pid);
+    return wait_for_child(pid);
 }
 
 static int run_role(const process_role *roles, size_t count, char **argv)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "pkcs11/pkcs11.h"
 #include "support/check.h"
@@ -144,6 +145,9 @@ size_t from_hex(const char *hex, uint8_t *out, size_t room);
 /* Calls child(arg) in a forked process and gives its exit status: child()'s result, or -1 if it died
  * otherwise. A check in the child that fails makes the status non-zero. */
 int in_child(int (*child)(void *arg), void *arg);
+/* The same in two parts. */
+pid_t begin_child(int (*child)(void *arg), void *arg);
+int wait_for_child(pid_t pid);
 /* The same in a new process: this program again, with one argument that names the role (see
  * ROLE_MAIN) and the fixture's directory. */
 int in_new_process(const char *role, const fixture *fix);

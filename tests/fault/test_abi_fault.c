@@ -2,16 +2,21 @@
  * nothing crashes or hangs, the answer is an error that fits, what was acknowledged stays, the same
  * call works afterwards, and nothing is leaked. With the audit log on, an acknowledged call has left
  * the entries that it leaves without a failure. Not every n by default: the first ones, then ever larger
- * strides; CRATON_HSM_TEST_LONG=1 tries all. */
+ * strides; CRATON_HSM_TEST_LONG=1 tries all. Processes share the steps. CRATON_HSM_TEST_STEP names
+ * the only step to be tried, CRATON_HSM_TEST_N is its first n. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "fault/abi_steps.h"
 #include "fault/audit_watch.h"
+#include "fault/shares.h"
 
 static fault_plan *plan;
+static shares_note *note; /* of this process */
 
 /* The audit log, where it is on. */
 static struct {
@@ -138,37 +143,46 @@ static void check_told(const step *now, size_t kind, long n)
         complain(now, kind, n, "not in the log", CKR_OK);
 }
 
-/* False when there were not so many calls. */
-static bool try_one(const step *now, scene *s, size_t kind, long n, bool *out_has_failed)
+typedef struct outcome {
+    bool was_hit; /* there were so many calls */
+    bool has_failed;
+} outcome;
+
+static outcome try_one(const step *now, scene *s, size_t kind, long n)
 {
-    if (now->is_closed)
-        CHECK_OK(p11->C_Finalize(NULL));
+    (void)snprintf(note->what, sizeof note->what, "%s, %s", now->name, kinds[kind].name);
+    note->n = n;
     s->made[0] = s->made[1] = CK_INVALID_HANDLE;
     CHECK_OK(now->prepare(s));
     const CK_RV rv = run_armed(now, s, kind, n);
-    const bool was_hit = plan->calls >= n;
-    if (rv == CKR_OK)
-        check_told(now, kind, n);
+    const outcome found = { .was_hit = plan->calls >= n, .has_failed = rv != CKR_OK };
     if (rv == CKR_OK) {
+        check_told(now, kind, n);
         const CK_RV undone = now->undo(s);
         if (!CHECK_OK(undone))
             complain(now, kind, n, "undo", undone);
-    } else {
-        *out_has_failed = true;
-        if (!CHECK_THAT(was_hit && is_fitting(now, kind, rv)))
-            complain(now, kind, n, "answer", rv);
+    } else if (!CHECK_THAT(found.was_hit && is_fitting(now, kind, rv))) {
+        complain(now, kind, n, "answer", rv);
     }
     const unsigned before = check_failures();
     recover(now, s, kind, rv != CKR_OK);
     if (check_failures() > before)
         complain(now, kind, n, "not as before after", rv);
-    return was_hit;
+    return found;
 }
 
-static long next(long n, bool is_lasting)
+static bool is_long(void)
 {
-    if (getenv("CRATON_HSM_TEST_LONG") != NULL)
+    return getenv("CRATON_HSM_TEST_LONG") != NULL;
+}
+
+/* A life of its own costs more than another try in a life: fewer, unless all are asked for. */
+static long next(long n, bool is_lasting, bool is_rare)
+{
+    if (is_long())
         return n + 1;
+    if (is_rare)
+        return 2 * n + 1;
     return is_lasting ? n + 1 + n / 2 : n < 16 ? n + 1 : n + n / 6;
 }
 
@@ -180,105 +194,102 @@ static long first_n(void)
     return text != NULL ? strtol(text, NULL, 10) : 1;
 }
 
-static void run_step(const step *now, scene *s)
-{
-    unsigned failed = 0;
-    long tried = 0;
-
-    CASE(now->name);
-    learn_usual(now, s);
-    for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++) {
-        bool was_hit = true;
-        bool has_failed = false;
-
-        for (long n = first_n(); was_hit; n = next(n, kinds[kind].fails_for > 1)) {
-            (void)alarm(60); /* a hang */
-            was_hit = try_one(now, s, kind, n, &has_failed);
-            tried++;
-        }
-        failed |= has_failed ? kinds[kind].kind : 0;
-    }
-    CHECK_EQ(failed & now->needs, now->needs);
-    printf("# %-16s %5ld failures\n", now->name, tried);
-}
-
 /* --- leaks -------------------------------------------------------------------------------------- */
 
 /* Looks after the first: a cache may have been filled meanwhile, a leak is there each time. */
 #define AGAIN 4
+#define FILES_MAX 256
 
-/* Blocks that a whole life leaves behind; also with failures in it. */
-static long leaked_by(scene *s, const step *now, size_t kind, long n)
+static long open_files(void)
 {
-    const long before = plan->live_blocks;
+    long count = 0;
 
-    if (scene_start(s) == CKR_OK) {
+    for (int fd = 0; fd < FILES_MAX; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* Blocks and files that a whole life with one failure in it leaves behind. What is tested on first use
+ * is so in each life. */
+static long leaked_by(const step *now, scene *s, size_t kind, long n, outcome *out)
+{
+    const long before = plan->live_blocks + open_files();
+
+    if (!now->is_closed) {
+        CHECK_OK(scene_start(s));
         scene_find(s);
-        s->made[0] = s->made[1] = CK_INVALID_HANDLE;
-        if (now->prepare(s) == CKR_OK && run_armed(now, s, kind, n) == CKR_OK)
-            (void)now->undo(s);
     }
-    (void)p11->C_Finalize(NULL);
-    return plan->live_blocks - before;
-}
-
-static long leaked_by_start(scene *s, size_t kind, long n)
-{
-    const long before = plan->live_blocks;
-
-    (void)run_armed(&steps[0], s, kind, n);
-    (void)p11->C_Finalize(NULL);
-    return plan->live_blocks - before;
-}
-
-static void check_leaks_of_start(scene *s)
-{
-    CASE("initialize");
-    for (long n = 1; n < 3000; n = next(n, false)) {
-        (void)alarm(60);
-        long leaked = leaked_by_start(s, 0, n);
-        for (int again = 0; leaked > 0 && again < AGAIN; again++)
-            leaked = leaked_by_start(s, 0, n);
-        if (!CHECK_THAT(leaked <= 0))
-            printf("# initialize, allocation %ld: %ld blocks are left\n", n, leaked);
-    }
-}
-
-static void check_leaks(scene *s)
-{
+    *out = try_one(now, s, kind, n);
     CHECK_OK(p11->C_Finalize(NULL));
-    check_leaks_of_start(s);
-    for (size_t i = 2; i < step_count; i++) {
-        const step *now = &steps[i];
-        const long offsets[] = { 1, 3, 7, 20 };
+    return plan->live_blocks + open_files() - before;
+}
 
-        if (now->has_pins)
-            continue;
-        CASE(now->name);
-        (void)leaked_by(s, now, 0, 0); /* what is made once */
-        for (size_t k = 0; k < ARRAY_LEN(offsets); k++) {
-            (void)alarm(60);
-            long leaked = leaked_by(s, now, 0, offsets[k]);
-            for (int again = 0; leaked > 0 && again < AGAIN; again++)
-                leaked = leaked_by(s, now, 0, offsets[k]);
-            if (!CHECK_THAT(leaked <= 0))
-                printf("# %s, allocation %ld: %ld blocks are left\n", now->name, offsets[k],
-                       leaked);
+static outcome try_in_own_life(const step *now, scene *s, size_t kind, long n)
+{
+    outcome found = { .was_hit = false };
+    long leaked = leaked_by(now, s, kind, n, &found);
+
+    for (int again = 0; leaked > 0 && again < AGAIN; again++)
+        leaked = leaked_by(now, s, kind, n, &found);
+    if (!CHECK_THAT(leaked <= 0))
+        complain(now, kind, n, "blocks or files are left:", (CK_RV)leaked);
+    return found;
+}
+
+/* --- a step ------------------------------------------------------------------------------------- */
+
+/* Rare ones are only a sample, unless all are asked for. */
+static void try_all(const step *now, scene *s, bool is_own_life)
+{
+    const bool is_rare = is_own_life && !now->is_closed;
+    unsigned failed = 0;
+    long tried = 0;
+
+    for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++) {
+        const bool is_lasting = kinds[kind].fails_for > 1;
+        bool is_on = is_long() || !is_rare || !is_lasting;
+
+        for (long n = first_n(); is_on; n = next(n, is_lasting, is_rare)) {
+            (void)alarm(60); /* a hang */
+            const outcome found =
+                is_own_life ? try_in_own_life(now, s, kind, n) : try_one(now, s, kind, n);
+            failed |= found.has_failed ? kinds[kind].kind : 0;
+            is_on = found.was_hit;
+            tried++;
         }
     }
+    if (!is_rare)
+        CHECK_EQ(failed & now->needs, now->needs);
+    note->tried += tried;
+    printf("# %-16s %5ld failures%s\n", now->name, tried,
+           is_own_life ? " in a life of their own" : "");
+}
+
+/* In a life that goes on, and in one of its own each. The steps that open the library have no other. */
+static void run_step(const step *now, scene *s)
+{
+    CASE(now->name);
+    learn_usual(now, s);
+    if (!now->is_closed)
+        try_all(now, s, false);
+    CHECK_OK(p11->C_Finalize(NULL));
+    (void)try_in_own_life(now, s, 0, 0); /* what is made once */
+    try_all(now, s, true);
+    CHECK_OK(scene_start(s));
+    scene_find(s);
 }
 
 /* --- the test ----------------------------------------------------------------------------------- */
 
 /* In a process with the shim. */
-static int fail_everywhere(void)
+static int fail_everywhere(const fixture *fix)
 {
     scene s = { .message = "what is signed and encrypted here" };
     fault_plan *(*control)(void) = NULL;
-    const char *only = getenv("CRATON_HSM_TEST_STEP");
 
     *(void **)&control = dlsym(RTLD_DEFAULT, "fault_control");
-    if (control == NULL)
+    note = shares_note_in(fix->dir);
+    if (control == NULL || note == NULL)
         return 1;
     plan = control();
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
@@ -289,25 +300,21 @@ static int fail_everywhere(void)
     if (scene_start(&s) != CKR_OK)
         return 2;
     scene_make(&s);
-    for (size_t i = 0; i < step_count; i++) {
-        if (only == NULL || strcmp(only, steps[i].name) == 0)
-            run_step(&steps[i], &s);
-    }
-    check_leaks(&s);
+    for (int number = shares_next(); number >= 0; number = shares_next())
+        run_step(&steps[number], &s);
     return check_failures() == 0 ? 0 : 3;
 }
 
 static int role_fail(const fixture *fix)
 {
-    (void)fix;
-    return fail_everywhere();
+    return fail_everywhere(fix);
 }
 
 static int role_fail_audited(const fixture *fix)
 {
     audit.is_on = true;
     audit_watch_open(&audit.watch, fix->dir);
-    return fail_everywhere();
+    return fail_everywhere(fix);
 }
 
 static int role_look(const fixture *fix)
@@ -331,20 +338,68 @@ static int role_look(const fixture *fix)
     return check_failures() == 0 ? 0 : 3;
 }
 
-static void survive(const char *settings, const char *role)
+/* A way of life. */
+typedef struct way {
+    const char *settings;
+    const char *role;
+    long *tried; /* by all processes */
+} way;
+
+static void survive_on(const way *chosen)
 {
     const char *shim = getenv("FAULT_SHIM");
 
     REQUIRE_THAT(shim != NULL);
-    fixture_settings = settings;
+    fixture_settings = chosen->settings;
+    fixture_place = place_in_memory();
     FIXTURE(fix);
     CHECK_OK(p11->C_Finalize(NULL));
+    const shares_note *at = shares_note_in(fix.dir);
+    REQUIRE_THAT(at != NULL);
     REQUIRE_OK(setenv("LD_PRELOAD", shim, 1));
-    CHECK_EQ(in_new_process(role, &fix), 0);
+    if (!CHECK_EQ(in_new_process(chosen->role, &fix), 0))
+        printf("# the last one was %s, %ld\n", at->what, at->n);
     REQUIRE_OK(unsetenv("LD_PRELOAD"));
+    (void)__atomic_add_fetch(chosen->tried, at->tried, __ATOMIC_RELAXED);
     CHECK_EQ(in_new_process("look", &fix), 0);
-    if (strcmp(role, "fail") != 0)
+    if (strcmp(chosen->role, "fail") != 0)
         CHECK_THAT(run_command(&fix, "\"$CRATON_HSM_ADMIN\" audit verify-chain"));
+}
+
+static int survive_in_child(void *arg)
+{
+    survive_on(arg);
+    return check_failures() == 0 ? 0 : 1;
+}
+
+/* The steps to be tried: all, or the one that was asked for. */
+static void choose_steps(size_t *out_first, size_t *out_end)
+{
+    const char *only = getenv("CRATON_HSM_TEST_STEP");
+
+    *out_first = 0;
+    *out_end = step_count;
+    if (only == NULL)
+        return;
+    while (*out_first < step_count && strcmp(only, steps[*out_first].name) != 0)
+        (*out_first)++;
+    *out_end = *out_first + 1;
+    REQUIRE_THAT(*out_first < step_count);
+}
+
+static void survive(const char *settings, const char *role)
+{
+    long *tried =
+        mmap(NULL, sizeof *tried, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    size_t first, end;
+
+    REQUIRE_THAT(tried != MAP_FAILED);
+    way chosen = { settings, role, tried };
+    choose_steps(&first, &end);
+    CHECK_EQ(shares_run(first, end, survive_in_child, &chosen), 0);
+    CHECK_THAT(*tried > 0);
+    printf("# %ld failures tried\n", *tried);
+    (void)munmap(tried, sizeof *tried);
 }
 
 static void every_failure_is_survived(void)

@@ -140,6 +140,8 @@ static const struct {
 
 static void run_all(bool may_lose)
 {
+    long tried = 0;
+
     for (size_t i = 0; i < HSM_ARRAY_LEN(failures); i++) {
         bool was_hit = true;
         long n = 1;
@@ -148,10 +150,11 @@ static void run_all(bool may_lose)
         disk.error = failures[i].error;
         disk.is_short = failures[i].is_short;
         disk.fails_for = failures[i].fails_for;
-        for (; was_hit && n < 1000; n++)
+        for (; was_hit && n < 1000; n++, tried++)
             was_hit = run_with_failure(n, may_lose);
         CHECK_THAT(n > 50 && !was_hit); /* it did fail, often, and came to the end */
     }
+    printf("# %ld failures tried\n", tried);
 }
 
 static void what_is_refused_harms_nothing(void)

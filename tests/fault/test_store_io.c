@@ -1,7 +1,8 @@
 /* The n-th write or sync of the store fails, for every n: the error is the right one, what was
- * acknowledged stays, and the store goes on when the disk does. */
+ * acknowledged stays, and the store goes on when the disk does. CRATON_HSM_TEST_LONG=1 leaves out none. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "fault/disk.h"
 #include "store/store.h"
@@ -111,6 +112,9 @@ static const struct {
 
 static void every_failure_is_survived(void)
 {
+    const long stride = getenv("CRATON_HSM_TEST_LONG") != NULL ? 1 : 5;
+    long tried = 0;
+
     for (size_t i = 0; i < HSM_ARRAY_LEN(failures); i++) {
         long n = 1;
         bool was_hit = true;
@@ -119,13 +123,15 @@ static void every_failure_is_survived(void)
         disk.error = failures[i].error;
         disk.is_short = failures[i].is_short;
         disk.fails_for = failures[i].fails_for;
-        for (; was_hit && n < 400; n += n < 40 ? 1 : 5) {
+        for (; was_hit && n < 1000; n += n < 40 ? 1 : stride) {
             char name[64];
             (void)snprintf(name, sizeof name, "f%zu-%ld", i, n);
             was_hit = run_with_failure(scratch_path(name), n, failures[i].want);
+            tried++;
         }
         CHECK_THAT(n > 50 && !was_hit); /* it did fail, often, and came to the end */
     }
+    printf("# %ld failures tried\n", tried);
 }
 
 /* The store can't even be made; later it can. */
