@@ -56,9 +56,19 @@ typedef struct hsm_audit_request {
     bool is_checkpoint; /* no event: asks for a checkpoint */
     hsm_err err;
     bool must_lead; /* woken to write for all who wait; else: it is done */
+    bool is_low;    /* of a thread that the clerk leads for */
     sem_t wake;
     struct hsm_audit_request *next;
 } hsm_audit_request;
+
+/* Leads in the stead of threads that may not run again for long. */
+typedef struct hsm_log_clerk {
+    pthread_t thread;
+    sem_t wake;
+    int nice;       /* threads above it are led for */
+    bool is_there;  /* written before other threads know the log, and after they have left */
+    bool is_ending; /* before the last time it is woken */
+} hsm_log_clerk;
 
 struct hsm_audit_log {
     hsm_meter meter;           /* of hsm_audit_append() */
@@ -74,6 +84,7 @@ struct hsm_audit_log {
     size_t waiting;
     size_t last_size; /* requests of the last write */
     bool is_led;
+    hsm_log_clerk clerk;
 
     /* What follows is the leader's, under the lock of all processes. */
     bool is_ready; /* opened and in order */
@@ -94,6 +105,15 @@ struct hsm_audit_log {
     atomic_bool is_stopped; /* a sync failed: nothing more is written until it is opened anew */
     _Atomic(uint64_t) lost;
 };
+
+/* Has a request written, and waits for that (log_queue.c). errors HSM_E_AUDIT */
+HSM_MUST_USE hsm_err hsm_log_submit(hsm_audit_log *log, hsm_audit_request *own);
+/* Ends the clerk, if there is one; nobody else is inside (log_queue.c). */
+void hsm_log_end_clerk(hsm_audit_log *log);
+/* Writes for those who wait, under the lock of all processes; the leader, or whoever opens the log
+ * (log.c). */
+HSM_MUST_USE hsm_err hsm_log_take_turn(hsm_audit_log *log, hsm_audit_request *const *requests,
+                                       size_t count);
 
 /* All of these: the leader, who holds the lock of all processes. */
 

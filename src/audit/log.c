@@ -1,8 +1,7 @@
-/* The log's life, and the queue of those who have something to write.
+/* The log's life, and a leader's turn.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "audit/log.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,9 +12,6 @@
 #include "os/fork.h"
 #include "os/paths.h"
 
-/* How long a leader waits for the companions of the last write, who are on their way back. */
-#define GATHER_LEAST_NS ((uint64_t)50000)
-#define GATHER_MOST_NS HSM_NS_PER_MS
 /* How often opening is tried again where events may be lost. */
 #define RETRY_NS HSM_NS_PER_SEC
 #define FILE_LEAST_BYTES 65536u
@@ -104,7 +100,7 @@ static hsm_err in_turn(hsm_audit_log *log, hsm_audit_request *const *requests, s
     return err == HSM_OK ? hsm_log_write(log, requests, count) : err;
 }
 
-static hsm_err take_turn(hsm_audit_log *log, hsm_audit_request *const *requests, size_t count)
+hsm_err hsm_log_take_turn(hsm_audit_log *log, hsm_audit_request *const *requests, size_t count)
 {
     HSM_CHECK(!atomic_load(&log->is_stopped), HSM_E_AUDIT);
     HSM_TRY(refuse(log, "head", open_page(log)));
@@ -112,102 +108,6 @@ static hsm_err take_turn(hsm_audit_log *log, hsm_audit_request *const *requests,
     const hsm_err err = in_turn(log, requests, count);
     hsm_latch_leave(&log->latch);
     return err;
-}
-
-/* --- the queue -------------------------------------------------------------------------------- */
-
-/* Half of what the sync costs that is shared. */
-static uint64_t gather_ns(const hsm_audit_log *log)
-{
-    const uint64_t half = log->sync_cost_ns / 2;
-
-    return half < GATHER_LEAST_NS ? GATHER_LEAST_NS : half > GATHER_MOST_NS ? GATHER_MOST_NS : half;
-}
-
-/* Expects the mutex. Where several threads write, those just answered come back in a moment: a write
- * begun at once would take one event of many. */
-static void gather(hsm_audit_log *log)
-{
-    if (log->options.is_batch || log->last_size < 2)
-        return;
-    const uint64_t deadline = hsm_clock_monotonic_ns() + gather_ns(log);
-    while (log->waiting < log->last_size && hsm_clock_monotonic_ns() < deadline) {
-        (void)pthread_mutex_unlock(&log->mutex);
-        (void)sched_yield();
-        (void)pthread_mutex_lock(&log->mutex);
-    }
-}
-
-/* Expects the mutex. As many as the buffer surely has room for, beside the log's own entries. */
-static size_t take(hsm_audit_log *log, hsm_audit_request **out_requests)
-{
-    size_t bytes = 2 * (size_t)HSM_LINE_MAX_BYTES;
-    size_t count = 0;
-
-    while (log->first != NULL && count < HSM_AUDIT_BATCH_MAX) {
-        bytes += log->first->is_checkpoint ? HSM_LINE_MAX_BYTES
-                                           : log->first->members.len + HSM_LINE_FRAME_BYTES;
-        if (bytes > HSM_AUDIT_BUFFER_BYTES)
-            break;
-        out_requests[count++] = log->first;
-        log->first = log->first->next;
-    }
-    if (log->first == NULL)
-        log->last = NULL;
-    log->waiting -= count;
-    return count;
-}
-
-/* Expects the mutex, which it gives up while it writes and has given up in the end: who is woken must
- * not run into it. The caller's request is among those written. */
-static void lead(hsm_audit_log *log, const hsm_audit_request *own)
-{
-    HSM_UNINITIALIZED hsm_audit_request *requests[HSM_AUDIT_BATCH_MAX]; /* filled by take() */
-
-    gather(log);
-    const size_t count = take(log, requests);
-    (void)pthread_mutex_unlock(&log->mutex);
-    const hsm_err err = take_turn(log, requests, count);
-    (void)pthread_mutex_lock(&log->mutex);
-    log->last_size = count;
-    hsm_audit_request *next = log->first;
-    log->is_led = next != NULL;
-    (void)pthread_mutex_unlock(&log->mutex);
-
-    if (next != NULL) {
-        next->must_lead = true;
-        (void)sem_post(&next->wake);
-    }
-    for (size_t i = 0; i < count; i++) {
-        requests[i]->err = err;
-        if (requests[i] != own)
-            (void)sem_post(&requests[i]->wake); /* from here on it may be gone */
-    }
-}
-
-static hsm_err submit(hsm_audit_log *log, hsm_audit_request *own)
-{
-    (void)sem_init(&own->wake, 0, 0);
-    (void)pthread_mutex_lock(&log->mutex);
-    if (log->last != NULL)
-        log->last->next = own;
-    else
-        log->first = own;
-    log->last = own;
-    log->waiting++;
-    own->must_lead = !log->is_led;
-    log->is_led = true;
-    if (!own->must_lead) {
-        (void)pthread_mutex_unlock(&log->mutex);
-        while (sem_wait(&own->wake) != 0)
-            ; /* a signal came */
-        if (own->must_lead)
-            (void)pthread_mutex_lock(&log->mutex);
-    }
-    if (own->must_lead)
-        lead(log, own);
-    (void)sem_destroy(&own->wake);
-    return own->err == HSM_OK ? HSM_OK : HSM_E_AUDIT;
 }
 
 /* --- what others call ------------------------------------------------------------------------- */
@@ -229,7 +129,7 @@ hsm_err hsm_audit_append(hsm_audit_log *log, const hsm_audit_event *event)
     hsm_audit_event_write(event, &text);
     hsm_audit_request request = { .members = hsm_text_view(&text) };
     const uint64_t begun_ns = hsm_meter_begin(&log->meter);
-    const hsm_err err = text.is_failed ? HSM_E_AUDIT : submit(log, &request);
+    const hsm_err err = text.is_failed ? HSM_E_AUDIT : hsm_log_submit(log, &request);
     hsm_meter_end(&log->meter, begun_ns);
     if (err != HSM_OK && log->options.may_lose) {
         (void)atomic_fetch_add(&log->lost, 1);
@@ -242,7 +142,7 @@ hsm_err hsm_audit_checkpoint(hsm_audit_log *log)
 {
     hsm_audit_request request = { .is_checkpoint = true };
 
-    return submit(log, &request);
+    return hsm_log_submit(log, &request);
 }
 
 hsm_meter *hsm_audit_meter(hsm_audit_log *log)
@@ -320,7 +220,7 @@ static void log_drop(hsm_audit_log **log)
 
 static hsm_err first_turn(hsm_audit_log *log)
 {
-    const hsm_err err = take_turn(log, NULL, 0);
+    const hsm_err err = hsm_log_take_turn(log, NULL, 0);
 
     if (err == HSM_OK || log->options.may_lose)
         return HSM_OK;
@@ -381,6 +281,7 @@ void hsm_audit_close(hsm_audit_log *log)
 {
     if (log == NULL)
         return;
+    hsm_log_end_clerk(log);
     if (log->is_ready && !atomic_load(&log->is_stopped) &&
         hsm_latch_enter(&log->latch, log->options.busy_ms) == HSM_OK) {
         const hsm_err err = settle(log);

@@ -43,6 +43,11 @@ typedef struct hsm_audit_options {
  *         HSM_E_NO_MEMORY, HSM_E_ARG
  */
 HSM_MUST_USE hsm_err hsm_audit_open(const hsm_audit_options *options, hsm_audit_log **out_log);
+/* Starts a thread that writes in the stead of threads of lower priority than the caller's: such a one, once
+ * others wait for what it writes, would keep them waiting until it may run again. Call it before the log
+ * is used; once is enough; closing ends it.
+ * errors  HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_audit_start_clerk(hsm_audit_log *log);
 /* Syncs, gives unused room back, closes; nobody is inside. NULL is allowed. */
 void hsm_audit_close(hsm_audit_log *log);
 /* In a forked child: gives up descriptors and keys without touching files or locks. */

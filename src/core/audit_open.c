@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/audit_log.h"
 #include "core/audited.h"
+#include "core/remote.h"
 #include "os/file.h"
 #include "store/device_key.h"
 
@@ -126,4 +127,9 @@ void hsm_core_audit_stop(hsm_core *core)
 hsm_err hsm_core_audit_checkpoint(hsm_core *core)
 {
     return core->audit == NULL ? HSM_OK : hsm_audit_checkpoint(core->audit);
+}
+
+hsm_err hsm_core_start_clerk(hsm_core *core)
+{
+    return core->audit == NULL ? HSM_OK : hsm_audit_start_clerk(core->audit);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "core/remote.h"
 #include "cratond/internal.h"
 #include "cratond/listen.h"
 #include "cratond/notify.h"
@@ -418,6 +419,7 @@ static hsm_err open_core(server *on, const pool_options *workers)
     const uint32_t slots = on->config->token.slot_count;
 
     HSM_TRY(hsm_core_open(on->config, &on->root));
+    HSM_TRY(hsm_core_start_clerk(on->root)); /* before the pool's threads lower their priority */
     on->slot_sessions = calloc(slots, sizeof *on->slot_sessions);
     on->slot_rw_sessions = calloc(slots, sizeof *on->slot_rw_sessions);
     HSM_CHECK(on->slot_sessions != NULL && on->slot_rw_sessions != NULL, HSM_E_NO_MEMORY);
