@@ -199,6 +199,8 @@ static hsm_err generate_pkey(hsm_crypto *crypto, const hsm_pqc_set *set, EVP_PKE
     HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
     HSM_TRY(hsm_ossl_done(EVP_PKEY_keygen_init(ctx), HSM_E_CRYPTO));
     HSM_TRY(hsm_ossl_random_refresh(crypto, true));
+    if (set->key_type == CKK_SLH_DSA) /* its public seed is drawn as a public value */
+        HSM_TRY(hsm_ossl_random_refresh(crypto, false));
     return hsm_ossl_done(EVP_PKEY_generate(ctx, out_pkey), HSM_E_CRYPTO);
 }
 

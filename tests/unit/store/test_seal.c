@@ -1,6 +1,7 @@
 #include "store/seal.h"
 
 #include "support/check.h"
+#include "support/snapshot.h"
 #include "unit/store/object_env.h"
 
 static const char message[] = "what is to be sealed";
@@ -40,6 +41,51 @@ static void nonces_differ(void)
     CHECK_THAT(!hsm_bytes_equal(hsm_bytes_of(a.data, HSM_AEAD_NONCE_BYTES),
                                 hsm_bytes_of(b.data, HSM_AEAD_NONCE_BYTES)));
     CHECK_THAT(!hsm_bytes_equal(hsm_buf_view(&a), hsm_buf_view(&b)));
+}
+
+/* A machine whose snapshot is resumed twice: what both write to their stores. */
+typedef struct resumption {
+    hsm_seal *seal;
+    uint8_t *out; /* shared */
+} resumption;
+
+static void seal_in_copy(void *arg)
+{
+    const resumption *self = arg;
+    HSM_AUTO(hsm_buf_clear) hsm_buf sealed = { 0 };
+
+    if (CHECK_OK(hsm_seal_close(self->seal, text(place), text(message), &sealed)))
+        memcpy(self->out, sealed.data, sealed.len);
+}
+
+static bool is_same_in_copies(hsm_seal *seal)
+{
+    const size_t len = strlen(message) + HSM_SEAL_OVERHEAD_BYTES;
+    uint8_t *out = snapshot_shared(2 * len);
+    HSM_AUTO(hsm_buf_clear) hsm_buf first = { 0 };
+
+    if (!CHECK_THAT(out != NULL) ||
+        !CHECK_OK(hsm_seal_close(seal, text(place), text(message), &first)))
+        return false;
+    for (size_t i = 0; i < 2; i++) {
+        resumption one = { seal, out + i * len };
+
+        CHECK_THAT(snapshot_resume(seal_in_copy, &one));
+        CHECK_THAT(one.out[len - 1] != 0 || one.out[len - 2] != 0); /* of the tag */
+    }
+    return memcmp(out, out + len, HSM_AEAD_NONCE_BYTES) == 0;
+}
+
+static void nonces_differ_in_copies(void)
+{
+    static const uint8_t key[32] = { 3 };
+    HSM_AUTO(hsm_seal_drop) hsm_seal *seal = env_seal();
+    HSM_AUTO(hsm_seal_drop) hsm_seal *counting = NULL;
+
+    CHECK_THAT(!is_same_in_copies(seal));
+    CASE("that they are copies: what is counted, and never leaves the memory, is the same");
+    REQUIRE_OK(hsm_seal_create_counting(env_crypto(), hsm_bytes_of(key, sizeof key), &counting));
+    CHECK_THAT(is_same_in_copies(counting));
 }
 
 /* Each must be an error, and leave the outputs alone. */
@@ -128,6 +174,7 @@ static void a_key_has_32_bytes(void)
 static const check_test tests[] = {
     CHECK_TEST(what_was_sealed_opens),
     CHECK_TEST(nonces_differ),
+    CHECK_TEST(nonces_differ_in_copies),
     CHECK_TEST(any_flipped_bit_is_noticed),
     CHECK_TEST(any_shorter_one_is_noticed),
     CHECK_TEST(another_place_or_key_is_noticed),
