@@ -2,13 +2,13 @@
 # lint.sh [CHECK...]: everything that reads the code without running it. Without arguments all of
 # these, in this order; every check runs, and the status says whether any of them found something.
 #
-#   format layers words headers symbols shell cppcheck analyzer tidy
+#   format layers words promises headers symbols shell cppcheck analyzer tidy
 #
 # It builds with clang in build-lint/, warnings as errors, which is itself a check.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
-checks=(format layers words headers symbols shell cppcheck analyzer tidy)
+checks=(format layers words promises headers symbols shell cppcheck analyzer tidy)
 build="build-lint"
 jobs=$(nproc 2>/dev/null || echo 2)
 flags=(-std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc -Iinclude)
@@ -56,6 +56,8 @@ fail_if_any() { # shows standard input, and fails if there was any
 check_layers() { tools/check_layers.py; }
 
 check_words() { tools/check_source.py; }
+
+check_promises() { tools/check_promises.py; }
 
 # Every header compiles alone, with gcc and with clang.
 check_headers() {
