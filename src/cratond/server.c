@@ -55,6 +55,7 @@ typedef struct loop {
     int signal_fd;
     loop_source signal_source;
     loop_source pool_source;
+    int64_t collected_ms; /* when jobs that are done were last asked for */
     pool_job reload_job;
     tls_context *reloaded;
     hsm_err reload_result;
@@ -283,12 +284,25 @@ static void on_signal(void *owner, uint32_t events)
 
 /* --- the loop ------------------------------------------------------------------------------------- */
 
+static void collect(loop *on)
+{
+    on->collected_ms = on->server.now_ms;
+    (void)pool_collect(on->server.workers);
+}
+
 static void on_pool(void *owner, uint32_t events)
 {
-    loop *on = owner;
-
     (void)events;
-    (void)pool_collect(on->server.workers);
+    collect(owner);
+}
+
+/* Whether jobs are to be asked for although the pool has not told: sockets that are never quiet must not
+ * put that off. */
+static bool is_collect_due(const loop *on)
+{
+    const int wait_ms = pool_wait_ms(on->server.workers);
+
+    return wait_ms >= 0 && on->server.now_ms - on->collected_ms > wait_ms;
 }
 
 static void on_watchdog(void *owner)
@@ -347,8 +361,8 @@ hsm_err server_turn(server *of, int wait_max_ms)
         source->on_event(source->owner, events[i].events);
     }
     conn_read_on(of);
-    if (count == 0)
-        (void)pool_collect(of->workers);
+    if (count == 0 || is_collect_due(loop_of(of)))
+        collect(loop_of(of));
     timers_run(&of->timers, of->now_ms);
     stop_if_failed(loop_of(of));
     end_turn(of);
