@@ -15,6 +15,7 @@
 #define SLOW_NICE 10
 /* While more work waits, the loop hears of so many jobs at once: it then writes their answers at once. */
 #define TELL_JOBS 8u
+#define TELL_JOBS_MAX 32u
 /* And looks by itself that often. */
 #define LOOK_MS 1
 
@@ -84,19 +85,28 @@ static pool_job *take(pool *workers, pool_lane number)
     return NULL;
 }
 
+/* How many jobs the loop hears of at once. Half of what there is to do is enough: the other half keeps the
+ * threads busy while the clients read the answers and ask again. */
+static size_t together(const pool *workers)
+{
+    const size_t waiting = atomic_load(&workers->lanes[POOL_FAST].waiting);
+
+    if (waiting < TELL_JOBS)
+        return waiting == 0 ? 1 : TELL_JOBS;
+    return waiting < TELL_JOBS_MAX ? waiting : TELL_JOBS_MAX;
+}
+
 /* Each time the loop wakes it writes to a socket, which costs more than the answer: while quick jobs wait
  * for this thread, it hears of several at once, and of no more until it has looked. A slow thread always
  * tells, and is not waited for: it may not run again for long. True: the loop is to be told now, with
  * tell(). */
 static bool hand_back(pool *workers, pool_lane number, pool_job *job)
 {
-    const bool has_more = number == POOL_FAST && workers->lanes[number].first != NULL;
-
     job->next = NULL;
     *workers->done_last = job;
     workers->done_last = &job->next;
     workers->untold++;
-    if (number == POOL_FAST && (workers->is_told || (has_more && workers->untold < TELL_JOBS)))
+    if (number == POOL_FAST && (workers->is_told || workers->untold < together(workers)))
         return false;
     workers->untold = 0;
     workers->is_told = workers->is_told || number == POOL_FAST;

@@ -180,6 +180,34 @@ static void answers_are_told_together_while_more_waits(void)
     pool_destroy(workers);
 }
 
+/* Half of them, so that the threads have the other half meanwhile; but no more than 32. */
+static void of_many_half_are_told(void)
+{
+    static const struct {
+        int tasks;
+        int told_at;
+    } rows[] = { { 42, 21 }, { 100, 32 } };
+
+    for (size_t row = 0; row < HSM_ARRAY_LEN(rows); row++) {
+        pool *workers = open_pool(1, 1, 100);
+        task tasks[100];
+
+        for (int i = 0; i < rows[row].tasks; i++) {
+            set_up(&tasks[i], NULL);
+            CHECK_OK(pool_add(workers, POOL_FAST, &tasks[i].job));
+        }
+        for (int i = 0; i <= rows[row].told_at; i++) {
+            (void)sem_wait(&tasks[i].runs);
+            CHECK_EQ(is_told(workers), i == rows[row].told_at);
+            (void)sem_post(&tasks[i].may_end);
+        }
+        for (int i = rows[row].told_at + 1; i < rows[row].tasks; i++)
+            (void)sem_post(&tasks[i].may_end);
+        collect(workers, &tasks[rows[row].tasks - 1]);
+        pool_destroy(workers);
+    }
+}
+
 static void slow_work_is_told_at_once(void)
 {
     pool *workers = open_pool(1, 1, 2);
@@ -264,6 +292,7 @@ static const check_test tests[] = {
     CHECK_TEST(one_client_leaves_a_slow_thread_to_others),
     CHECK_TEST(a_lane_has_a_limit),
     CHECK_TEST(answers_are_told_together_while_more_waits),
+    CHECK_TEST(of_many_half_are_told),
     CHECK_TEST(slow_work_is_told_at_once),
     CHECK_TEST(closing_runs_what_comes_of_the_last_jobs),
     CHECK_TEST(without_threads_one_thread_does_all),
