@@ -2,6 +2,7 @@
 #include "cratond/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -164,6 +165,20 @@ static void run(worker *self, pool_job *job)
     (void)pthread_mutex_lock(&workers->lock);
 }
 
+/* Expects the lock, which it gives up if nothing waits. The loop may be about to bring more: going to sleep
+ * and being woken costs several times what it costs to let others run once before. */
+static pool_job *take_patiently(worker *self)
+{
+    pool_job *job = take(self->pool, self->lane);
+
+    if (job != NULL || self->lane == POOL_SLOW)
+        return job;
+    (void)pthread_mutex_unlock(&self->pool->lock);
+    (void)sched_yield();
+    (void)pthread_mutex_lock(&self->pool->lock);
+    return take(self->pool, self->lane);
+}
+
 static void *work(void *arg)
 {
     worker *self = arg;
@@ -173,7 +188,7 @@ static void *work(void *arg)
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), SLOW_NICE);
     (void)pthread_mutex_lock(&workers->lock);
     for (;;) {
-        pool_job *job = take(workers, self->lane);
+        pool_job *job = take_patiently(self);
 
         if (job == NULL && workers->is_closing)
             break;
