@@ -1,67 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/attr_internal.h"
 
-/* Usage attributes, ascending as an object's are, and the operations they allow. */
-static const struct {
-    CK_ATTRIBUTE_TYPE type;
-    hsm_op_set ops;
-} usages[] = {
-    { CKA_ENCRYPT, HSM_OP_ENCRYPT | HSM_OP_MESSAGE_ENCRYPT },
-    { CKA_DECRYPT, HSM_OP_DECRYPT | HSM_OP_MESSAGE_DECRYPT },
-    { CKA_WRAP, HSM_OP_WRAP },
-    { CKA_UNWRAP, HSM_OP_UNWRAP },
-    { CKA_SIGN, HSM_OP_SIGN | HSM_OP_MESSAGE_SIGN },
-    { CKA_SIGN_RECOVER, HSM_OP_SIGN_RECOVER },
-    { CKA_VERIFY, HSM_OP_VERIFY | HSM_OP_MESSAGE_VERIFY },
-    { CKA_VERIFY_RECOVER, HSM_OP_VERIFY_RECOVER },
-    { CKA_DERIVE, HSM_OP_DERIVE },
-    { CKA_ENCAPSULATE, HSM_OP_ENCAPSULATE },
-    { CKA_DECAPSULATE, HSM_OP_DECAPSULATE },
-};
-
-static bool is_filled(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
+/* Every object that is made or read comes by: what it has is looked up by place. */
+static hsm_bytes value_of(const hsm_object *object, hsm_fact fact)
 {
-    const hsm_attr *attr = hsm_object_attr(object, type);
+    const hsm_place_set place = object->layout->facts[fact];
 
-    return attr != NULL && attr->value.len > 0;
+    if ((object->present & place) == 0)
+        return hsm_bytes_none();
+    return object->attrs[hsm_place_count(object->present & (place - 1))].value;
 }
 
-/* Every object that is made or read comes by: both lists are sorted, so one walk does. */
-static hsm_op_set usages_of(const hsm_object *object)
+static CK_ULONG number(const hsm_object *object, hsm_fact fact, CK_ULONG fallback)
+{
+    const hsm_bytes bytes = value_of(object, fact);
+    CK_ULONG value;
+
+    if (bytes.len != sizeof value)
+        return fallback;
+    memcpy(&value, bytes.data, sizeof value);
+    return value;
+}
+
+/* The places whose value is CK_TRUE. */
+static hsm_place_set truths_of(const hsm_object *object)
+{
+    const hsm_attr *attr = object->attrs;
+    hsm_place_set truths = 0;
+
+    for (hsm_place_set rest = object->present; rest != 0; rest &= rest - 1, attr++) {
+        const hsm_place_set place = rest & -rest;
+
+        if ((place & object->layout->bools) != 0 && attr->value.len == sizeof(CK_BBOOL) &&
+            attr->value.data[0] != CK_FALSE)
+            truths |= place;
+    }
+    return truths;
+}
+
+static hsm_op_set usages_of(const hsm_layout *layout, hsm_place_set truths)
 {
     hsm_op_set ops = 0;
-    size_t next = 0;
 
-    for (size_t i = 0; i < object->attr_count; i++) {
-        const hsm_attr *attr = &object->attrs[i];
-
-        while (next < HSM_ARRAY_LEN(usages) && usages[next].type < attr->type)
-            next++;
-        if (next == HSM_ARRAY_LEN(usages))
-            break;
-        if (usages[next].type == attr->type && attr->value.len == sizeof(CK_BBOOL) &&
-            attr->value.data[0] != CK_FALSE)
-            ops |= usages[next].ops;
-    }
+    for (hsm_place_set rest = truths & layout->usages; rest != 0; rest &= rest - 1)
+        ops |= layout->allowed[hsm_place_first(rest)];
     return ops;
 }
 
 void hsm_facts_read(hsm_object *object)
 {
-    object->object_class = hsm_object_ulong(object, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
+    const hsm_layout *layout = object->layout;
+    const hsm_place_set *places = layout->facts;
+    const hsm_place_set truths = truths_of(object);
+
+    object->object_class = number(object, HSM_FACT_CLASS, CK_UNAVAILABLE_INFORMATION);
     object->key_type = object->kind == HSM_KIND_DOMAIN
                            ? HSM_KEY_TYPE_NONE
-                           : hsm_object_ulong(object, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE);
-    object->is_token = hsm_object_bool(object, CKA_TOKEN, false);
-    object->is_private = hsm_object_bool(object, CKA_PRIVATE, false);
+                           : number(object, HSM_FACT_KEY_TYPE, HSM_KEY_TYPE_NONE);
+    object->is_token = (truths & places[HSM_FACT_TOKEN]) != 0;
+    object->is_private = (truths & places[HSM_FACT_PRIVATE]) != 0;
     /* Only keys that can be hidden have these, and only they have secret attributes. */
-    object->is_sensitive = hsm_object_bool(object, CKA_SENSITIVE, false) ||
-                           !hsm_object_bool(object, CKA_EXTRACTABLE, true);
-    object->always_authenticate = hsm_object_bool(object, CKA_ALWAYS_AUTHENTICATE, false);
-    object->has_allowed_mechanisms = hsm_object_attr(object, CKA_ALLOWED_MECHANISMS) != NULL;
-    object->has_life = is_filled(object, CKA_START_DATE) || is_filled(object, CKA_END_DATE) ||
-                       is_filled(object, CKA_CRATON_KEY_STATE);
-    object->usages = usages_of(object);
+    object->is_sensitive = (truths & places[HSM_FACT_SENSITIVE]) != 0 ||
+                           (object->present & ~truths & places[HSM_FACT_EXTRACTABLE]) != 0;
+    object->always_authenticate = (truths & places[HSM_FACT_ALWAYS_AUTHENTICATE]) != 0;
+    object->has_allowed_mechanisms = (object->present & places[HSM_FACT_ALLOWED_MECHANISMS]) != 0;
+    object->has_life = value_of(object, HSM_FACT_START_DATE).len > 0 ||
+                       value_of(object, HSM_FACT_END_DATE).len > 0 ||
+                       value_of(object, HSM_FACT_KEY_STATE).len > 0;
+    object->usages = usages_of(layout, truths);
 }
 
 CK_OBJECT_CLASS hsm_facts_class(const hsm_template *tmpl)

@@ -7,6 +7,38 @@
 
 #define KIND_COUNT 17u /* hsm_object_kind */
 
+/* Usage attributes and the operations they allow. */
+static const struct {
+    CK_ATTRIBUTE_TYPE type;
+    hsm_op_set ops;
+} usages[] = {
+    { CKA_ENCRYPT, HSM_OP_ENCRYPT | HSM_OP_MESSAGE_ENCRYPT },
+    { CKA_DECRYPT, HSM_OP_DECRYPT | HSM_OP_MESSAGE_DECRYPT },
+    { CKA_WRAP, HSM_OP_WRAP },
+    { CKA_UNWRAP, HSM_OP_UNWRAP },
+    { CKA_SIGN, HSM_OP_SIGN | HSM_OP_MESSAGE_SIGN },
+    { CKA_SIGN_RECOVER, HSM_OP_SIGN_RECOVER },
+    { CKA_VERIFY, HSM_OP_VERIFY | HSM_OP_MESSAGE_VERIFY },
+    { CKA_VERIFY_RECOVER, HSM_OP_VERIFY_RECOVER },
+    { CKA_DERIVE, HSM_OP_DERIVE },
+    { CKA_ENCAPSULATE, HSM_OP_ENCAPSULATE },
+    { CKA_DECAPSULATE, HSM_OP_DECAPSULATE },
+};
+
+static const CK_ATTRIBUTE_TYPE facts[HSM_FACT_COUNT] = {
+    [HSM_FACT_CLASS] = CKA_CLASS,
+    [HSM_FACT_KEY_TYPE] = CKA_KEY_TYPE,
+    [HSM_FACT_TOKEN] = CKA_TOKEN,
+    [HSM_FACT_PRIVATE] = CKA_PRIVATE,
+    [HSM_FACT_SENSITIVE] = CKA_SENSITIVE,
+    [HSM_FACT_EXTRACTABLE] = CKA_EXTRACTABLE,
+    [HSM_FACT_ALWAYS_AUTHENTICATE] = CKA_ALWAYS_AUTHENTICATE,
+    [HSM_FACT_ALLOWED_MECHANISMS] = CKA_ALLOWED_MECHANISMS,
+    [HSM_FACT_START_DATE] = CKA_START_DATE,
+    [HSM_FACT_END_DATE] = CKA_END_DATE,
+    [HSM_FACT_KEY_STATE] = CKA_CRATON_KEY_STATE,
+};
+
 static hsm_layout layouts[KIND_COUNT];
 static pthread_once_t layouts_made = PTHREAD_ONCE_INIT;
 
@@ -48,6 +80,26 @@ static bool is_naming(CK_ATTRIBUTE_TYPE type)
     return type == CKA_CLASS || type == CKA_KEY_TYPE || type == CKA_CERTIFICATE_TYPE;
 }
 
+static void mark(hsm_layout *layout, unsigned place)
+{
+    const hsm_attr_info *row = hsm_layout_row(layout, place);
+
+    if (is_naming(row->type))
+        layout->naming |= hsm_place_bit(place);
+    if (row->kind == HSM_ATTR_BOOL)
+        layout->bools |= hsm_place_bit(place);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(usages); i++) {
+        if (usages[i].type == row->type) {
+            layout->usages |= hsm_place_bit(place);
+            layout->allowed[place] = usages[i].ops;
+        }
+    }
+    for (size_t i = 0; i < HSM_ARRAY_LEN(facts); i++) {
+        if (facts[i] == row->type)
+            layout->facts[i] = hsm_place_bit(place);
+    }
+}
+
 static void add_row(hsm_layout *layout, size_t row)
 {
     const unsigned place = layout->count++;
@@ -56,8 +108,7 @@ static void add_row(hsm_layout *layout, size_t row)
     enter(layout, place);
     for (unsigned rest = hsm_attr_rows[row].flags; rest != 0; rest &= rest - 1)
         layout->with[__builtin_ctz(rest)] |= hsm_place_bit(place);
-    if (is_naming(hsm_attr_rows[row].type))
-        layout->naming |= hsm_place_bit(place);
+    mark(layout, place);
     if ((hsm_attr_rows[row].flags & HSM_ATTR_HAS_DEFAULT) != 0)
         add_default(layout, place);
 }

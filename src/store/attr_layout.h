@@ -3,6 +3,7 @@
 #ifndef HSM_STORE_ATTR_LAYOUT_H
 #define HSM_STORE_ATTR_LAYOUT_H
 
+#include "base/op.h"
 #include "store/attr.h"
 
 /* More than any kind of object has, so that a set of them is one number. */
@@ -37,6 +38,22 @@ typedef struct hsm_extent {
     uint32_t len;
 } hsm_extent;
 
+/* Attributes that core asks for all the time (attr_facts.c). */
+typedef enum hsm_fact {
+    HSM_FACT_CLASS,
+    HSM_FACT_KEY_TYPE,
+    HSM_FACT_TOKEN,
+    HSM_FACT_PRIVATE,
+    HSM_FACT_SENSITIVE,
+    HSM_FACT_EXTRACTABLE,
+    HSM_FACT_ALWAYS_AUTHENTICATE,
+    HSM_FACT_ALLOWED_MECHANISMS,
+    HSM_FACT_START_DATE,
+    HSM_FACT_END_DATE,
+    HSM_FACT_KEY_STATE,
+    HSM_FACT_COUNT
+} hsm_fact;
+
 typedef struct hsm_layout {
     hsm_object_kind kind;
     unsigned count;
@@ -45,6 +62,10 @@ typedef struct hsm_layout {
     hsm_place_set with[32];             /* by the number of the flag's bit */
     hsm_place_set naming;               /* what says that an object is of this kind */
     hsm_place_set granted;              /* whose default is CK_TRUE */
+    hsm_place_set bools;
+    hsm_place_set usages;                     /* CKA_SIGN and the like, */
+    hsm_op_set allowed[HSM_OBJECT_ATTRS_MAX]; /* and what each allows */
+    hsm_place_set facts[HSM_FACT_COUNT];      /* the place of each, if the kind has it */
     hsm_extent
         defaults[HSM_OBJECT_ATTRS_MAX]; /* in default_bytes; of rows with HSM_ATTR_HAS_DEFAULT */
     uint8_t default_bytes[HSM_DEFAULTS_MAX_BYTES];
