@@ -380,6 +380,11 @@ size_t hsm_secret_len(const hsm_secret *secret)
     return secret->len;
 }
 
+size_t hsm_secret_room(const hsm_secret *secret)
+{
+    return secret == NULL ? 0 : secret->home->slot_bytes;
+}
+
 void hsm_secret_shrink(hsm_secret *secret, size_t len)
 {
     if (len < 1 || len >= secret->len || secret->home->life != slab.life)

@@ -38,6 +38,8 @@ HSM_DEFINE_DROP(hsm_secret)
 /* The bytes, to be written by the owner; borrowed until the secret is destroyed. */
 uint8_t *hsm_secret_data(hsm_secret *secret);
 size_t hsm_secret_len(const hsm_secret *secret);
+/* What it takes of the slab; 0 for NULL. */
+size_t hsm_secret_room(const hsm_secret *secret);
 /* Makes a secret shorter (1 .. its length) and wipes what is cut off. */
 void hsm_secret_shrink(hsm_secret *secret, size_t len);
 /* Keeps the first line, without its end: what files with PINs and passphrases mean.

@@ -46,7 +46,9 @@ static hsm_err open_crypto(hsm_core *core)
 
 static hsm_err open_ephemeral(hsm_core *core)
 {
-    return hsm_ephemeral_create(core->crypto, core->slot_count, &core->ephemeral);
+    hsm_ephemeral *parent = core->parent == NULL ? NULL : core->parent->ephemeral;
+
+    return hsm_ephemeral_create(core->crypto, core->slot_count, parent, &core->ephemeral);
 }
 
 static hsm_err open_store(hsm_core *core)

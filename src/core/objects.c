@@ -281,11 +281,8 @@ hsm_err hsm_core_object_size(hsm_core *core, hsm_session *session, CK_OBJECT_HAN
                              CK_ULONG *out_size)
 {
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
-    size_t size = 0;
 
     HSM_TRY(hsm_core_object(core, session, handle, &object));
-    for (size_t i = 0; i < object->attr_count; i++)
-        size += object->attrs[i].value.len;
-    *out_size = (CK_ULONG)(size + object->sealed.len);
+    *out_size = (CK_ULONG)hsm_object_bytes(object);
     return HSM_OK;
 }

@@ -42,8 +42,11 @@ HSM_MUST_USE hsm_err hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set plac
 /* All values that are not secret, and where one of them lies among them. */
 hsm_bytes hsm_draft_open(const hsm_draft *draft);
 hsm_extent hsm_draft_extent(const hsm_draft *draft, unsigned place);
-/* The secret attributes by ascending type, borrowed until the next put; how many. */
-size_t hsm_draft_secrets(const hsm_draft *draft, hsm_attr out_attrs[HSM_OBJECT_SECRETS_MAX]);
+/* The secret attributes by ascending type, borrowed until the next put; how many. out_attrs has room for
+ * all, which are HSM_OBJECT_SECRETS_MAX at most. */
+size_t hsm_draft_secrets(const hsm_draft *draft, hsm_attr *out_attrs);
+/* The memory they lie in (NULL if there is none), the caller's from now on; the draft loses them. */
+hsm_secret *hsm_draft_take_secrets(hsm_draft *draft);
 
 /* --- Rules that need more than a row (attr_rules.c) --------------------------------------------- */
 

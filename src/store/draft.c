@@ -229,7 +229,19 @@ hsm_extent hsm_draft_extent(const hsm_draft *draft, unsigned place)
     return draft->extents[place];
 }
 
-size_t hsm_draft_secrets(const hsm_draft *draft, hsm_attr out_attrs[HSM_OBJECT_SECRETS_MAX])
+size_t hsm_draft_secret_room(const hsm_draft *draft)
+{
+    return hsm_secret_room(draft->secret);
+}
+
+hsm_secret *hsm_draft_take_secrets(hsm_draft *draft)
+{
+    draft->present &= ~hsm_layout_with(draft->layout, HSM_ATTR_SECRET);
+    draft->secret_len = 0;
+    return HSM_MOVE(draft->secret);
+}
+
+size_t hsm_draft_secrets(const hsm_draft *draft, hsm_attr *out_attrs)
 {
     size_t count = 0;
 

@@ -16,6 +16,7 @@
 
 typedef struct entry entry;
 struct entry {
+    hsm_ephemeral *home;
     hsm_object *object;
     CK_SESSION_HANDLE session;
     entry *slot_prev;
@@ -36,6 +37,8 @@ struct hsm_ephemeral {
     uint8_t nonce[NONCE_BYTES]; /* tells this process's unique ids from another's */
     atomic_uint_least64_t last_id;
     atomic_size_t count;
+    atomic_size_t own_open_bytes;
+    atomic_size_t *open_bytes; /* secret memory of objects; the parent's, if there is one */
     uint32_t slot_count;
     pthread_mutex_t lock; /* of all that follows */
     size_t bucket_count;  /* a power of two */
@@ -46,12 +49,22 @@ struct hsm_ephemeral {
 
 /* --- entries ------------------------------------------------------------------------------------ */
 
+/* Of an object that nobody finds here any more. Its secret memory counts no longer, though whoever has
+ * a reference still keeps it for the operation that is open. */
+static void let_go(hsm_ephemeral *e, hsm_object *object)
+{
+    if (object == NULL)
+        return;
+    atomic_fetch_sub_explicit(e->open_bytes, hsm_secret_room(object->open), memory_order_relaxed);
+    hsm_object_release(object);
+}
+
 static void release_all(entry *first)
 {
     while (first != NULL) {
         entry *next = first->slot_next;
 
-        hsm_object_release(first->object);
+        let_go(first->home, first->object);
         free(first);
         first = next;
     }
@@ -177,7 +190,8 @@ static hsm_err make_keys(hsm_ephemeral *e, hsm_crypto *crypto)
     return hsm_seal_create_counting(crypto, hsm_secret_view(key), &e->seal);
 }
 
-hsm_err hsm_ephemeral_create(hsm_crypto *crypto, uint32_t slot_count, hsm_ephemeral **out_ephemeral)
+hsm_err hsm_ephemeral_create(hsm_crypto *crypto, uint32_t slot_count, hsm_ephemeral *parent,
+                             hsm_ephemeral **out_ephemeral)
 {
     HSM_CHECK(slot_count > 0 && slot_count <= UINT16_MAX, HSM_E_ARG);
     hsm_ephemeral *made = calloc(1, sizeof *made + slot_count * sizeof(slot_list));
@@ -189,6 +203,7 @@ hsm_err hsm_ephemeral_create(hsm_crypto *crypto, uint32_t slot_count, hsm_epheme
 
     HSM_AUTO(hsm_ephemeral_drop) hsm_ephemeral *e = made;
     e->slot_count = slot_count;
+    e->open_bytes = parent != NULL ? parent->open_bytes : &e->own_open_bytes;
     e->bucket_count = BUCKETS_FIRST;
     e->by_id = calloc(BUCKETS_FIRST, sizeof(entry *));
     e->by_session = calloc(BUCKETS_FIRST, sizeof(entry *));
@@ -228,6 +243,21 @@ static hsm_err put_unique_id(const hsm_ephemeral *e, uint64_t id, hsm_draft *dra
     return hsm_draft_put_unique_id(draft, hsm_bytes_of(text, sizeof text));
 }
 
+/* Leaves the secret attributes open where there is room for it. */
+static hsm_err make_object(hsm_ephemeral *e, hsm_draft *draft, const hsm_object_ident *ident,
+                           hsm_object **out_object)
+{
+    const size_t bytes = hsm_draft_secret_room(draft);
+    const size_t others = atomic_fetch_add_explicit(e->open_bytes, bytes, memory_order_relaxed);
+    const bool may_be_open = others + bytes <= HSM_EPHEMERAL_OPEN_MAX_BYTES;
+    const hsm_err err = may_be_open ? hsm_object_take(draft, ident, e->seal, out_object)
+                                    : hsm_object_create(draft, ident, e->seal, out_object);
+
+    if (!may_be_open || err != HSM_OK)
+        atomic_fetch_sub_explicit(e->open_bytes, bytes, memory_order_relaxed);
+    return err;
+}
+
 static hsm_err make_entry(hsm_ephemeral *e, const hsm_ephemeral_owner *owner, hsm_draft *draft,
                           entry **out_entry)
 {
@@ -238,16 +268,15 @@ static hsm_err make_entry(hsm_ephemeral *e, const hsm_ephemeral_owner *owner, hs
         .slot = owner->slot,
         .token_serial = owner->token_serial,
     };
-    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+    HSM_AUTO(release_batch) entry *item = calloc(1, sizeof *item);
 
-    HSM_TRY(put_unique_id(e, ident.id, draft));
-    HSM_TRY(hsm_object_create(draft, &ident, e->seal, &object));
-    entry *item = calloc(1, sizeof *item);
     HSM_CHECK(item != NULL, HSM_E_NO_MEMORY);
-    item->object = HSM_MOVE(object);
+    item->home = e;
     item->session = owner->session;
+    HSM_TRY(put_unique_id(e, ident.id, draft));
+    HSM_TRY(make_object(e, draft, &ident, &item->object));
 
-    *out_entry = item;
+    *out_entry = HSM_MOVE(item);
     return HSM_OK;
 }
 
@@ -297,21 +326,22 @@ static hsm_err swap(hsm_ephemeral *e, const hsm_object *old, hsm_object *made,
 }
 
 hsm_err hsm_ephemeral_replace(hsm_ephemeral *ephemeral, hsm_bytes token_serial, hsm_object *old,
-                              const hsm_draft *draft, hsm_object **out_object)
+                              hsm_draft *draft, hsm_object **out_object)
 {
     const hsm_object_ident ident = {
         .id = old->id, .version = old->version + 1, .slot = old->slot, .token_serial = token_serial
     };
-    HSM_AUTO(hsm_object_drop) hsm_object *made = NULL;
-    HSM_AUTO(hsm_object_drop) hsm_object *gone = NULL;
+    hsm_object *made = NULL;
+    hsm_object *gone = NULL;
 
-    HSM_TRY(hsm_object_create(draft, &ident, ephemeral->seal, &made));
+    HSM_TRY(make_object(ephemeral, draft, &ident, &made));
     (void)pthread_mutex_lock(&ephemeral->lock);
     const hsm_err err = swap(ephemeral, old, made, &gone);
     (void)pthread_mutex_unlock(&ephemeral->lock);
+    let_go(ephemeral, err == HSM_OK ? gone : made);
     HSM_TRY(err);
 
-    *out_object = HSM_MOVE(made);
+    *out_object = made;
     return HSM_OK;
 }
 

@@ -1,5 +1,7 @@
 /* Session objects: they live in the memory of this process, with the session that made them. Their
- * secret parts are sealed under a key that only this process has.
+ * secret parts lie in secret memory as far as that is granted (HSM_EPHEMERAL_OPEN_MAX_BYTES): most are
+ * used and gone before sealing them would have been worth it. Beyond that, and secret memory is scarce,
+ * they are sealed under a key that only this process has.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HSM_STORE_EPHEMERAL_H
 #define HSM_STORE_EPHEMERAL_H
@@ -15,10 +17,15 @@ typedef struct hsm_ephemeral hsm_ephemeral;
 #define HSM_EPHEMERAL_ID_BIT ((uint64_t)1 << 63)
 /* The most session objects of one process. */
 #define HSM_EPHEMERAL_MAX ((size_t)1000 * 1000)
+/* The most secret memory of a process for those that are not sealed: 256 symmetric or elliptic curve
+ * keys. */
+#define HSM_EPHEMERAL_OPEN_MAX_BYTES ((size_t)16 * 1024)
 
-/* errors  HSM_E_ARG (slot_count 0), HSM_E_NO_MEMORY, HSM_E_RANDOM, HSM_E_CRYPTO */
+/* in      parent  NULL, or those of the process's first application, which last longer: secret memory is
+ *                 granted to both together
+ * errors  HSM_E_ARG (slot_count 0), HSM_E_NO_MEMORY, HSM_E_RANDOM, HSM_E_CRYPTO */
 HSM_MUST_USE hsm_err hsm_ephemeral_create(hsm_crypto *crypto, uint32_t slot_count,
-                                          hsm_ephemeral **out_ephemeral);
+                                          hsm_ephemeral *parent, hsm_ephemeral **out_ephemeral);
 /* Drops all objects; NULL is allowed. */
 void hsm_ephemeral_destroy(hsm_ephemeral *ephemeral);
 HSM_DEFINE_DROP(hsm_ephemeral)
@@ -30,17 +37,18 @@ typedef struct hsm_ephemeral_owner {
     hsm_bytes token_serial;    /* 16 bytes, as for hsm_object_open_secrets() */
 } hsm_ephemeral_owner;
 
-/* Makes session objects of complete drafts, all or none; sets their CKA_UNIQUE_ID. out_objects: one
- * reference each.
+/* Makes session objects of complete drafts, all or none; sets their CKA_UNIQUE_ID and may take their
+ * secret attributes. out_objects: one reference each.
  * errors  HSM_E_SLOT, HSM_E_LIMIT, HSM_E_NO_MEMORY, HSM_E_CRYPTO */
 HSM_MUST_USE hsm_err hsm_ephemeral_add(hsm_ephemeral *ephemeral, const hsm_ephemeral_owner *owner,
                                        hsm_draft *const *drafts, size_t draft_count,
                                        hsm_object **out_objects);
-/* Replaces `old` by a new version with the same id and session; one reference.
+/* Replaces `old` by a new version with the same id and session; may take the draft's secret attributes.
+ * One reference.
  * errors  HSM_E_STORE_CONFLICT (changed meanwhile), HSM_E_STORE_NOT_FOUND (destroyed meanwhile),
  *         HSM_E_NO_MEMORY, HSM_E_CRYPTO */
 HSM_MUST_USE hsm_err hsm_ephemeral_replace(hsm_ephemeral *ephemeral, hsm_bytes token_serial,
-                                           hsm_object *old, const hsm_draft *draft,
+                                           hsm_object *old, hsm_draft *draft,
                                            hsm_object **out_object);
 
 /* What is removed is no longer live; whoever has a reference may finish with it.

@@ -25,15 +25,23 @@ void hsm_object_aad(const hsm_object_ident *ident, const char part[5],
 
 /* --- life --------------------------------------------------------------------------------------- */
 
+/* What an object needs room for. */
+typedef struct room {
+    const hsm_layout *layout;
+    hsm_place_set present; /* attributes that are not secret, */
+    size_t values_len;     /* and their values */
+    size_t open_count;     /* secret attributes; their values lie elsewhere */
+} room;
+
 /* An object with room for its attributes and their values behind it: everything is in one block. */
-static hsm_object *new_object(const hsm_object_ident *ident, const hsm_layout *layout,
-                              hsm_place_set present, size_t values_len)
+static hsm_object *new_object(const hsm_object_ident *ident, const room *need)
 {
-    const size_t count = hsm_place_count(present);
+    const size_t count = hsm_place_count(need->present);
 
     _Static_assert(sizeof(hsm_object) % _Alignof(hsm_attr) == 0, "the array follows the object");
     /* bounded: HSM_OBJECT_MAX_BYTES or the size of a record */
-    hsm_object *object = malloc(sizeof *object + count * sizeof(hsm_attr) + values_len);
+    hsm_object *object =
+        malloc(sizeof *object + (count + need->open_count) * sizeof(hsm_attr) + need->values_len);
     if (object == NULL)
         return NULL;
     *object = (hsm_object){
@@ -42,9 +50,10 @@ static hsm_object *new_object(const hsm_object_ident *ident, const hsm_layout *l
         .id = ident->id,
         .version = ident->version,
         .slot = ident->slot,
-        .kind = layout->kind,
-        .layout = layout,
-        .present = present,
+        .kind = need->layout->kind,
+        .layout = need->layout,
+        .present = need->present,
+        .open_count = need->open_count,
         .attr_count = count,
         .attrs = (const hsm_attr *)(object + 1),
     };
@@ -58,7 +67,7 @@ static hsm_attr *attrs_of(hsm_object *object)
 
 static uint8_t *values_of(hsm_object *object)
 {
-    return (uint8_t *)(attrs_of(object) + object->attr_count);
+    return (uint8_t *)(attrs_of(object) + object->attr_count + object->open_count);
 }
 
 /* Both ascend, and all are of the layout. */
@@ -78,11 +87,11 @@ static hsm_place_set places_of(const hsm_layout *layout, const hsm_template *att
 hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_layout *layout,
                          const hsm_template *attrs, hsm_seal *seal, hsm_object **out_object)
 {
-    size_t len = 0;
+    room need = { .layout = layout, .present = places_of(layout, attrs) };
 
     for (size_t i = 0; i < attrs->count; i++)
-        len += attrs->attrs[i].value.len;
-    hsm_object *object = new_object(ident, layout, places_of(layout, attrs), len);
+        need.values_len += attrs->attrs[i].value.len;
+    hsm_object *object = new_object(ident, &need);
     HSM_CHECK(object != NULL, HSM_E_NO_MEMORY);
     uint8_t *at = values_of(object);
     for (size_t i = 0; i < attrs->count; i++) {
@@ -137,27 +146,58 @@ static hsm_err seal_secrets(hsm_object *object, const hsm_object_ident *ident,
                           &object->sealed);
 }
 
-hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident, hsm_seal *seal,
-                          hsm_object **out_object)
+/* An object of what is not secret in a draft, with room for `open_count` secret attributes. */
+static hsm_err without_secrets(const hsm_draft *draft, const hsm_object_ident *ident,
+                               size_t open_count, hsm_object **out_object)
 {
     const hsm_layout *layout = hsm_draft_layout(draft);
     const hsm_place_set present = hsm_draft_present(draft);
-    HSM_UNINITIALIZED hsm_attr attrs[HSM_OBJECT_SECRETS_MAX]; /* hsm_draft_secrets() fills it */
+    const room need = {
+        .layout = layout,
+        .present = present & ~hsm_layout_with(layout, HSM_ATTR_SECRET),
+        .values_len = hsm_draft_open(draft).len,
+        .open_count = open_count,
+    };
 
     HSM_CHECK((layout->naming & ~present) == 0, HSM_E_TEMPLATE_INCOMPLETE);
-    HSM_AUTO(hsm_object_drop)
-    hsm_object *object =
-        new_object(ident, layout, present & ~hsm_layout_with(layout, HSM_ATTR_SECRET),
-                   hsm_draft_open(draft).len);
+    hsm_object *object = new_object(ident, &need);
     HSM_CHECK(object != NULL, HSM_E_NO_MEMORY);
     copy_open(object, draft);
-    object->seal = hsm_seal_acquire(seal);
     hsm_facts_read(object);
+
+    *out_object = object;
+    return HSM_OK;
+}
+
+hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident, hsm_seal *seal,
+                          hsm_object **out_object)
+{
+    HSM_UNINITIALIZED hsm_attr attrs[HSM_OBJECT_SECRETS_MAX]; /* hsm_draft_secrets() fills it */
+    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+
+    HSM_TRY(without_secrets(draft, ident, 0, &object));
+    object->seal = hsm_seal_acquire(seal);
     const hsm_template secrets = { attrs, hsm_draft_secrets(draft, attrs) };
     if (secrets.count > 0)
         HSM_TRY(seal_secrets(object, ident, &secrets));
 
     *out_object = HSM_MOVE(object);
+    return HSM_OK;
+}
+
+hsm_err hsm_object_take(hsm_draft *draft, const hsm_object_ident *ident, hsm_seal *seal,
+                        hsm_object **out_object)
+{
+    const hsm_place_set secrets =
+        hsm_draft_present(draft) & hsm_layout_with(hsm_draft_layout(draft), HSM_ATTR_SECRET);
+    hsm_object *object = NULL;
+
+    HSM_TRY(without_secrets(draft, ident, hsm_place_count(secrets), &object));
+    object->seal = hsm_seal_acquire(seal);
+    (void)hsm_draft_secrets(draft, attrs_of(object) + object->attr_count);
+    object->open = hsm_draft_take_secrets(draft);
+
+    *out_object = object;
     return HSM_OK;
 }
 
@@ -167,6 +207,7 @@ void hsm_object_release(hsm_object *object)
         return;
     hsm_key_destroy(atomic_load_explicit(&object->key, memory_order_acquire));
     hsm_buf_clear(&object->sealed);
+    hsm_secret_destroy(object->open);
     hsm_seal_release(object->seal);
     free(object);
 }
@@ -219,6 +260,15 @@ CK_ULONG hsm_object_ulong(const hsm_object *object, CK_ATTRIBUTE_TYPE type, CK_U
     return value;
 }
 
+size_t hsm_object_bytes(const hsm_object *object)
+{
+    size_t bytes = object->sealed.len;
+
+    for (size_t i = 0; i < object->attr_count + object->open_count; i++)
+        bytes += object->attrs[i].value.len;
+    return bytes;
+}
+
 /* --- secret attributes -------------------------------------------------------------------------- */
 
 /* Reads an opened secret part; no native form differs, since all are bytes. */
@@ -247,6 +297,9 @@ hsm_err hsm_object_open_secrets(const hsm_object *object, hsm_bytes token_serial
                                      .token_serial = token_serial };
     uint8_t aad[HSM_OBJECT_AAD_BYTES];
 
+    secrets.attr_count = object->open_count;
+    for (size_t i = 0; i < object->open_count; i++)
+        secrets.attrs[i] = object->attrs[object->attr_count + i];
     if (object->sealed.len > 0) {
         hsm_object_aad(&ident, HSM_OBJECT_PART_SECRET, aad);
         HSM_TRY(hsm_seal_open(object->seal, hsm_bytes_of(aad, sizeof aad),

@@ -1,4 +1,5 @@
-/* Objects: immutable once made, counted, their secret part sealed. A change makes a new version.
+/* Objects: immutable once made, counted, their secret part sealed or in secret memory. A change makes a
+ * new version.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HSM_STORE_OBJECT_H
 #define HSM_STORE_OBJECT_H
@@ -30,6 +31,8 @@ HSM_MUST_USE hsm_err hsm_draft_put_unique_id(hsm_draft *draft, hsm_bytes text);
 bool hsm_draft_get(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value);
 bool hsm_draft_bool(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, bool fallback);
 CK_ULONG hsm_draft_ulong(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULONG fallback);
+/* How much secret memory it takes. */
+size_t hsm_draft_secret_room(const hsm_draft *draft);
 
 /**
  * Starts a draft from a caller's template by the rules of the table for `origin`: kind from
@@ -70,7 +73,9 @@ typedef struct hsm_object {
     const struct hsm_layout *layout; /* of its kind */
     uint64_t present;                /* the places in it of the attributes */
     hsm_seal *seal;                  /* what seals the secret part; borrowed from store or core */
-    hsm_buf sealed;                  /* secret attributes, encoded and sealed; empty if none */
+    hsm_buf sealed;    /* secret attributes, encoded and sealed; empty if none, or open */
+    hsm_secret *open;  /* or they lie here, as hsm_object_take() was given them */
+    size_t open_count; /* how many: attrs[attr_count] and those that follow it */
     size_t attr_count;
     const hsm_attr *attrs; /* not secret, sorted by type; in one block with the object */
 } hsm_object;
@@ -96,6 +101,11 @@ void hsm_object_aad(const hsm_object_ident *ident, const char part[5],
  * errors  HSM_E_TEMPLATE_INCOMPLETE (no class or key type), HSM_E_NO_MEMORY, HSM_E_CRYPTO */
 HSM_MUST_USE hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident,
                                        hsm_seal *seal, hsm_object **out_object);
+/* The same without sealing anything: takes the draft's secret memory, with the secret attributes in it,
+ * so that the draft has none any more. For what never leaves this process.
+ * errors  HSM_E_TEMPLATE_INCOMPLETE, HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_object_take(hsm_draft *draft, const hsm_object_ident *ident,
+                                     hsm_seal *seal, hsm_object **out_object);
 /* A draft with all attributes of the object, secret ones and the check value that it owes included:
  * for copy and change. */
 HSM_MUST_USE hsm_err hsm_object_to_draft(const hsm_object *object, hsm_bytes token_serial,
@@ -117,10 +127,12 @@ static inline void hsm_object_drop(hsm_object **object)
 const hsm_attr *hsm_object_attr(const hsm_object *object, CK_ATTRIBUTE_TYPE type);
 bool hsm_object_bool(const hsm_object *object, CK_ATTRIBUTE_TYPE type, bool fallback);
 CK_ULONG hsm_object_ulong(const hsm_object *object, CK_ATTRIBUTE_TYPE type, CK_ULONG fallback);
+/* What its attributes take, secret ones included. */
+size_t hsm_object_bytes(const hsm_object *object);
 
 /* The secret attributes of an object, open for one use. */
 typedef struct hsm_object_secrets {
-    hsm_secret *plain; /* what attrs point into */
+    hsm_secret *plain; /* what attrs point into; NULL: into the object, which must outlive them */
     hsm_attr attrs[16];
     size_t attr_count;
 } hsm_object_secrets;

@@ -327,6 +327,48 @@ static void nothing_is_dumped_nor_left(void)
     look_in_files(&fix);
 }
 
+static CK_OBJECT_HANDLE planted_session_key(const fixture *fix, const char *label, unsigned salt)
+{
+    CK_BYTE value[NEEDLE_BYTES];
+
+    plant(label, salt, value);
+    const CK_OBJECT_HANDLE key = import_secret(fix->session, CKK_AES, value, sizeof value);
+    explicit_bzero(value, sizeof value);
+    return key;
+}
+
+/* Keys of a session that nothing was done with, whether they are sealed or lie in secret memory. */
+static void session_keys_go_with_their_objects(void)
+{
+    enum { MANY = 600 };
+    if (IS_SANITIZED)
+        SKIP("a sanitizer has its own heap, which is dumped and keeps freed memory");
+    if (!module_is_ours())
+        SKIP("the promise is ours");
+    FIXTURE(fix);
+
+    all.count = 0;
+    (void)planted_session_key(&fix, "stays", 11);
+    const CK_OBJECT_HANDLE gone = planted_session_key(&fix, "is destroyed", 12);
+    for (unsigned i = 0; i < MANY; i++)
+        (void)generate_aes(fix.session, NEEDLE_BYTES, false, "one of many");
+    (void)planted_session_key(&fix, "after many", 13);
+    CASE("what a core file takes along");
+    CHECK_EQ(needles_in_memory(&all, true), 0);
+    needles_show(&all, "dumped");
+    CASE("anywhere: the first two are there, the last one is sealed");
+    (void)needles_in_memory(&all, false);
+    CHECK_THAT(all.at[0].found == 1 && all.at[1].found == 1 && all.at[2].found == 0);
+    CASE("after C_DestroyObject");
+    CHECK_OK(p11->C_DestroyObject(fix.session, gone));
+    (void)needles_in_memory(&all, false);
+    CHECK_THAT(all.at[0].found == 1 && all.at[1].found == 0);
+    CASE("after C_Logout");
+    CHECK_OK(p11->C_Logout(fix.session));
+    CHECK_EQ(needles_in_memory(&all, false), 0);
+    needles_show(&all, "left");
+}
+
 /* What any core file of role_dump_core() has. */
 static const uint8_t *fill_marker(void)
 {
@@ -407,6 +449,7 @@ static const process_role roles[] = { { "dump core", role_dump_core } };
 
 static const check_test tests[] = {
     CHECK_TEST(nothing_is_dumped_nor_left),
+    CHECK_TEST(session_keys_go_with_their_objects),
     CHECK_TEST(a_core_file_has_none),
 };
 

@@ -105,7 +105,10 @@ static void dup_and_shrink(void)
     hsm_secret_shrink(secret, 11);
     hsm_secret_shrink(secret, 0);
     CHECK_EQ(hsm_secret_len(secret), 10);
+    const size_t room = hsm_secret_room(secret);
+    CHECK_THAT(room >= 11 && hsm_secret_room(NULL) == 0);
     hsm_secret_shrink(secret, 4);
+    CHECK_EQ(hsm_secret_room(secret), room);
     CHECK_BYTES(hsm_secret_view(secret).data, hsm_secret_len(secret), "0123", 4);
     if (!IS_SANITIZED) /* else it is poisoned */
         CHECK_THAT(is_all(hsm_secret_data(secret) + 4, 6, 0));

@@ -15,7 +15,7 @@ static hsm_ephemeral *make(void)
 {
     hsm_ephemeral *e = NULL;
 
-    CHECK_OK(hsm_ephemeral_create(env_crypto(), SLOTS, &e));
+    CHECK_OK(hsm_ephemeral_create(env_crypto(), SLOTS, NULL, &e));
     return e;
 }
 
@@ -207,6 +207,73 @@ static void a_change_makes_a_version(void)
               HSM_E_STORE_NOT_FOUND);
 }
 
+/* Of an ENV_AES; it can be read either way. */
+static bool is_open(const hsm_object *object)
+{
+    HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
+    env_template t = { .count = 0 };
+
+    env_fill(&t, ENV_AES);
+    const hsm_template view = env_view(&t);
+    const hsm_bytes want = hsm_template_get(&view, CKA_VALUE)->value;
+    CHECK_OK(hsm_object_open_secrets(object, env_serial_bytes(), &secrets));
+    CHECK_EQ(secrets.attr_count, 1);
+    CHECK_BYTES(secrets.attrs[0].value.data, secrets.attrs[0].value.len, want.data, want.len);
+    CHECK_THAT((object->open != NULL) == (object->sealed.len == 0));
+    return object->open != NULL;
+}
+
+/* As many as fit, and again one for each that went, whichever way it did. */
+static void the_first_secrets_stay_open(void)
+{
+    HSM_AUTO(hsm_ephemeral_drop) hsm_ephemeral *e = make();
+    HSM_AUTO(hsm_object_drop) hsm_object *changed = NULL;
+    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+    hsm_object *first = add(e, 0, 1, ENV_AES);
+    const size_t fit = HSM_EPHEMERAL_OPEN_MAX_BYTES / hsm_secret_room(first->open);
+
+    for (size_t i = 1; i < fit; i++)
+        CHECK_THAT(is_open(add(e, 0, 2, ENV_AES)));
+    CHECK_THAT(is_open(first));
+    CHECK_THAT(!is_open(add(e, 1, 3, ENV_AES)));
+    CASE("one was destroyed");
+    CHECK_OK(hsm_ephemeral_remove(e, first));
+    first = add(e, 1, 3, ENV_AES);
+    CHECK_THAT(is_open(first) && !is_open(add(e, 1, 3, ENV_AES)));
+    CASE("one was changed while all was taken");
+    REQUIRE_OK(hsm_object_to_draft(first, env_serial_bytes(), &draft));
+    REQUIRE_OK(hsm_ephemeral_replace(e, env_serial_bytes(), first, draft, &changed));
+    CHECK_THAT(!is_open(changed) && is_open(add(e, 1, 3, ENV_AES)));
+    CASE("their session was closed");
+    hsm_ephemeral_remove_session(e, 2);
+    for (size_t i = 1; i < fit; i++)
+        CHECK_THAT(is_open(add(e, 0, 4, ENV_AES)));
+    CHECK_THAT(!is_open(add(e, 0, 4, ENV_AES)));
+    CASE("another application of the process has no more");
+    HSM_AUTO(hsm_ephemeral_drop) hsm_ephemeral *other = NULL;
+    REQUIRE_OK(hsm_ephemeral_create(env_crypto(), SLOTS, e, &other));
+    CHECK_THAT(!is_open(add(other, 0, 1, ENV_AES)));
+    hsm_ephemeral_remove_session(e, 4);
+    CHECK_THAT(is_open(add(other, 0, 1, ENV_AES)));
+}
+
+static void what_is_gone_takes_its_secret_along(void)
+{
+    const size_t before = hsm_secret_statistics().secrets;
+    HSM_AUTO(hsm_ephemeral_drop) hsm_ephemeral *e = make();
+    const size_t own = hsm_secret_statistics().secrets;
+
+    hsm_object *object = hsm_object_acquire(add(e, 0, 1, ENV_AES));
+    (void)add(e, 1, 1, ENV_EC_PRIVATE);
+    CHECK_EQ(hsm_secret_statistics().secrets, own + 2);
+    hsm_ephemeral_remove_private(e, 0);
+    CHECK_THAT(is_open(object)); /* for whoever is in the middle of using it */
+    hsm_object_release(object);
+    CHECK_EQ(hsm_secret_statistics().secrets, own + 1);
+    hsm_ephemeral_drop(&e);
+    CHECK_EQ(hsm_secret_statistics().secrets, before);
+}
+
 static void *work(void *arg)
 {
     hsm_ephemeral *e = arg;
@@ -241,7 +308,7 @@ static void it_needs_a_slot(void)
 {
     hsm_ephemeral *e = NULL;
 
-    CHECK_ERR(hsm_ephemeral_create(env_crypto(), 0, &e), HSM_E_ARG);
+    CHECK_ERR(hsm_ephemeral_create(env_crypto(), 0, NULL, &e), HSM_E_ARG);
     hsm_ephemeral_destroy(NULL);
 }
 
@@ -250,6 +317,7 @@ static const check_test tests[] = {
     CHECK_TEST(objects_die_with_their_session),    CHECK_TEST(sessions_do_not_share_a_fate),
     CHECK_TEST(logout_removes_private_objects),    CHECK_TEST(one_object_is_removed_once),
     CHECK_TEST(a_search_sees_its_slot_in_order),   CHECK_TEST(a_change_makes_a_version),
+    CHECK_TEST(the_first_secrets_stay_open),       CHECK_TEST(what_is_gone_takes_its_secret_along),
     CHECK_TEST(threads_do_not_disturb_each_other), CHECK_TEST(it_needs_a_slot),
 };
 CHECK_MAIN(tests)

@@ -163,6 +163,58 @@ static void secrets_are_sealed_in_memory(void)
     }
 }
 
+static size_t bytes_of(const hsm_draft *draft)
+{
+    size_t rows;
+    const hsm_attr_info *table = hsm_attr_table(&rows);
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < rows; i++) {
+        hsm_bytes value;
+
+        if ((table[i].kinds & hsm_draft_kind(draft)) != 0 &&
+            hsm_draft_get(draft, table[i].type, &value))
+            bytes += value.len;
+    }
+    return bytes;
+}
+
+static void a_taken_draft_gives_its_secrets_away(void)
+{
+    const hsm_object_ident ident = { 1, 1, 0, env_serial_bytes() };
+    HSM_AUTO(hsm_seal_drop) hsm_seal *seal = env_seal();
+    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = env_draft(ENV_RSA_PRIVATE);
+    HSM_AUTO(hsm_draft_drop) hsm_draft *again = NULL;
+    HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
+    HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
+    const size_t room = hsm_draft_secret_room(draft);
+    hsm_bytes value;
+
+    REQUIRE_OK(hsm_object_take(draft, &ident, seal, &object));
+    CHECK_THAT(hsm_draft_secret_room(draft) == 0 &&
+               !hsm_draft_get(draft, CKA_PRIVATE_EXPONENT, &value));
+    CHECK_THAT(hsm_draft_get(draft, CKA_MODULUS, &value));
+    CHECK_EQ(hsm_secret_room(object->open), room);
+    CHECK_THAT(object->sealed.len == 0 && hsm_object_attr(object, CKA_PRIVATE_EXPONENT) == NULL);
+
+    REQUIRE_OK(hsm_object_open_secrets(object, env_serial_bytes(), &secrets));
+    REQUIRE_THAT(secrets.attr_count == 3 && secrets.plain == NULL);
+    CHECK_EQ(secrets.attrs[0].type, CKA_PRIVATE_EXPONENT);
+    CHECK_BYTES(secrets.attrs[0].value.data, secrets.attrs[0].value.len, value16, sizeof value16);
+    CHECK_EQ(secrets.attrs[2].type, CKA_PRIME_2);
+    REQUIRE_OK(hsm_object_to_draft(object, env_serial_bytes(), &again));
+    CHECK_THAT(hsm_draft_get(again, CKA_PRIME_1, &value) && value.len > 0);
+    CHECK_EQ(hsm_object_bytes(object), bytes_of(again));
+
+    CASE("one without a class");
+    hsm_object *refused = NULL;
+    HSM_AUTO(hsm_draft_drop) hsm_draft *unnamed = NULL;
+    REQUIRE_OK(hsm_draft_create(HSM_KIND_SECRET, &unnamed));
+    REQUIRE_OK(hsm_draft_put(unnamed, CKA_VALUE, hsm_bytes_of(value16, sizeof value16)));
+    CHECK_ERR(hsm_object_take(unnamed, &ident, seal, &refused), HSM_E_TEMPLATE_INCOMPLETE);
+    CHECK_THAT(hsm_draft_secret_room(unnamed) > 0);
+}
+
 static void a_draft_of_an_object_is_whole(void)
 {
     HSM_AUTO(hsm_seal_drop) hsm_seal *seal = env_seal();
@@ -323,6 +375,7 @@ static const check_test tests[] = {
     CHECK_TEST(an_unfinished_draft_is_refused),
     CHECK_TEST(secrets_open_for_their_object_only),
     CHECK_TEST(an_object_without_secrets_opens_empty),
+    CHECK_TEST(a_taken_draft_gives_its_secrets_away),
     CHECK_TEST(secrets_are_sealed_in_memory),
     CHECK_TEST(a_draft_of_an_object_is_whole),
     CHECK_TEST(references_keep_an_object),
