@@ -47,32 +47,19 @@ static hsm_err run_kdf(EVP_KDF *kdf, const OSSL_PARAM *params, hsm_secret *out)
                          HSM_E_CRYPTO);
 }
 
-static hsm_err hkdf_extract(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes base, hsm_secret *out)
+static hsm_err hkdf(hsm_crypto *crypto, const hsm_kdf *kdf, int mode, hsm_bytes base,
+                    hsm_secret *out)
 {
     const hsm_bytes salt = kdf->has_salt_key ? kdf->values[0] : kdf->salt;
-    int mode = EVP_KDF_HKDF_MODE_EXTRACT_ONLY;
-    OSSL_PARAM params[5];
+    OSSL_PARAM params[6];
     size_t count = 0;
 
     params[count++] = hash_name(kdf->hash);
     params[count++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
     params[count++] = octets(OSSL_KDF_PARAM_KEY, base);
-    if (salt.len > 0)
+    if (kdf->does_extract && salt.len > 0)
         params[count++] = octets(OSSL_KDF_PARAM_SALT, salt);
-    params[count] = OSSL_PARAM_construct_end();
-    return run_kdf(hsm_ossl_of(crypto)->hkdf, params, out);
-}
-
-static hsm_err hkdf_expand(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes prk, hsm_secret *out)
-{
-    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
-    OSSL_PARAM params[5];
-    size_t count = 0;
-
-    params[count++] = hash_name(kdf->hash);
-    params[count++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
-    params[count++] = octets(OSSL_KDF_PARAM_KEY, prk);
-    if (kdf->info.len > 0)
+    if (kdf->does_expand && kdf->info.len > 0)
         params[count++] = octets(OSSL_KDF_PARAM_INFO, kdf->info);
     params[count] = OSSL_PARAM_construct_end();
     return run_kdf(hsm_ossl_of(crypto)->hkdf, params, out);
@@ -85,12 +72,13 @@ static hsm_err run_hkdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf 
     HSM_AUTO(hsm_secret_drop) hsm_secret *prk = NULL;
 
     (void)mech;
-    if (!kdf->does_extract)
-        return hkdf_expand(crypto, kdf, base, out);
-    HSM_TRY(hsm_secret_create(hsm_hash_get(kdf->hash)->len, &prk));
-    HSM_TRY(hkdf_extract(crypto, kdf, base, prk));
     if (kdf->does_expand)
-        return hkdf_expand(crypto, kdf, hsm_secret_view(prk), out);
+        return hkdf(crypto, kdf,
+                    kdf->does_extract ? EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND
+                                      : EVP_KDF_HKDF_MODE_EXPAND_ONLY,
+                    base, out);
+    HSM_TRY(hsm_secret_create(hsm_hash_get(kdf->hash)->len, &prk));
+    HSM_TRY(hkdf(crypto, kdf, EVP_KDF_HKDF_MODE_EXTRACT_ONLY, base, prk));
     memcpy(hsm_secret_data(out), hsm_secret_data(prk), hsm_secret_len(out));
     return HSM_OK;
 }
