@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "config/key_uri.h"
 #include "cratond/tls_files.h"
+#include "cratond/tls_proof.h"
 #include "cratond/tls_token.h"
 
 /* Hybrid first: what is recorded today stays closed to a quantum computer. */
@@ -172,14 +173,17 @@ static void context_drop(tls_context **context)
 hsm_err tls_context_create(const tls_library *library, const hsm_config *config,
                            const tls_context *before, tls_context **out_context)
 {
+    const bool is_1_2_allowed = config->daemon.tls_min_version == HSM_TLS_1_2;
     HSM_AUTO(context_drop) tls_context *context = calloc(1, sizeof *context);
 
     HSM_CHECK(context != NULL, HSM_E_NO_MEMORY);
     context->ctx = SSL_CTX_new_ex(library->libctx, NULL, TLS_server_method());
     HSM_CHECK(context->ctx != NULL, HSM_E_NO_MEMORY);
-    HSM_CHECK(set_rules(context->ctx, config->daemon.tls_min_version == HSM_TLS_1_2), HSM_E_CRYPTO);
+    HSM_CHECK(set_rules(context->ctx, is_1_2_allowed), HSM_E_CRYPTO);
     HSM_TRY(set_own(context, library, config, before));
     HSM_TRY(set_clients(context->ctx, config));
+    if (context->token_key_id == 0) /* the token's would be used, and that recorded */
+        HSM_TRY(tls_prove(context->ctx, library->libctx, is_1_2_allowed));
     *out_context = HSM_MOVE(context);
     return HSM_OK;
 }

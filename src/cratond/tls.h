@@ -22,7 +22,7 @@ void tls_library_close(tls_library *library);
  * in      before  whose key in a token is used on; NULL: none
  * errors  HSM_E_CONFIG (a file is missing, not readable by us alone, or no certificate, key or CRL;
  *         the key is not the certificate's; no client CA where one is needed), those of
- *         token_key_open(), HSM_E_NO_MEMORY */
+ *         token_key_open(), HSM_E_CRYPTO (no client could be served), HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err tls_context_create(const tls_library *library, const hsm_config *config,
                                         const tls_context *before, tls_context **out_context);
 /* When the daemon's certificate expires: seconds since 1970. */

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "base/log.h"
 #include "os/file.h"
@@ -138,11 +139,18 @@ hsm_err tls_use_pkey(SSL_CTX *ctx, EVP_PKEY *key, const char *name)
     return HSM_OK;
 }
 
+/* What OpenSSL could not make of it, for want of memory too, it keeps to itself, and trusts nobody then. */
+static bool is_understood(X509 *cert)
+{
+    return X509_check_purpose(cert, -1, 0) == 1 && X509_get0_pubkey(cert) != NULL;
+}
+
 static hsm_err trust(X509 *cert, size_t index, void *arg)
 {
     SSL_CTX *ctx = arg;
 
     (void)index;
+    HSM_CHECK(is_understood(cert), HSM_E_CONFIG);
     if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) != 1)
         return HSM_E_CONFIG;
     return SSL_CTX_add_client_CA(ctx, cert) == 1 ? HSM_OK : HSM_E_CONFIG;
@@ -153,8 +161,29 @@ hsm_err tls_trust(SSL_CTX *ctx, const char *path)
     return each_certificate(path, trust, ctx);
 }
 
+/* A list with a wrong signature would keep out all clients of its issuer. Those of unknown issuers do
+ * nothing. */
+static bool is_of_its_issuer(X509_STORE *trusted, X509_CRL *crl)
+{
+    STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(trusted);
+    bool is_known = false;
+
+    for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+        X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+
+        if (cert == NULL ||
+            X509_NAME_cmp(X509_get_subject_name(cert), X509_CRL_get_issuer(crl)) != 0)
+            continue;
+        if (X509_CRL_verify(crl, X509_get0_pubkey(cert)) == 1)
+            return true;
+        is_known = true;
+    }
+    return !is_known;
+}
+
 static hsm_err add_crl(SSL_CTX *ctx, X509_CRL *crl)
 {
+    HSM_CHECK(is_of_its_issuer(SSL_CTX_get_cert_store(ctx), crl), HSM_E_CONFIG);
     return X509_STORE_add_crl(SSL_CTX_get_cert_store(ctx), crl) == 1 ? HSM_OK : HSM_E_CONFIG;
 }
 
@@ -196,7 +225,7 @@ hsm_err tls_revoke(SSL_CTX *ctx, const char *path)
     if (err == HSM_OK && count == 0)
         err = revoke_der(ctx, hsm_buf_view(&text), &count);
     if (err != HSM_OK)
-        return refuse(path, "holds no list of revoked certificates");
+        return refuse(path, "holds no list of revoked certificates signed by its issuer");
     ERR_clear_error();
     return X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_CRL_CHECK) == 1
                ? HSM_OK

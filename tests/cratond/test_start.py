@@ -90,6 +90,11 @@ right = d.key.read_bytes()
 d.key.write_bytes(d.ca.issue("second")[1].read_bytes())
 fails("a key of another certificate", USAGE, "server.key: is not the key of the certificate", *at)
 d.key.write_bytes(right)
+ours, crl = d.ca.path.read_bytes(), d.crl.read_bytes()
+Authority(d.ca.name).revoke()  # takes the place of both files
+d.ca.path.write_bytes(ours)
+fails("a list signed by another authority of the same name", USAGE, "ca.crl: holds no list .* signed by its issuer", *at)
+d.crl.write_bytes(crl)
 
 # --- addresses -------------------------------------------------------------------------------------------
 
