@@ -29,9 +29,9 @@ count() { # count ARGUMENT...
     gcovr --root . --filter src/ --print-summary "$@" build-cover
 }
 status=0
-echo "== decisions"
+echo "== decisions" # a file for it: gcovr would remove /dev/null, and write a new one
 count --exclude-branches-by-pattern '.*HSM_(TRY|CHECK)\(.*' --fail-under-branch "$decision_floor" \
-    --output /dev/null || status=1
+    --output build-cover/decisions.txt || status=1
 echo "== all"
 count --html-details build-cover/report.html --fail-under-line "$line_floor" \
     --fail-under-branch "$branch_floor" || status=1

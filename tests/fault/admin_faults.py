@@ -312,7 +312,7 @@ def main():
         for number, (tried, wrong) in enumerate(pool.imap(run_case, chosen), 1):
             name = chosen[number - 1].name
             for problem in wrong:
-                print(f"# {name}, {problem}")
+                print(f"# {name}, {problem}".replace("\n", "\n# "))
             print(f"# {name}: {tried} failures tried")
             print("not ok" if wrong else "ok", number, "-", name, flush=True)
             is_bad = is_bad or bool(wrong)

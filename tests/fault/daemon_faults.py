@@ -167,7 +167,7 @@ def try_all(label, kinds, lasting):
         before = len(problems)
         try_one(kinds, n, lasting)
         for problem in problems[before:]:
-            print(f"# {label}, {n}: {problem}", flush=True)
+            print(f"# {label}, {n}: {problem}".replace("\n", "\n# "), flush=True)
         tried += 1
     print(f"# {label}: {tried} failures tried")
 
