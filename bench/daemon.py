@@ -19,6 +19,9 @@ from daemon import ck, pb  # pylint: disable=wrong-import-position
 SHAPES = [(1, 1), (1, 8), (1, 64), (8, 1), (64, 1)]
 # What the figures were set for: a machine that makes so many raw P-256 signatures a second and core.
 RAW_SIGNS = 45000
+AUDIT = {"off": "enabled = false", "sync": 'durability = "sync"'}
+# With the log on: those that wait for its disk share a sync.
+WORKERS = {"off": "", "sync": "workers = 16\n"}
 GOALS = {("Check", 1, 8): 80000, ("Check", 1, 64): 250000}
 
 
@@ -28,11 +31,12 @@ def raw_sign_us():
 
 
 class Bench:
-    def __init__(self, seconds):
+    def __init__(self, seconds, audit):
         self.seconds = seconds
-        self.daemon = test.Daemon("bench", daemon="max_connections = 20000\nmax_streams = 1000\n",
+        self.audit = audit
+        self.daemon = test.Daemon("bench" + audit, daemon="max_connections = 20000\nmax_streams = 1000\n" + WORKERS[audit],
                                   token="max_sessions = 5000\nmax_rw_sessions = 5000\n",
-                                  more="[audit]\nenabled = false\n", start=False)
+                                  more=f"[audit]\n{AUDIT[audit]}\n", start=False)
         self.daemon.start(CRATON_HSM_LOG="stderr:info")
         self.stub, self.signs = self.daemon.signers("load")
 
@@ -46,6 +50,21 @@ class Bench:
                          "--reply-min", reply_min, path=path, requests=requests)
 
 
+def run(bench, calls, args, sign_us):
+    for path, requests, reply_min in calls:
+        for connections, streams in SHAPES:
+            if args.only not in path or (args.shape and args.shape != f"{connections}x{streams}"):
+                continue
+            row = bench.rate(path, requests, connections, streams, reply_min)
+            row["audit"] = bench.audit
+            goal = GOALS.get((path.rsplit("/", 1)[1], connections, streams))
+            if goal:
+                row["goal_here"] = round(goal * 1e6 / sign_us / RAW_SIGNS)
+            if path.endswith("/Sign"):
+                row["times_the_signature"] = round(row["server_cpu_us"] / sign_us, 2)
+            print(json.dumps(row), flush=True)
+
+
 def main():
     wanted = argparse.ArgumentParser()
     wanted.add_argument("--seconds", type=float, default=3)
@@ -53,28 +72,20 @@ def main():
     wanted.add_argument("--only", default="")
     wanted.add_argument("--shape", default="")
     args = wanted.parse_args()
-    bench = Bench(args.seconds)
+    bench = Bench(args.seconds, "off")
     sign_us = raw_sign_us()
     print(json.dumps({"raw_p256_sign_us": sign_us, "raw_p256_signs_per_second": round(1e6 / sign_us)}), flush=True)
     service = "/craton_hsm.HsmService/"
     random = [pb.GenerateRandomRequest(session_handle=each.session_handle, length=32) for each in bench.signs]
-    calls = [("/grpc.health.v1.Health/Check", [pb.HealthCheckRequest()], 7),
-             (service + "GetMechanismInfo", [pb.GetMechanismInfoRequest(mechanism_type=ck["CKM_ECDSA"])], 7),
-             (service + "GenerateRandom", random, 39),
-             (service + "Sign", bench.signs, 69)]
-    for path, requests, reply_min in calls:
-        for connections, streams in SHAPES:
-            if args.only not in path or (args.shape and args.shape != f"{connections}x{streams}"):
-                continue
-            row = bench.rate(path, requests, connections, streams, reply_min)
-            goal = GOALS.get((path.rsplit("/", 1)[1], connections, streams))
-            if goal:
-                row["goal_here"] = round(goal * 1e6 / sign_us / RAW_SIGNS)
-            if path.endswith("/Sign"):
-                row["times_the_signature"] = round(row["server_cpu_us"] / sign_us, 2)
-            print(json.dumps(row), flush=True)
+    run(bench, [("/grpc.health.v1.Health/Check", [pb.HealthCheckRequest()], 7),
+                (service + "GetMechanismInfo", [pb.GetMechanismInfoRequest(mechanism_type=ck["CKM_ECDSA"])], 7),
+                (service + "GenerateRandom", random, 39),
+                (service + "Sign", bench.signs, 69)], args, sign_us)
     if args.idle and not args.only:
         print(json.dumps(bench.load("--idle", "--connections", args.idle)), flush=True)
+    bench.daemon.stop()
+    bench = Bench(args.seconds, "sync")
+    run(bench, [(service + "Sign", bench.signs, 69)], args, sign_us)
     bench.daemon.stop()
 
 
