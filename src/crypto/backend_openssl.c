@@ -91,6 +91,30 @@ static hsm_err fetch_others(hsm_ossl *ossl)
     return HSM_OK;
 }
 
+static hsm_err prepare_hash(hsm_ossl *ossl, hsm_hash hash)
+{
+    /* OpenSSL takes names of algorithms as pointers to writable text. */
+    char *const name = (char *)(uintptr_t)hsm_hash_get(hash)->name;
+    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_ALG_PARAM_DIGEST, name, 0),
+                                  OSSL_PARAM_construct_end() };
+
+    ossl->hmac_with[hash] = EVP_MAC_CTX_new(ossl->hmac);
+    ossl->hkdf_with[hash] = EVP_KDF_CTX_new(ossl->hkdf);
+    HSM_CHECK(ossl->hmac_with[hash] != NULL && ossl->hkdf_with[hash] != NULL,
+              hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_TRY(hsm_ossl_done(EVP_MAC_CTX_set_params(ossl->hmac_with[hash], params), HSM_E_CRYPTO));
+    return hsm_ossl_done(EVP_KDF_CTX_set_params(ossl->hkdf_with[hash], params), HSM_E_CRYPTO);
+}
+
+static hsm_err prepare_hashes(hsm_ossl *ossl)
+{
+    for (hsm_hash hash = HSM_HASH_NONE + 1; hash < HSM_HASH_COUNT; hash++) {
+        if (!hsm_hash_is_xof(hash))
+            HSM_TRY(prepare_hash(ossl, hash));
+    }
+    return HSM_OK;
+}
+
 /* The default provider, and no configuration file of the host's OpenSSL; no exit handler, because
  * the host may call us after its own have run. */
 static hsm_err open_library(hsm_ossl *ossl)
@@ -117,6 +141,7 @@ static hsm_err open_new(hsm_ossl *ossl)
     HSM_TRY(fetch_hashes(ossl));
     HSM_TRY(fetch_ciphers(ossl));
     HSM_TRY(fetch_others(ossl));
+    HSM_TRY(prepare_hashes(ossl));
     HSM_TRY(hsm_ossl_random_check(ossl));
     HSM_TRY(hsm_ossl_pkey_open(ossl));
     ossl->generation = hsm_fork_generation();
@@ -190,8 +215,11 @@ static hsm_err open_fips(hsm_crypto *crypto)
 static void free_native(hsm_ossl *ossl)
 {
     hsm_ossl_pkey_close(ossl);
-    for (int hash = 0; hash < HSM_HASH_COUNT; hash++)
+    for (int hash = 0; hash < HSM_HASH_COUNT; hash++) {
         EVP_MD_free(ossl->md[hash]);
+        EVP_MAC_CTX_free(ossl->hmac_with[hash]);
+        EVP_KDF_CTX_free(ossl->hkdf_with[hash]);
+    }
     for (int alg = 0; alg < HSM_ALG_COUNT; alg++) {
         for (int size = 0; size < HSM_AES_SIZES; size++)
             EVP_CIPHER_free(ossl->aes[alg][size]);

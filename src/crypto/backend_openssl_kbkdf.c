@@ -19,31 +19,46 @@ typedef struct loop {
     size_t prf_len;
     uint64_t dkm_bits[2]; /* of the keys, of the segments */
     uint64_t round;       /* i, from 1 on */
-    hsm_secret *previous; /* K(i-1) or A(i) */
+    hsm_secret *previous; /* K(i-1) or A(i); NULL in counter mode */
     size_t previous_len;
 } loop;
+
+static hsm_err open_hmac(const hsm_ossl *ossl, hsm_hash hash, hsm_bytes key, EVP_MAC_CTX **out_mac)
+{
+    HSM_CHECK(ossl->hmac_with[hash] != NULL, HSM_E_MECHANISM_PARAM);
+    HSM_AUTO(mac_drop) EVP_MAC_CTX *mac = EVP_MAC_CTX_dup(ossl->hmac_with[hash]);
+
+    HSM_CHECK(mac != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_TRY(hsm_ossl_done(EVP_MAC_init(mac, key.data, key.len, NULL), HSM_E_CRYPTO));
+    *out_mac = HSM_MOVE(mac);
+    return HSM_OK;
+}
+
+static hsm_err open_cmac(const hsm_ossl *ossl, hsm_bytes key, EVP_MAC_CTX **out_mac)
+{
+    static const char *const ciphers[HSM_AES_SIZES] = { "AES-128-CBC", "AES-192-CBC",
+                                                        "AES-256-CBC" };
+    HSM_AUTO(mac_drop) EVP_MAC_CTX *mac = EVP_MAC_CTX_new(ossl->cmac);
+
+    HSM_CHECK(mac != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
+    HSM_CHECK(key.len == 16 || key.len == 24 || key.len == 32, HSM_E_KEY_SIZE);
+    const char *name = ciphers[hsm_aes_size((uint32_t)key.len * 8)];
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, (char *)(uintptr_t)name, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    HSM_TRY(hsm_ossl_done(EVP_MAC_init(mac, key.data, key.len, params), HSM_E_CRYPTO));
+    *out_mac = HSM_MOVE(mac);
+    return HSM_OK;
+}
 
 hsm_err hsm_ossl_prf_open(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes base,
                           EVP_MAC_CTX **out_mac)
 {
-    static const char *const ciphers[HSM_AES_SIZES] = { "AES-128-CBC", "AES-192-CBC",
-                                                        "AES-256-CBC" };
     const hsm_ossl *ossl = hsm_ossl_of(crypto);
-    HSM_AUTO(mac_drop) EVP_MAC_CTX *mac = EVP_MAC_CTX_new(kdf->is_cmac ? ossl->cmac : ossl->hmac);
 
-    HSM_CHECK(mac != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
-    HSM_CHECK(!kdf->is_cmac || base.len == 16 || base.len == 24 || base.len == 32, HSM_E_KEY_SIZE);
-    const char *name = kdf->is_cmac ? ciphers[hsm_aes_size((uint32_t)base.len * 8)]
-                                    : hsm_hash_get(kdf->hash)->name;
-    const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(kdf->is_cmac ? OSSL_MAC_PARAM_CIPHER
-                                                      : OSSL_MAC_PARAM_DIGEST,
-                                         (char *)(uintptr_t)name, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    HSM_TRY(hsm_ossl_done(EVP_MAC_init(mac, base.data, base.len, params), HSM_E_CRYPTO));
-    *out_mac = HSM_MOVE(mac);
-    return HSM_OK;
+    return kdf->is_cmac ? open_cmac(ossl, base, out_mac)
+                        : open_hmac(ossl, kdf->hash, base, out_mac);
 }
 
 static hsm_err put(const loop *l, hsm_bytes bytes)

@@ -38,9 +38,10 @@ static OSSL_PARAM hash_name(hsm_hash hash)
                                             (char *)(uintptr_t)hsm_hash_get(hash)->name, 0);
 }
 
-static hsm_err run_kdf(EVP_KDF *kdf, const OSSL_PARAM *params, hsm_secret *out)
+/* take_ctx NULL: there was no memory for it. */
+static hsm_err run_kdf(EVP_KDF_CTX *take_ctx, const OSSL_PARAM *params, hsm_secret *out)
 {
-    HSM_AUTO(kdf_drop) EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+    HSM_AUTO(kdf_drop) EVP_KDF_CTX *ctx = take_ctx;
 
     HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
     return hsm_ossl_done(EVP_KDF_derive(ctx, hsm_secret_data(out), hsm_secret_len(out), params),
@@ -51,10 +52,11 @@ static hsm_err hkdf(hsm_crypto *crypto, const hsm_kdf *kdf, int mode, hsm_bytes 
                     hsm_secret *out)
 {
     const hsm_bytes salt = kdf->has_salt_key ? kdf->values[0] : kdf->salt;
-    OSSL_PARAM params[6];
+    const EVP_KDF_CTX *with_hash = hsm_ossl_of(crypto)->hkdf_with[kdf->hash];
+    OSSL_PARAM params[5];
     size_t count = 0;
 
-    params[count++] = hash_name(kdf->hash);
+    HSM_CHECK(with_hash != NULL, HSM_E_MECHANISM_PARAM);
     params[count++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
     params[count++] = octets(OSSL_KDF_PARAM_KEY, base);
     if (kdf->does_extract && salt.len > 0)
@@ -62,7 +64,7 @@ static hsm_err hkdf(hsm_crypto *crypto, const hsm_kdf *kdf, int mode, hsm_bytes 
     if (kdf->does_expand && kdf->info.len > 0)
         params[count++] = octets(OSSL_KDF_PARAM_INFO, kdf->info);
     params[count] = OSSL_PARAM_construct_end();
-    return run_kdf(hsm_ossl_of(crypto)->hkdf, params, out);
+    return run_kdf(EVP_KDF_CTX_dup(with_hash), params, out);
 }
 
 /* RFC 5869. An extracted key shorter than the hash is its beginning. */
@@ -109,7 +111,7 @@ static hsm_err run_tls(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *
             params[count++] = octets(OSSL_KDF_PARAM_SEED, seeds[i]);
     }
     params[count] = OSSL_PARAM_construct_end();
-    return run_kdf(hsm_ossl_of(crypto)->tls1_prf, params, out);
+    return run_kdf(EVP_KDF_CTX_new(hsm_ossl_of(crypto)->tls1_prf), params, out);
 }
 
 static hsm_err run_hash(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
