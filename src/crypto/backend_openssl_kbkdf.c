@@ -149,23 +149,33 @@ static hsm_err open_previous(loop *l)
     return HSM_OK;
 }
 
-static hsm_err fill(loop *l, hsm_secret *out)
+/* The segment that ends the output, of which there is room for a part only. */
+static hsm_err run_cut(const loop *l, uint8_t *out, size_t len)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *segment = NULL;
-    const size_t len = hsm_secret_len(out);
 
     HSM_TRY(hsm_secret_create(PRF_MAX_BYTES, &segment));
+    HSM_TRY(run_prf(l, hsm_secret_data(segment)));
+    memcpy(out, hsm_secret_data(segment), len);
+    return HSM_OK;
+}
+
+static hsm_err fill(loop *l, hsm_secret *out)
+{
+    const size_t len = hsm_secret_len(out);
+
     for (size_t at = 0; at < len; at += l->prf_len) {
-        const size_t part = len - at < l->prf_len ? len - at : l->prf_len;
+        uint8_t *const to = hsm_secret_data(out) + at;
 
         l->round++;
         if (l->mode == HSM_ALG_KBKDF_PIPELINE)
             HSM_TRY(next_pipeline(l));
-        HSM_TRY(run_prf(l, hsm_secret_data(segment)));
-        memcpy(hsm_secret_data(out) + at, hsm_secret_data(segment), part);
+        if (len - at < l->prf_len)
+            return run_cut(l, to, len - at);
+        HSM_TRY(run_prf(l, to));
         if (l->mode != HSM_ALG_KBKDF_FEEDBACK)
             continue;
-        memcpy(hsm_secret_data(l->previous), hsm_secret_data(segment), l->prf_len);
+        memcpy(hsm_secret_data(l->previous), to, l->prf_len);
         l->previous_len = l->prf_len;
     }
     return HSM_OK;
@@ -187,6 +197,7 @@ hsm_err hsm_ossl_kbkdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *
     l.dkm_bits[0] = (uint64_t)kdf->keys_len * 8;
     l.dkm_bits[1] = (uint64_t)segments * l.prf_len * 8;
     HSM_TRY(hsm_ossl_prf_open(crypto, kdf, base, &l.mac));
-    HSM_TRY(open_previous(&l));
+    if (mech->alg != HSM_ALG_KBKDF_COUNTER) /* whose iteration is the round */
+        HSM_TRY(open_previous(&l));
     return fill(&l, out);
 }
