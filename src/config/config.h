@@ -52,6 +52,8 @@ typedef enum hsm_client_role {
 /* SQLite opens no path over 512 bytes, its own suffixes included; the store adds "/store.db". */
 #define HSM_STORAGE_PATH_MAX_BYTES 480u
 #define HSM_CLIENTS_MAX 1024u
+#define HSM_DAEMON_WORKERS_MAX 256u
+#define HSM_DAEMON_SLOW_WORKERS_MAX 64u
 #define HSM_CLIENT_NAMES_MAX 64u /* in each of keys and operations */
 #define HSM_CLIENT_NAME_MAX_BYTES 512u
 

@@ -9,10 +9,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "config/config.h"
 #include "os/file.h"
 #include "os/thread.h"
 
-#define THREADS_MAX 320u
+#define THREADS_MAX (HSM_DAEMON_WORKERS_MAX + HSM_DAEMON_SLOW_WORKERS_MAX)
 #define SLOW_NICE 10
 /* While more work waits, the loop hears of so many jobs at once: it then writes their answers at once. */
 #define TELL_JOBS 8u
@@ -215,6 +216,25 @@ static void pool_drop(pool **workers)
 {
     pool_destroy(*workers);
     *workers = NULL;
+}
+
+uint32_t pool_threads(pool_lane lane, uint32_t configured, uint32_t processors)
+{
+    static const struct {
+        uint32_t per_processor;
+        uint32_t min;
+        uint32_t max;
+    } usual[POOL_LANES] = {
+        [POOL_FAST] = { 2, 4, HSM_DAEMON_WORKERS_MAX },
+        [POOL_SLOW] = { 1, 2, HSM_DAEMON_SLOW_WORKERS_MAX },
+    };
+
+    if (configured > 0)
+        return configured;
+    if (processors > usual[lane].max / usual[lane].per_processor)
+        return usual[lane].max;
+    const uint32_t wanted = processors * usual[lane].per_processor;
+    return wanted > usual[lane].min ? wanted : usual[lane].min;
 }
 
 hsm_err pool_create(const pool_options *options, pool **out_pool)

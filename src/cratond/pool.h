@@ -31,6 +31,9 @@ typedef struct pool_options {
     size_t waiting_max[POOL_LANES];
 } pool_options;
 
+/* How many threads a lane has: as configured, or, with 0, by the number of processors, within what may be
+ * configured. */
+uint32_t pool_threads(pool_lane lane, uint32_t configured, uint32_t processors);
 /* Starts the threads, with all signals blocked. errors HSM_E_NO_MEMORY, HSM_E_INTERNAL */
 HSM_MUST_USE hsm_err pool_create(const pool_options *options, pool **out_pool);
 /* Waits for running jobs; those that still wait, and those that done() adds, are run as well. NULL is

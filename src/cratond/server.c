@@ -28,8 +28,6 @@
 /* Between "no more streams, please" and "these were the last": a round trip. */
 #define DRAIN_NOTICE_MS 200
 #define SESSIONS_MAX 1000000u
-#define FAST_THREADS_MIN 4u
-#define SLOW_THREADS_MIN 2u
 #define FAST_WAITING_MAX 16384u
 #define SLOW_WAITING_MAX 256u
 
@@ -380,15 +378,6 @@ hsm_err server_run(server *of)
 
 /* --- opening and closing --------------------------------------------------------------------------- */
 
-static uint32_t threads(uint32_t configured, uint32_t per_processor, uint32_t min)
-{
-    const uint32_t wanted = hsm_processor_count() * per_processor;
-
-    if (configured > 0)
-        return configured;
-    return wanted > min ? wanted : min;
-}
-
 static hsm_err check_rules(const hsm_config *config)
 {
     for (size_t i = 0; i < config->daemon.client_count; i++) {
@@ -540,10 +529,12 @@ hsm_err server_open_with(const hsm_config *config, const pool_options *workers, 
 
 static pool_options workers_of(const hsm_config *config)
 {
+    const uint32_t processors = hsm_processor_count();
+
     return (pool_options){
         .threads = {
-            [POOL_FAST] = threads(config->daemon.workers, 2, FAST_THREADS_MIN),
-            [POOL_SLOW] = threads(config->daemon.slow_workers, 1, SLOW_THREADS_MIN),
+            [POOL_FAST] = pool_threads(POOL_FAST, config->daemon.workers, processors),
+            [POOL_SLOW] = pool_threads(POOL_SLOW, config->daemon.slow_workers, processors),
         },
         .waiting_max = { [POOL_FAST] = FAST_WAITING_MAX, [POOL_SLOW] = SLOW_WAITING_MAX },
     };

@@ -13,6 +13,7 @@ source = (root / "src/config/config_fields.c").read_text(encoding="utf-8")
 text = (root / "docs/configure.md").read_text(encoding="utf-8")
 
 rows = re.findall(r"^    (BOOL|NUMBER|TEXT|CHOICE)\((\w+), (\w+), (.*)\),", source, re.M)
+limits = dict(re.findall(r"^#define (HSM_\w+) (\d+)u$", (root / "src/config/config.h").read_text(encoding="utf-8"), re.M))
 choices = {name: re.findall(r'"([^"]+)"', values)
            for name, values in re.findall(r"\*const (\w+)\[\] = \{(.*?)NULL", source)}
 documented = {match[0]: (match[1], match[2]) for match in
@@ -33,7 +34,7 @@ for kind, section, key, rest in rows:
     if kind == "BOOL":
         wanted = [f"`{rest}`"]
     elif kind == "NUMBER":
-        low, high, preset = rest.split(", ")
+        low, high, preset = (limits.get(each, each) for each in rest.split(", "))
         wanted = [preset]
         if f"{low} to {high}" not in plain(meaning):
             bad.append(f"{name}: the range {low} to {high} is not documented")

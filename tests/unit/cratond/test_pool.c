@@ -287,7 +287,29 @@ static void without_threads_one_thread_does_all(void)
     pool_destroy(workers);
 }
 
+static void large_machines_have_threads_that_fit(void)
+{
+    static const uint32_t processors[] = { 1, 2, 64, 107, 128, 129, 4096, UINT32_MAX };
+
+    CHECK_EQ(pool_threads(POOL_FAST, 0, 1), 4);
+    CHECK_EQ(pool_threads(POOL_SLOW, 0, 1), 2);
+    CHECK_EQ(pool_threads(POOL_FAST, 0, 8), 16);
+    CHECK_EQ(pool_threads(POOL_SLOW, 0, 8), 8);
+    CHECK_EQ(pool_threads(POOL_FAST, 3, 64), 3);
+    CHECK_EQ(pool_threads(POOL_SLOW, 1, 64), 1);
+    for (size_t i = 0; i < HSM_ARRAY_LEN(processors); i++) {
+        pool_options options = { .waiting_max = { 1, 1 } };
+        pool *workers = NULL;
+
+        for (int k = 0; k < POOL_LANES; k++)
+            options.threads[k] = pool_threads((pool_lane)k, 0, processors[i]);
+        if (CHECK_OK(pool_create(&options, &workers)))
+            pool_destroy(workers);
+    }
+}
+
 static const check_test tests[] = {
+    CHECK_TEST(large_machines_have_threads_that_fit),
     CHECK_TEST(slow_work_is_not_in_the_way),
     CHECK_TEST(one_client_leaves_a_slow_thread_to_others),
     CHECK_TEST(a_lane_has_a_limit),
