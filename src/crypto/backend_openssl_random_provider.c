@@ -5,6 +5,7 @@
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
 #include <pthread.h>
@@ -13,11 +14,21 @@
 #include "crypto/backend_openssl_drbg.h"
 #include "crypto/backend_openssl_seed.h"
 
+/* Half of what a short request costs is the update of the state that ends it (10.1.2.5). So short
+ * requests that need no new seed, nonces of signatures above all, are served from output that was
+ * made at once. Most seeds are for one operation, which makes a few requests: those come first. */
+#define AHEAD_BYTES 512u
+#define AHEAD_REQUEST_MAX_BYTES 64u
+#define AHEAD_AFTER_REQUESTS 8u
+
 typedef struct instance {
     hsm_random_state *state;
-    EVP_RAND_CTX *drbg;   /* holds its source */
-    hsm_random_era era;   /* of its seed */
-    bool is_instantiated; /* by OpenSSL */
+    EVP_RAND_CTX *drbg; /* holds its source */
+    hsm_random_era era; /* of its seed */
+    uint8_t *ahead;     /* output that nobody had; its end counts; in OpenSSL's memory */
+    size_t ahead_left;
+    unsigned short_requests; /* since the last seed, up to AHEAD_AFTER_REQUESTS */
+    bool is_instantiated;    /* by OpenSSL */
     bool is_shared;
     pthread_mutex_t lock; /* where OpenSSL shares an instance between threads */
 } instance;
@@ -45,11 +56,44 @@ const atomic_bool *hsm_random_state_failure(const hsm_random_state *state)
     return &state->has_failed;
 }
 
+/* With a new seed, what the old one made is given to nobody. */
+static void forget_ahead(instance *self)
+{
+    explicit_bzero(self->ahead, AHEAD_BYTES);
+    self->ahead_left = 0;
+    self->short_requests = 0;
+}
+
+static bool may_take_ahead(instance *self, size_t len, size_t additional_len)
+{
+    if (len > AHEAD_REQUEST_MAX_BYTES || additional_len > 0)
+        return false;
+    if (self->short_requests == AHEAD_AFTER_REQUESTS)
+        return true;
+    self->short_requests++;
+    return false;
+}
+
+static hsm_err take_ahead(instance *self, uint8_t *out, size_t len)
+{
+    if (self->ahead_left < len) {
+        self->ahead_left = 0;
+        HSM_TRY(hsm_drbg_generate(self->drbg, false, hsm_bytes_none(), self->ahead, AHEAD_BYTES));
+        self->ahead_left = AHEAD_BYTES;
+    }
+    uint8_t *taken = self->ahead + AHEAD_BYTES - self->ahead_left;
+    memcpy(out, taken, len);
+    explicit_bzero(taken, len);
+    self->ahead_left -= len;
+    return HSM_OK;
+}
+
 /* Whose seed it is is noted only when the seed is new: until then the old must not be used. */
 static hsm_err seed_first(instance *self, hsm_bytes personal)
 {
     const hsm_random_era now = hsm_random_era_now(self->state);
 
+    forget_ahead(self);
     HSM_TRY(hsm_drbg_instantiate(self->drbg, personal));
     self->era = now;
     return HSM_OK;
@@ -75,6 +119,7 @@ static void free_instance(void *context)
     if (self == NULL)
         return;
     EVP_RAND_CTX_free(self->drbg);
+    OPENSSL_clear_free(self->ahead, AHEAD_BYTES);
     (void)pthread_mutex_destroy(&self->lock);
     free(self);
 }
@@ -100,7 +145,8 @@ static void *new_instance(void *provider, void *parent, const OSSL_DISPATCH *par
         return NULL;
     }
     self->state = provider;
-    if (create_drbg(self->state->libctx, &self->drbg) != HSM_OK) {
+    self->ahead = OPENSSL_zalloc(AHEAD_BYTES);
+    if (self->ahead == NULL || create_drbg(self->state->libctx, &self->drbg) != HSM_OK) {
         free_instance(self);
         return NULL;
     }
@@ -127,6 +173,7 @@ static int uninstantiate(void *context)
     instance *self = context;
 
     self->is_instantiated = false;
+    forget_ahead(self);
     return EVP_RAND_uninstantiate(self->drbg);
 }
 
@@ -137,10 +184,16 @@ static int generate(void *context, unsigned char *out, size_t len, unsigned stre
     instance *self = context;
     bool is_new = false;
 
-    return strength <= HSM_DRBG_STRENGTH_BITS &&
-           make_current(self, hsm_bytes_none(), &is_new) == HSM_OK &&
-           hsm_drbg_generate(self->drbg, prediction_resistance != 0 && !is_new,
-                             hsm_bytes_of(additional, additional_len), out, len) == HSM_OK;
+    if (strength > HSM_DRBG_STRENGTH_BITS ||
+        make_current(self, hsm_bytes_none(), &is_new) != HSM_OK)
+        return 0;
+    const bool wants_new_seed = prediction_resistance != 0 && !is_new;
+    if (wants_new_seed)
+        forget_ahead(self);
+    else if (may_take_ahead(self, len, additional_len))
+        return take_ahead(self, out, len) == HSM_OK;
+    return hsm_drbg_generate(self->drbg, wants_new_seed, hsm_bytes_of(additional, additional_len),
+                             out, len) == HSM_OK;
 }
 
 /* What the caller calls entropy is added to what we draw, never in its place. */
@@ -152,6 +205,7 @@ static int reseed(void *context, int prediction_resistance, const unsigned char 
     bool is_new = false;
 
     (void)prediction_resistance;
+    forget_ahead(self);
     return make_current(self, added, &is_new) == HSM_OK &&
            (is_new || hsm_drbg_reseed(self->drbg, added) == HSM_OK) &&
            (entropy_len == 0 ||

@@ -1,12 +1,32 @@
 /* Random numbers: different every time, in every thread and in every process.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/rand.h>
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crypto/backend_openssl.h"
 #include "sym_support.h"
 
 #define DRAW_BYTES 32
+#define NONCES 45 /* some of those that were made at once are left */
+
+/* As OpenSSL draws for the nonce of a signature: without a new seed. */
+static bool draw_nonce(hsm_crypto *crypto, uint8_t out[DRAW_BYTES])
+{
+    return RAND_priv_bytes_ex(hsm_ossl_of(crypto)->libctx, out, DRAW_BYTES, 0) == 1;
+}
+
+static bool are_distinct(uint8_t draws[][DRAW_BYTES], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (memcmp(draws[i], draws[k], DRAW_BYTES) == 0)
+                return false;
+        }
+    }
+    return true;
+}
 
 static void draws_differ(void)
 {
@@ -86,6 +106,40 @@ static void children_differ(void)
     CHECK_THAT(memcmp(draws[1], draws[2], DRAW_BYTES) != 0);
 }
 
+/* Many nonces are made at once: no two are the same, also not those of a child that was forked with
+ * some of them made. */
+static void nonces_differ(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    static uint8_t draws[3 * NONCES][DRAW_BYTES];
+    int ends[2];
+
+    for (size_t i = 0; i < NONCES; i++)
+        CHECK_THAT(draw_nonce(crypto, draws[i]));
+    REQUIRE_THAT(pipe(ends) == 0);
+    const pid_t child = fork();
+    REQUIRE_THAT(child >= 0);
+    if (child == 0) {
+        bool is_done = true;
+
+        for (size_t i = 0; i < NONCES; i++)
+            is_done = is_done && draw_nonce(crypto, draws[i]);
+        is_done =
+            is_done && write(ends[1], draws, NONCES * DRAW_BYTES) == (ssize_t)(NONCES * DRAW_BYTES);
+        _exit(is_done ? 0 : 1);
+    }
+    int status = -1;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+    for (size_t i = NONCES; i < 2 * NONCES; i++)
+        CHECK_EQ(read(ends[0], draws[i], DRAW_BYTES), DRAW_BYTES);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    for (size_t i = 2 * NONCES; i < 3 * NONCES; i++)
+        CHECK_THAT(draw_nonce(crypto, draws[i]));
+    CHECK_THAT(are_distinct(draws, 3 * NONCES));
+}
+
 typedef struct draw_task {
     hsm_crypto *crypto;
     uint8_t draw[DRAW_BYTES];
@@ -121,7 +175,7 @@ static void threads_differ(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(draws_differ),    CHECK_TEST(long_request),   CHECK_TEST(seeding),
-    CHECK_TEST(children_differ), CHECK_TEST(threads_differ),
+    CHECK_TEST(draws_differ),  CHECK_TEST(long_request),    CHECK_TEST(seeding),
+    CHECK_TEST(nonces_differ), CHECK_TEST(children_differ), CHECK_TEST(threads_differ),
 };
 CHECK_MAIN(tests)
