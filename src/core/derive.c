@@ -46,10 +46,8 @@ hsm_err hsm_core_derive_draft(hsm_core *core, hsm_session *session, const hsm_de
     return HSM_OK;
 }
 
-hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, hsm_bytes value,
-                               const hsm_provenance *provenance)
+hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, const hsm_provenance *provenance)
 {
-    HSM_TRY(hsm_draft_put(draft, CKA_VALUE, value));
     HSM_TRY(hsm_core_complete_secret(core, draft));
     return hsm_core_put_provenance(draft, provenance);
 }
@@ -115,8 +113,8 @@ hsm_err hsm_core_agreement_end(hsm_core *core, hsm_session *session, hsm_agreeme
 
     HSM_TRY(rule_value(core, session, agreement));
     provenance.is_approved = agreement->is_approved && hsm_core_was_approved(base);
-    HSM_TRY(hsm_core_derive_finish(core, agreement->draft, hsm_secret_view(agreement->value),
-                                   &provenance));
+    HSM_TRY(hsm_draft_take(agreement->draft, CKA_VALUE, &agreement->value));
+    HSM_TRY(hsm_core_derive_finish(core, agreement->draft, &provenance));
     HSM_TRY(hsm_core_add(core, session, &agreement->draft, 1, out_key));
     hsm_core_completed(session, agreement->is_approved);
     return HSM_OK;

@@ -22,8 +22,8 @@ typedef struct hsm_derive_start {
  * HSM_E_SESSION_READ_ONLY */
 HSM_MUST_USE hsm_err hsm_core_derive_draft(hsm_core *core, hsm_session *session,
                                            const hsm_derive_start *start, hsm_draft **out_draft);
-/* Gives the draft of a secret key its value, and what follows from it. */
-HSM_MUST_USE hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft, hsm_bytes value,
+/* Gives the draft of a secret key, which has its value, what follows from it. */
+HSM_MUST_USE hsm_err hsm_core_derive_finish(hsm_core *core, hsm_draft *draft,
                                             const hsm_provenance *provenance);
 
 /* Agreeing on a secret key, in three steps of which the second, hsm_derive_run(), takes long. */

@@ -283,15 +283,23 @@ static hsm_err add_more(job *j)
     return HSM_OK;
 }
 
-static hsm_err finish_drafts(job *j, hsm_bytes bytes)
+/* A draft's part of the bytes; the only one, if it gets all of them, may take them. */
+static hsm_err put_value(job *j, size_t i, hsm_secret **bytes)
+{
+    const hsm_kdf_slice *slice = &j->slices[i];
+    const hsm_bytes all = hsm_secret_view(*bytes);
+
+    if (j->count == 1 && slice->len == all.len)
+        return hsm_draft_take(j->drafts[i], CKA_VALUE, bytes);
+    return hsm_draft_put(j->drafts[i], CKA_VALUE, hsm_bytes_of(all.data + slice->at, slice->len));
+}
+
+static hsm_err finish_drafts(job *j, hsm_secret **bytes)
 {
     for (size_t i = 0; i < j->count; i++) {
-        const hsm_bytes value = hsm_bytes_of(bytes.data + j->slices[i].at, j->slices[i].len);
-
-        if (hsm_draft_kind(j->drafts[i]) == HSM_KIND_DATA)
-            HSM_TRY(hsm_draft_put(j->drafts[i], CKA_VALUE, value));
-        else
-            HSM_TRY(hsm_core_derive_finish(j->core, j->drafts[i], value, &j->provenance));
+        HSM_TRY(put_value(j, i, bytes));
+        if (hsm_draft_kind(j->drafts[i]) != HSM_KIND_DATA)
+            HSM_TRY(hsm_core_derive_finish(j->core, j->drafts[i], &j->provenance));
     }
     return hsm_core_add(j->core, j->session, j->drafts, j->count, j->handles);
 }
@@ -396,7 +404,7 @@ static hsm_err derive_tls(job *j, const hsm_template *tmpl)
     for (size_t i = TLS_CLIENT_IV; j->kdf.iv_len > 0 && i < TLS_PARTS; i++)
         j->slices[slice_count++].len = j->kdf.iv_len;
     HSM_TRY(run_job(j, slice_count, &bytes));
-    HSM_TRY(finish_drafts(j, hsm_secret_view(bytes)));
+    HSM_TRY(finish_drafts(j, &bytes));
     give_tls(j, hsm_secret_view(bytes), has);
     return HSM_OK;
 }
@@ -417,7 +425,7 @@ hsm_err hsm_core_derive_secrets(hsm_core *core, hsm_session *session,
         HSM_TRY(add_key(&j, request->tmpl));
     HSM_TRY(add_more(&j));
     HSM_TRY(run_job(&j, j.count, &bytes));
-    HSM_TRY(finish_drafts(&j, hsm_secret_view(bytes)));
+    HSM_TRY(finish_drafts(&j, &bytes));
 
     give_version(&j);
     for (size_t i = 0; i < j.kdf.more_count; i++) {

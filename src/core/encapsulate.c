@@ -103,16 +103,18 @@ static hsm_err read_value_len(const hsm_draft *draft, size_t *out_len)
     return HSM_OK;
 }
 
-/* Makes the draft a whole key: never called local, always sensitive or never extractable. */
+/* Makes the draft a whole key of the value, which it may take: never called local, always sensitive or
+ * never extractable. */
 static hsm_err finish_draft(hsm_core *core, const hsm_session *session, hsm_draft *draft,
-                            const hsm_secret *value)
+                            hsm_secret **value)
 {
     const hsm_provenance provenance = {
         .mechanism = CK_UNAVAILABLE_INFORMATION,
         .is_approved = session->is_approved,
     };
 
-    return hsm_core_derive_finish(core, draft, hsm_secret_view(value), &provenance);
+    HSM_TRY(hsm_draft_take(draft, CKA_VALUE, value));
+    return hsm_core_derive_finish(core, draft, &provenance);
 }
 
 static hsm_err rule_secret(hsm_core *core, hsm_session *session, const hsm_mech *mech,
@@ -153,7 +155,7 @@ hsm_err hsm_core_do_encapsulate_key(hsm_core *core, hsm_session *session,
 
     HSM_TRY(hsm_kem_encapsulate(&k.use, room, &value));
     HSM_TRY(rule_secret(core, session, k.use.mech, value));
-    HSM_TRY(finish_draft(core, session, draft, value));
+    HSM_TRY(finish_draft(core, session, draft, &value));
     HSM_TRY(hsm_core_add(core, session, &draft, 1, out_key));
     hsm_core_completed(session, session->is_approved);
     return hsm_out_put(ciphertext, hsm_bytes_of(room, len));
@@ -196,7 +198,7 @@ hsm_err hsm_core_do_decapsulate_key(hsm_core *core, hsm_session *session,
 
     HSM_TRY(hsm_kem_decapsulate(&k.use, ciphertext, &value));
     HSM_TRY(rule_secret(core, session, k.use.mech, value));
-    const hsm_err fits = finish_draft(core, session, draft, value);
+    const hsm_err fits = finish_draft(core, session, draft, &value);
     HSM_CHECK(fits != HSM_E_KEY_SIZE,
               HSM_E_WRAPPED_KEY); /* the secret's length, not the caller's */
     HSM_TRY(fits);

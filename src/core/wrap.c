@@ -318,16 +318,19 @@ static hsm_err check_len_is_told(const hsm_mech *mech, const hsm_draft *draft)
 
 /* CKA_VALUE_LEN, if given, cuts off what the mode filled the value up with: zeros at the end, or with
  * raw RSA at the beginning. */
-static hsm_err put_secret_key(hsm_draft *draft, const hsm_mech *mech, hsm_secret *plain)
+static hsm_err put_secret_key(hsm_draft *draft, const hsm_mech *mech, hsm_secret **plain)
 {
-    const size_t len = hsm_secret_len(plain);
+    const size_t len = hsm_secret_len(*plain);
     const CK_ULONG value_len = hsm_draft_ulong(draft, CKA_VALUE_LEN, len);
 
     HSM_CHECK(value_len > 0 && value_len <= len, HSM_E_WRAPPED_KEY);
     HSM_CHECK(mech->alg != HSM_ALG_AES_KW || len - value_len < KW_SEMIBLOCK_BYTES,
               HSM_E_WRAPPED_KEY);
-    const size_t start = mech->alg == HSM_ALG_RSA_X509 ? len - value_len : 0;
-    return hsm_draft_put(draft, CKA_VALUE, hsm_bytes_of(hsm_secret_data(plain) + start, value_len));
+    if (mech->alg == HSM_ALG_RSA_X509)
+        return hsm_draft_put(draft, CKA_VALUE,
+                             hsm_bytes_of(hsm_secret_data(*plain) + (len - value_len), value_len));
+    hsm_secret_shrink(*plain, value_len);
+    return hsm_draft_take(draft, CKA_VALUE, plain);
 }
 
 /* A private key's encoding without the zeros that key wrap without padding fills it up with. Only
@@ -365,8 +368,9 @@ static hsm_err complete_private(hsm_core *core, hsm_draft *draft)
     return hsm_core_put_derived(core, draft, key);
 }
 
+/* The draft may take what was unwrapped. */
 static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, const hsm_mech *mech,
-                             hsm_secret *plain)
+                             hsm_secret **plain)
 {
     const CK_OBJECT_CLASS object_class = hsm_draft_ulong(draft, CKA_CLASS, CKO_DATA);
 
@@ -376,7 +380,7 @@ static hsm_err put_unwrapped(hsm_core *core, hsm_draft *draft, const hsm_mech *m
         HSM_TRY(put_secret_key(draft, mech, plain));
         return hsm_core_complete_secret(core, draft);
     }
-    HSM_TRY(put_private_key(core, draft, without_filling(mech, hsm_secret_view(plain))));
+    HSM_TRY(put_private_key(core, draft, without_filling(mech, hsm_secret_view(*plain))));
     return complete_private(core, draft);
 }
 
@@ -403,7 +407,7 @@ hsm_err hsm_core_do_unwrap_key(hsm_core *core, hsm_session *session,
     HSM_TRY(hsm_core_may_write(core, session, hsm_draft_bool(draft, CKA_TOKEN, false),
                                hsm_draft_bool(draft, CKA_PRIVATE, true)));
     HSM_TRY(open_wrapped(&w, request->wrapped, &plain));
-    const hsm_err fits = put_unwrapped(core, draft, w.mech, plain);
+    const hsm_err fits = put_unwrapped(core, draft, w.mech, &plain);
     HSM_CHECK(fits == HSM_OK || fits == HSM_E_NO_MEMORY || fits == HSM_E_TEMPLATE_INCONSISTENT,
               HSM_E_WRAPPED_KEY);
     HSM_TRY(fits);

@@ -75,7 +75,11 @@ CK_OBJECT_CLASS hsm_facts_class(const hsm_template *tmpl)
     return hsm_template_ulong(tmpl, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
 }
 
+/* Hexadecimal digits are text. */
 hsm_err hsm_draft_put_unique_id(hsm_draft *draft, hsm_bytes text)
 {
-    return hsm_draft_put(draft, CKA_UNIQUE_ID, text);
+    const unsigned place = hsm_layout_find(hsm_draft_layout(draft), CKA_UNIQUE_ID);
+
+    HSM_CHECK(place != HSM_PLACE_NONE, HSM_E_ATTRIBUTE_TYPE);
+    return hsm_draft_put_at(draft, place, text);
 }

@@ -168,16 +168,43 @@ hsm_err hsm_draft_put(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes value)
     return hsm_draft_put_at(draft, place, value);
 }
 
+hsm_err hsm_draft_take(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_secret **value)
+{
+    const hsm_bytes bytes = hsm_secret_view(*value);
+    const unsigned place = hsm_layout_find(draft->layout, type);
+
+    if (place == HSM_PLACE_NONE || !is_secret(draft, place) || draft->secret != NULL ||
+        hsm_layout_row(draft->layout, place)->kind != HSM_ATTR_BYTES)
+        return hsm_draft_put(draft, type, bytes);
+    HSM_TRY(hsm_attr_check_row(hsm_layout_row(draft->layout, place), bytes));
+    draft->secret = HSM_MOVE(*value);
+    draft->secret_len = bytes.len;
+    draft->extents[place] = (hsm_extent){ .at = 0, .len = (uint32_t)bytes.len };
+    draft->present |= hsm_place_bit(place);
+    return HSM_OK;
+}
+
+/* A value whose form is that of a kind of row. */
+static hsm_err put_native(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_attr_kind kind,
+                          hsm_bytes value)
+{
+    const unsigned place = hsm_layout_find(draft->layout, type);
+
+    HSM_CHECK(place != HSM_PLACE_NONE, HSM_E_ATTRIBUTE_TYPE);
+    HSM_CHECK(hsm_layout_row(draft->layout, place)->kind == kind, HSM_E_ATTRIBUTE_VALUE);
+    return hsm_draft_put_at(draft, place, value);
+}
+
 hsm_err hsm_draft_put_bool(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, bool value)
 {
     const CK_BBOOL native = value ? CK_TRUE : CK_FALSE;
 
-    return hsm_draft_put(draft, type, hsm_bytes_of(&native, sizeof native));
+    return put_native(draft, type, HSM_ATTR_BOOL, hsm_bytes_of(&native, sizeof native));
 }
 
 hsm_err hsm_draft_put_ulong(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULONG value)
 {
-    return hsm_draft_put(draft, type, hsm_bytes_of(&value, sizeof value));
+    return put_native(draft, type, HSM_ATTR_ULONG, hsm_bytes_of(&value, sizeof value));
 }
 
 /* --- get ---------------------------------------------------------------------------------------- */

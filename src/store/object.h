@@ -25,7 +25,10 @@ hsm_object_kind hsm_draft_kind(const hsm_draft *draft);
 HSM_MUST_USE hsm_err hsm_draft_put(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes value);
 HSM_MUST_USE hsm_err hsm_draft_put_bool(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, bool value);
 HSM_MUST_USE hsm_err hsm_draft_put_ulong(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULONG value);
-/* Sets CKA_UNIQUE_ID, which whoever gives the id must do before hsm_object_create(). */
+/* hsm_draft_put() of all of a secret. The draft may keep the secret itself, instead of a copy: then
+ * *value is NULL. */
+HSM_MUST_USE hsm_err hsm_draft_take(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_secret **value);
+/* Sets CKA_UNIQUE_ID (ASCII), which whoever gives the id must do before hsm_object_create(). */
 HSM_MUST_USE hsm_err hsm_draft_put_unique_id(hsm_draft *draft, hsm_bytes text);
 /* The value, borrowed until the next put; false if absent. */
 bool hsm_draft_get(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value);

@@ -59,6 +59,52 @@ static void a_part_of_itself_can_be_put(void)
     CHECK_BYTES(value.data, value.len, id, sizeof id);
 }
 
+static const struct {
+    const char *label;
+    hsm_object_kind kind;
+    size_t len;
+    bool has_secrets; /* another one was put before */
+    hsm_err want;
+    bool is_taken;
+} take_cases[] = {
+    { "a secret key", HSM_KIND_SECRET, 32, false, HSM_OK, true },
+    { "the longest", HSM_KIND_SECRET, HSM_ATTR_MAX_BYTES, false, HSM_OK, true },
+    { "longer", HSM_KIND_SECRET, HSM_ATTR_MAX_BYTES + 1, false, HSM_E_ATTRIBUTE_VALUE, false },
+    { "a second secret", HSM_KIND_LATTICE_PRIVATE, 64, true, HSM_OK, false },
+    { "what is no secret", HSM_KIND_DATA, 32, false, HSM_OK, false },
+    { "no such attribute", HSM_KIND_RSA_PRIVATE, 32, false, HSM_E_ATTRIBUTE_TYPE, false },
+};
+
+static void a_value_is_taken_or_copied(void)
+{
+    for (size_t i = 0; i < HSM_ARRAY_LEN(take_cases); i++) {
+        HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
+        HSM_AUTO(hsm_secret_drop) hsm_secret *secret = NULL;
+        hsm_bytes value = hsm_bytes_none();
+
+        CASE(take_cases[i].label);
+        REQUIRE_OK(hsm_secret_create(take_cases[i].len, &secret));
+        memset(hsm_secret_data(secret), 'v', take_cases[i].len);
+        REQUIRE_OK(hsm_draft_create(take_cases[i].kind, &draft));
+        if (take_cases[i].has_secrets)
+            REQUIRE_OK(hsm_draft_put(draft, CKA_SEED, hsm_bytes_of("seed", 4)));
+        CHECK_ERR(hsm_draft_take(draft, CKA_VALUE, &secret), take_cases[i].want);
+        CHECK_EQ(secret == NULL, take_cases[i].is_taken);
+        CHECK_EQ(hsm_draft_get(draft, CKA_VALUE, &value), take_cases[i].want == HSM_OK);
+        if (take_cases[i].want != HSM_OK)
+            continue;
+        CHECK_THAT(value.len == take_cases[i].len && value.data[value.len - 1] == 'v');
+        CASE("and can be followed by others");
+        CHECK_OK(hsm_draft_put(draft, CKA_VALUE, hsm_bytes_of("shorter", 7)));
+        REQUIRE_THAT(hsm_draft_get(draft, CKA_VALUE, &value));
+        CHECK_BYTES(value.data, value.len, "shorter", 7);
+        if (take_cases[i].has_secrets) {
+            REQUIRE_THAT(hsm_draft_get(draft, CKA_SEED, &value));
+            CHECK_BYTES(value.data, value.len, "seed", 4);
+        }
+    }
+}
+
 static void wrong_values_are_refused(void)
 {
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = env_draft(ENV_AES);
@@ -543,6 +589,7 @@ static void a_change_does_not_contradict_itself(void)
 static const check_test tests[] = {
     CHECK_TEST(values_are_kept),
     CHECK_TEST(a_part_of_itself_can_be_put),
+    CHECK_TEST(a_value_is_taken_or_copied),
     CHECK_TEST(wrong_values_are_refused),
     CHECK_TEST(an_object_has_a_limit),
     CHECK_TEST(rules_of_creation_hold),
