@@ -12,6 +12,7 @@
 
 #include "crypto/backend_openssl_fips.h"
 #include "crypto/backend_openssl_kdf.h"
+#include "crypto/backend_openssl_params.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_random.h"
 #include "crypto/composite_sign.h"
@@ -93,10 +94,10 @@ static hsm_err fetch_others(hsm_ossl *ossl)
 
 static hsm_err prepare_hash(hsm_ossl *ossl, hsm_hash hash)
 {
-    /* OpenSSL takes names of algorithms as pointers to writable text. */
-    char *const name = (char *)(uintptr_t)hsm_hash_get(hash)->name;
-    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_ALG_PARAM_DIGEST, name, 0),
-                                  OSSL_PARAM_construct_end() };
+    const OSSL_PARAM params[] = {
+        hsm_ossl_text(OSSL_ALG_PARAM_DIGEST, hsm_hash_get(hash)->name),
+        OSSL_PARAM_construct_end(),
+    };
 
     ossl->hmac_with[hash] = EVP_MAC_CTX_new(ossl->hmac);
     ossl->hkdf_with[hash] = EVP_KDF_CTX_new(ossl->hkdf);

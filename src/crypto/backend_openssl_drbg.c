@@ -5,6 +5,7 @@
 #include <openssl/params.h>
 
 #include "base/break.h"
+#include "crypto/backend_openssl_params.h"
 #include "crypto/backend_openssl_pkey.h"
 
 hsm_err hsm_drbg_fetch(OSSL_LIB_CTX *libctx, const char *name, const char *properties,
@@ -83,20 +84,15 @@ hsm_err hsm_drbg_known_source(OSSL_LIB_CTX *libctx, EVP_RAND_CTX **out_source)
     return HSM_OK;
 }
 
-static OSSL_PARAM octets_param(const char *key, hsm_bytes value)
-{
-    return OSSL_PARAM_construct_octet_string(key, (void *)(uintptr_t)value.data, value.len);
-}
-
 hsm_err hsm_drbg_known_give(EVP_RAND_CTX *source, hsm_bytes entropy, hsm_bytes nonce)
 {
     OSSL_PARAM params[3];
     size_t count = 0;
 
     if (entropy.len > 0)
-        params[count++] = octets_param(OSSL_RAND_PARAM_TEST_ENTROPY, entropy);
+        params[count++] = hsm_ossl_octets(OSSL_RAND_PARAM_TEST_ENTROPY, entropy);
     if (nonce.len > 0)
-        params[count++] = octets_param(OSSL_RAND_PARAM_TEST_NONCE, nonce);
+        params[count++] = hsm_ossl_octets(OSSL_RAND_PARAM_TEST_NONCE, nonce);
     params[count] = OSSL_PARAM_construct_end();
     return hsm_ossl_done(EVP_RAND_CTX_set_params(source, params), HSM_E_CRYPTO);
 }

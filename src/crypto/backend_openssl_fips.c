@@ -1,6 +1,7 @@
 /* Finding and loading OpenSSL's FIPS provider, without a configuration file of OpenSSL's.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_fips.h"
+#include "crypto/backend_openssl_params.h"
 
 #include <libgen.h>
 #include <limits.h>
@@ -121,20 +122,15 @@ static hsm_err compute_mac(const char *path, char out[MAC_TEXT_BYTES])
     return HSM_OK;
 }
 
-static OSSL_PARAM text_param(const char *key, const char *value)
-{
-    return OSSL_PARAM_construct_utf8_string(key, (char *)(uintptr_t)value, 0);
-}
-
 /* The settings that fipsinstall would have written. */
 static OSSL_PROVIDER *load_module(OSSL_LIB_CTX *libctx, const char *path, const char *mac)
 {
     OSSL_PARAM params[] = {
-        text_param(OSSL_PROV_PARAM_CORE_MODULE_FILENAME, path),
-        text_param(OSSL_PROV_FIPS_PARAM_MODULE_MAC, mac),
-        text_param(OSSL_PROV_FIPS_PARAM_INSTALL_VERSION, "1"),
-        text_param(OSSL_PROV_FIPS_PARAM_CONDITIONAL_ERRORS, "1"),
-        text_param(OSSL_PROV_FIPS_PARAM_SECURITY_CHECKS, "1"),
+        hsm_ossl_text(OSSL_PROV_PARAM_CORE_MODULE_FILENAME, path),
+        hsm_ossl_text(OSSL_PROV_FIPS_PARAM_MODULE_MAC, mac),
+        hsm_ossl_text(OSSL_PROV_FIPS_PARAM_INSTALL_VERSION, "1"),
+        hsm_ossl_text(OSSL_PROV_FIPS_PARAM_CONDITIONAL_ERRORS, "1"),
+        hsm_ossl_text(OSSL_PROV_FIPS_PARAM_SECURITY_CHECKS, "1"),
         OSSL_PARAM_construct_end(),
     };
     char folder[PATH_MAX];

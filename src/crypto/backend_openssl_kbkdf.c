@@ -2,6 +2,7 @@
  * the input; PKCS#11 leaves it to the caller, so the loop is here, over OpenSSL's HMAC and CMAC.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_kdf.h"
+#include "crypto/backend_openssl_params.h"
 #include "crypto/backend_openssl_pkey.h"
 
 #define PRF_MAX_BYTES 64u
@@ -44,7 +45,7 @@ static hsm_err open_cmac(const hsm_ossl *ossl, hsm_bytes key, EVP_MAC_CTX **out_
     HSM_CHECK(key.len == 16 || key.len == 24 || key.len == 32, HSM_E_KEY_SIZE);
     const char *name = ciphers[hsm_aes_size((uint32_t)key.len * 8)];
     const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, (char *)(uintptr_t)name, 0),
+        hsm_ossl_text(OSSL_MAC_PARAM_CIPHER, name),
         OSSL_PARAM_construct_end(),
     };
     HSM_TRY(hsm_ossl_done(EVP_MAC_init(mac, key.data, key.len, params), HSM_E_CRYPTO));

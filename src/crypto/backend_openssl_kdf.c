@@ -4,6 +4,7 @@
 
 #include <openssl/kdf.h>
 
+#include "crypto/backend_openssl_params.h"
 #include "crypto/backend_openssl_pkey.h"
 
 static void kdf_drop(EVP_KDF_CTX **p)
@@ -27,15 +28,9 @@ static void cipher_drop(EVP_CIPHER_CTX **p)
 }
 
 /* OpenSSL's parameters point to memory that could be written to; they are not written to. */
-static OSSL_PARAM octets(const char *name, hsm_bytes value)
-{
-    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)value.data, value.len);
-}
-
 static OSSL_PARAM hash_name(hsm_hash hash)
 {
-    return OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
-                                            (char *)(uintptr_t)hsm_hash_get(hash)->name, 0);
+    return hsm_ossl_text(OSSL_KDF_PARAM_DIGEST, hsm_hash_get(hash)->name);
 }
 
 /* take_ctx NULL: there was no memory for it. */
@@ -58,11 +53,11 @@ static hsm_err hkdf(hsm_crypto *crypto, const hsm_kdf *kdf, int mode, hsm_bytes 
 
     HSM_CHECK(with_hash != NULL, HSM_E_MECHANISM_PARAM);
     params[count++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
-    params[count++] = octets(OSSL_KDF_PARAM_KEY, base);
+    params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_KEY, base);
     if (kdf->does_extract && salt.len > 0)
-        params[count++] = octets(OSSL_KDF_PARAM_SALT, salt);
+        params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_SALT, salt);
     if (kdf->does_expand && kdf->info.len > 0)
-        params[count++] = octets(OSSL_KDF_PARAM_INFO, kdf->info);
+        params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_INFO, kdf->info);
     params[count] = OSSL_PARAM_construct_end();
     return run_kdf(EVP_KDF_CTX_dup(with_hash), params, out);
 }
@@ -105,10 +100,10 @@ static hsm_err run_tls(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *
     size_t count = 0;
 
     params[count++] = hash_name(kdf->hash);
-    params[count++] = octets(OSSL_KDF_PARAM_SECRET, base);
+    params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_SECRET, base);
     for (size_t i = 0; i < HSM_ARRAY_LEN(seeds); i++) {
         if (seeds[i].len > 0)
-            params[count++] = octets(OSSL_KDF_PARAM_SEED, seeds[i]);
+            params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_SEED, seeds[i]);
     }
     params[count] = OSSL_PARAM_construct_end();
     return run_kdf(EVP_KDF_CTX_new(hsm_ossl_of(crypto)->tls1_prf), params, out);

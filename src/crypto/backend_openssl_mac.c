@@ -1,6 +1,7 @@
 /* HMAC and CMAC.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/ct.h"
+#include "crypto/backend_openssl_params.h"
 #include "crypto/backend_openssl_pkey.h"
 
 #include <stdlib.h>
@@ -65,11 +66,6 @@ static hsm_err set_key(mac_state *mac, const hsm_key *key, const OSSL_PARAM *par
 }
 
 /* OpenSSL takes names of algorithms as pointers to writable text. */
-static OSSL_PARAM name_param(const char *key, const char *name)
-{
-    return OSSL_PARAM_construct_utf8_string(key, (char *)(uintptr_t)name, 0);
-}
-
 static hsm_err begin_hmac(hsm_crypt *crypt)
 {
     const hsm_hash hash = crypt->mech->hash;
@@ -83,7 +79,7 @@ static hsm_err begin_hmac(hsm_crypt *crypt)
 
     const OSSL_PARAM params[] = {
         mac->hash == hash ? OSSL_PARAM_construct_end()
-                          : name_param(OSSL_MAC_PARAM_DIGEST, hsm_hash_get(hash)->name),
+                          : hsm_ossl_text(OSSL_MAC_PARAM_DIGEST, hsm_hash_get(hash)->name),
         OSSL_PARAM_construct_end(),
     };
     mac->hash = HSM_HASH_NONE;
@@ -114,7 +110,7 @@ static hsm_err begin_cmac(hsm_crypt *crypt)
 
     const OSSL_PARAM params[] = {
         mac->cipher == cipher ? OSSL_PARAM_construct_end()
-                              : name_param(OSSL_MAC_PARAM_CIPHER, cipher),
+                              : hsm_ossl_text(OSSL_MAC_PARAM_CIPHER, cipher),
         OSSL_PARAM_construct_end(),
     };
     mac->cipher = NULL;

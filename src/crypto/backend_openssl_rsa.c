@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "crypto/backend_openssl_params.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_random.h"
 
@@ -104,11 +105,6 @@ static hsm_err check_setup(const hsm_crypt *crypt, const rsa_setup *setup)
 }
 
 /* OSSL_PARAM has no const; nothing is written through it here. */
-static OSSL_PARAM text_param(const char *key, const char *value)
-{
-    return OSSL_PARAM_construct_utf8_string(key, (char *)(uintptr_t)value, 0);
-}
-
 /* Signature parameters; pad mode first, what depends on it after. */
 static void fill_sign_params(const hsm_crypt *crypt, rsa_setup *setup, int *salt_len,
                              OSSL_PARAM params[PARAM_COUNT_MAX])
@@ -116,18 +112,19 @@ static void fill_sign_params(const hsm_crypt *crypt, rsa_setup *setup, int *salt
     size_t n = 0;
 
     if (crypt->mech->alg == HSM_ALG_RSA_PSS) {
-        params[n++] = text_param(OSSL_SIGNATURE_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_PSS);
-        params[n++] = text_param(OSSL_SIGNATURE_PARAM_DIGEST, hsm_hash_get(setup->hash)->name);
+        params[n++] = hsm_ossl_text(OSSL_SIGNATURE_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_PSS);
+        params[n++] = hsm_ossl_text(OSSL_SIGNATURE_PARAM_DIGEST, hsm_hash_get(setup->hash)->name);
         params[n++] =
-            text_param(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, hsm_hash_get(setup->mgf_hash)->name);
+            hsm_ossl_text(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, hsm_hash_get(setup->mgf_hash)->name);
         *salt_len = (int)setup->salt_len; /* bounded by check_setup() */
         params[n++] = OSSL_PARAM_construct_int(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, salt_len);
     } else {
-        params[n++] = text_param(OSSL_SIGNATURE_PARAM_PAD_MODE,
-                                 is_raw_block(crypt) ? OSSL_PKEY_RSA_PAD_MODE_NONE
-                                                     : OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
+        params[n++] = hsm_ossl_text(OSSL_SIGNATURE_PARAM_PAD_MODE,
+                                    is_raw_block(crypt) ? OSSL_PKEY_RSA_PAD_MODE_NONE
+                                                        : OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
         if (setup->hash != HSM_HASH_NONE)
-            params[n++] = text_param(OSSL_SIGNATURE_PARAM_DIGEST, hsm_hash_get(setup->hash)->name);
+            params[n++] =
+                hsm_ossl_text(OSSL_SIGNATURE_PARAM_DIGEST, hsm_hash_get(setup->hash)->name);
     }
     params[n] = OSSL_PARAM_construct_end();
 }
@@ -138,19 +135,19 @@ static void fill_cipher_params(const hsm_crypt *crypt, const rsa_setup *setup,
     size_t n = 0;
 
     if (crypt->mech->alg == HSM_ALG_RSA_OAEP) {
-        params[n++] = text_param(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_OAEP);
+        params[n++] = hsm_ossl_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_OAEP);
         params[n++] =
-            text_param(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, hsm_hash_get(setup->hash)->name);
+            hsm_ossl_text(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, hsm_hash_get(setup->hash)->name);
         params[n++] =
-            text_param(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, hsm_hash_get(setup->mgf_hash)->name);
+            hsm_ossl_text(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, hsm_hash_get(setup->mgf_hash)->name);
         if (setup->label.len > 0)
             params[n++] = OSSL_PARAM_construct_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL,
                                                             (void *)(uintptr_t)setup->label.data,
                                                             setup->label.len);
     } else {
-        params[n++] = text_param(OSSL_ASYM_CIPHER_PARAM_PAD_MODE,
-                                 is_raw_block(crypt) ? OSSL_PKEY_RSA_PAD_MODE_NONE
-                                                     : OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
+        params[n++] = hsm_ossl_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE,
+                                    is_raw_block(crypt) ? OSSL_PKEY_RSA_PAD_MODE_NONE
+                                                        : OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
     }
     params[n] = OSSL_PARAM_construct_end();
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "crypto/backend_openssl_aes.h"
+#include "crypto/backend_openssl_params.h"
 #include "crypto/backend_openssl_pkey.h"
 #include "crypto/selftest.h"
 
@@ -53,16 +54,6 @@ hsm_err hsm_ossl_cipher_block(hsm_crypto *crypto, hsm_alg alg, hsm_bytes key, co
 }
 
 /* OpenSSL's parameters point to memory that could be written to; they are not written to. */
-static OSSL_PARAM octets(const char *name, hsm_bytes value)
-{
-    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)value.data, value.len);
-}
-
-static OSSL_PARAM text(const char *name, const char *value)
-{
-    return OSSL_PARAM_construct_utf8_string(name, (char *)(uintptr_t)value, 0);
-}
-
 struct hsm_hmac {
     EVP_MAC_CTX *ctx;
     bool is_fresh; /* nothing was added since the key was set */
@@ -70,7 +61,7 @@ struct hsm_hmac {
 
 hsm_err hsm_hmac_create(hsm_crypto *crypto, hsm_bytes key, hsm_hmac **out_hmac)
 {
-    const OSSL_PARAM params[] = { text(OSSL_MAC_PARAM_DIGEST, "SHA2-256"),
+    const OSSL_PARAM params[] = { hsm_ossl_text(OSSL_MAC_PARAM_DIGEST, "SHA2-256"),
                                   OSSL_PARAM_construct_end() };
     HSM_AUTO(hsm_hmac_drop) hsm_hmac *hmac = NULL;
 
@@ -184,9 +175,9 @@ hsm_err hsm_crypto_pbkdf2(hsm_crypto *crypto, hsm_bytes pin, hsm_bytes salt, uin
     const hsm_bytes password = pin.data == NULL ? hsm_bytes_of(empty, 0) : pin;
     unsigned count = iterations;
     const OSSL_PARAM params[] = {
-        text(OSSL_KDF_PARAM_DIGEST, "SHA2-256"),
-        octets(OSSL_KDF_PARAM_PASSWORD, password),
-        octets(OSSL_KDF_PARAM_SALT, salt),
+        hsm_ossl_text(OSSL_KDF_PARAM_DIGEST, "SHA2-256"),
+        hsm_ossl_octets(OSSL_KDF_PARAM_PASSWORD, password),
+        hsm_ossl_octets(OSSL_KDF_PARAM_SALT, salt),
         OSSL_PARAM_construct_uint(OSSL_KDF_PARAM_ITER, &count),
         OSSL_PARAM_construct_end(),
     };
@@ -201,10 +192,10 @@ hsm_err hsm_ossl_pbkdf2(hsm_crypto *crypto, const hsm_mech_params *given, hsm_se
     static const uint8_t empty[1];
     unsigned count = given->iterations;
     const OSSL_PARAM params[] = {
-        text(OSSL_KDF_PARAM_DIGEST, hsm_hash_get(given->hash)->name),
-        octets(OSSL_KDF_PARAM_PASSWORD,
-               given->password.len == 0 ? hsm_bytes_of(empty, 0) : given->password),
-        octets(OSSL_KDF_PARAM_SALT, given->iv),
+        hsm_ossl_text(OSSL_KDF_PARAM_DIGEST, hsm_hash_get(given->hash)->name),
+        hsm_ossl_octets(OSSL_KDF_PARAM_PASSWORD,
+                        given->password.len == 0 ? hsm_bytes_of(empty, 0) : given->password),
+        hsm_ossl_octets(OSSL_KDF_PARAM_SALT, given->iv),
         OSSL_PARAM_construct_uint(OSSL_KDF_PARAM_ITER, &count),
         OSSL_PARAM_construct_end(),
     };
@@ -220,12 +211,12 @@ hsm_err hsm_crypto_hkdf(hsm_crypto *crypto, hsm_bytes key, hsm_bytes salt, hsm_b
 
     HSM_CHECK(key.len >= 1 && hsm_secret_len(out) <= 255 * HSM_SHA256_BYTES, HSM_E_ARG);
     HSM_TRY(hsm_selftest_need(crypto, hsm_selftest_bit(HSM_SELFTEST_HKDF)));
-    params[count++] = text(OSSL_KDF_PARAM_DIGEST, "SHA2-256");
-    params[count++] = octets(OSSL_KDF_PARAM_KEY, key);
+    params[count++] = hsm_ossl_text(OSSL_KDF_PARAM_DIGEST, "SHA2-256");
+    params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_KEY, key);
     if (salt.len > 0)
-        params[count++] = octets(OSSL_KDF_PARAM_SALT, salt);
+        params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_SALT, salt);
     if (info.len > 0)
-        params[count++] = octets(OSSL_KDF_PARAM_INFO, info);
+        params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_INFO, info);
     params[count] = OSSL_PARAM_construct_end();
     return run_kdf(hsm_ossl_of(crypto)->hkdf, params, out);
 }
@@ -295,7 +286,7 @@ hsm_err hsm_aead_seal(hsm_aead *aead, const uint8_t nonce[HSM_AEAD_NONCE_BYTES],
 static hsm_err open_sealed(hsm_aead *aead, hsm_bytes text_part, const uint8_t *tag, uint8_t *plain)
 {
     OSSL_PARAM params[] = {
-        octets(OSSL_CIPHER_PARAM_AEAD_TAG, hsm_bytes_of(tag, HSM_AEAD_TAG_BYTES)),
+        hsm_ossl_octets(OSSL_CIPHER_PARAM_AEAD_TAG, hsm_bytes_of(tag, HSM_AEAD_TAG_BYTES)),
         OSSL_PARAM_construct_end(),
     };
     uint8_t rest[HSM_AES_BLOCK_BYTES];
