@@ -5,7 +5,6 @@
 #include "base/secret_heap.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -55,8 +54,12 @@ static struct {
 } heap = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
-static pthread_key_t cache_key;
-static atomic_bool has_cache_key;
+static pthread_key_t cache_key; /* only so that thread_ends() is called */
+static bool has_cache_key;
+
+/* Every allocation of OpenSSL asks for it: so it lies at a fixed offset of the thread, which a library
+ * that is loaded later may have a few bytes of. */
+static _Thread_local __attribute__((tls_model("initial-exec"))) cache *thread_cache;
 
 static size_t bytes_of(uint32_t size)
 {
@@ -194,6 +197,7 @@ static void thread_ends(void *arg)
 {
     cache *own = arg;
 
+    thread_cache = NULL;
     for (uint32_t size = 0; size < SIZE_COUNT; size++) {
         if (own->count[size] > 0)
             give_back(own, size, 0);
@@ -203,26 +207,27 @@ static void thread_ends(void *arg)
 
 static void make_key(void)
 {
-    atomic_store(&has_cache_key, pthread_key_create(&cache_key, thread_ends) == 0);
+    has_cache_key = pthread_key_create(&cache_key, thread_ends) == 0;
 }
 
 /* NULL: this thread does without. */
-static cache *own_cache(void)
+static cache *make_cache(void)
 {
-    if (!atomic_load_explicit(&has_cache_key, memory_order_acquire)) {
-        (void)pthread_once(&key_once, make_key);
-        if (!atomic_load(&has_cache_key))
-            return NULL;
-    }
-    cache *own = pthread_getspecific(cache_key);
-    if (own != NULL)
-        return own;
-    own = calloc(1, sizeof *own);
-    if (own != NULL && pthread_setspecific(cache_key, own) != 0) {
-        free(own);
+    (void)pthread_once(&key_once, make_key);
+    if (!has_cache_key)
+        return NULL;
+    cache *made = calloc(1, sizeof *made);
+    if (made != NULL && pthread_setspecific(cache_key, made) != 0) {
+        free(made);
         return NULL;
     }
-    return own;
+    thread_cache = made;
+    return made;
+}
+
+static cache *own_cache(void)
+{
+    return thread_cache != NULL ? thread_cache : make_cache();
 }
 
 static free_block *refill(cache *own, uint32_t size)
