@@ -18,6 +18,10 @@
  * come this way. */
 #define HSM_APART __attribute__((noinline))
 
+/* One object a thread, at a fixed offset of its block, for what every operation asks for. A library that
+ * is loaded at run time shares a few hundred bytes of that with others: flags and pointers only. */
+#define HSM_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+
 /* Declares a local that `drop` releases however the scope is left. */
 #define HSM_AUTO(drop) __attribute__((cleanup(drop)))
 

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/scope.h"
 #include "base/secret.h"
 
 #define SIZE_FIRST_SHIFT 5u /* 32, 48, 64, 96, 128 ... 262,144 bytes, with the header */
@@ -57,9 +58,7 @@ static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t cache_key; /* only so that thread_ends() is called */
 static bool has_cache_key;
 
-/* Every allocation of OpenSSL asks for it: so it lies at a fixed offset of the thread, which a library
- * that is loaded later may have a few bytes of. */
-static _Thread_local __attribute__((tls_model("initial-exec"))) cache *thread_cache;
+static HSM_THREAD_LOCAL cache *thread_cache;
 
 static size_t bytes_of(uint32_t size)
 {

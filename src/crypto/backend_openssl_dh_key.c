@@ -3,7 +3,7 @@
 #include <openssl/bn.h>
 
 #include "crypto/backend_openssl_dh.h"
-#include "crypto/backend_openssl_random.h"
+#include "crypto/backend_openssl_fresh.h"
 
 #define GROUP_NAME_MAX_BYTES 32u
 #define DOMAIN_PARAMS_MAX 5u
@@ -278,7 +278,7 @@ static hsm_err generate_in(const hsm_crypto *crypto, EVP_PKEY *group, uint32_t v
     HSM_TRY(hsm_ossl_done(EVP_PKEY_keygen_init(ctx), HSM_E_CRYPTO));
     if (bits > 0)
         HSM_TRY(hsm_ossl_done(EVP_PKEY_CTX_set_params(ctx, params), HSM_E_CRYPTO));
-    HSM_TRY(hsm_ossl_random_refresh(crypto, true));
+    HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
     return hsm_ossl_done(EVP_PKEY_generate(ctx, out_pkey), HSM_E_CRYPTO);
 }
 

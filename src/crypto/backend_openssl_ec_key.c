@@ -3,7 +3,7 @@
 #include <openssl/ec.h>
 
 #include "crypto/backend_openssl_pkey.h"
-#include "crypto/backend_openssl_random.h"
+#include "crypto/backend_openssl_fresh.h"
 
 static bool is_weierstrass(const hsm_curve *curve)
 {
@@ -231,7 +231,7 @@ static hsm_err ec_complete(hsm_crypto *crypto, const hsm_key_parts *parts, hsm_k
 
 static hsm_err generate_pkey(hsm_crypto *crypto, const hsm_curve *curve, EVP_PKEY **out_pkey)
 {
-    HSM_TRY(hsm_ossl_random_refresh(crypto, true));
+    HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
     EVP_PKEY_CTX *ctx = hsm_ossl_keygen_take(crypto, curve);
     HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
 

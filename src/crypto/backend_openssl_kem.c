@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_dh.h"
 #include "crypto/backend_openssl_pqc.h"
-#include "crypto/backend_openssl_random.h"
+#include "crypto/backend_openssl_fresh.h"
 #include "crypto/kem.h"
 
 #define ML_KEM_SECRET_BYTES 32u
@@ -73,7 +73,7 @@ static hsm_err open_ctx(const hsm_kem_use *use, EVP_PKEY_CTX **out_ctx)
 static hsm_err set_randomness(const hsm_kem_use *use, EVP_PKEY_CTX *ctx)
 {
     if (use->params->randomness.len == 0)
-        return hsm_ossl_random_refresh(use->key->crypto, use->mech->alg == HSM_ALG_RSA_X509);
+        return HSM_OK;
 
     const OSSL_PARAM params[] = {
         OSSL_PARAM_construct_octet_string(OSSL_KEM_PARAM_IKME,
@@ -106,6 +106,7 @@ static hsm_err encapsulate(const hsm_kem_use *use, uint8_t *ciphertext, hsm_secr
     HSM_TRY(hsm_secret_create(secret_len, &shared));
     HSM_TRY(open_ctx(use, &ctx));
     HSM_TRY(set_randomness(use, ctx));
+    HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
     const int done =
         EVP_PKEY_encapsulate(ctx, ciphertext, &len, hsm_secret_data(shared), &secret_len);
     wipe_frames();

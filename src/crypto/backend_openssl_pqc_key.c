@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/ct.h"
 #include "crypto/backend_openssl_pqc.h"
-#include "crypto/backend_openssl_random.h"
+#include "crypto/backend_openssl_fresh.h"
 
 #define PARAM_SEED OSSL_PKEY_PARAM_ML_DSA_SEED /* ML-KEM's has the same name */
 
@@ -198,9 +198,7 @@ static hsm_err generate_pkey(hsm_crypto *crypto, const hsm_pqc_set *set, EVP_PKE
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(hsm_ossl_of(crypto)->libctx, set->name, NULL);
     HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
     HSM_TRY(hsm_ossl_done(EVP_PKEY_keygen_init(ctx), HSM_E_CRYPTO));
-    HSM_TRY(hsm_ossl_random_refresh(crypto, true));
-    if (set->key_type == CKK_SLH_DSA) /* its public seed is drawn as a public value */
-        HSM_TRY(hsm_ossl_random_refresh(crypto, false));
+    HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
     return hsm_ossl_done(EVP_PKEY_generate(ctx, out_pkey), HSM_E_CRYPTO);
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "crypto/backend_openssl_pqc.h"
-#include "crypto/backend_openssl_random.h"
+#include "crypto/backend_openssl_fresh.h"
 
 #define CONTEXT_MAX_BYTES 255u
 #define MU_BYTES 64u
@@ -306,8 +306,7 @@ static hsm_err sign(const hsm_crypt *crypt, const prepared *message, hsm_out *ou
     const size_t room_len = crypt->key->set->result_bytes;
     size_t len = room_len;
 
-    if (!state_of(crypt)->is_deterministic)
-        HSM_TRY(hsm_ossl_random_refresh(crypt->crypto, true));
+    HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
     uint8_t *room = malloc(room_len);
     HSM_CHECK(room != NULL, HSM_E_NO_MEMORY);
     hsm_err err = hsm_ossl_done(EVP_PKEY_sign(state_of(crypt)->signer.ctx, room, &len,

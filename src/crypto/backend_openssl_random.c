@@ -88,16 +88,6 @@ hsm_err hsm_ossl_random_secret(hsm_crypto *crypto, uint8_t *data, size_t len)
     return fill(ossl, RAND_get0_private(ossl->libctx), data, len);
 }
 
-hsm_err hsm_ossl_random_refresh(const hsm_crypto *crypto, bool is_secret)
-{
-    const hsm_ossl *ossl = hsm_ossl_of(crypto);
-    EVP_RAND_CTX *drbg =
-        is_secret ? RAND_get0_private(ossl->libctx) : RAND_get0_public(ossl->libctx);
-
-    HSM_CHECK(drbg != NULL && EVP_RAND_reseed(drbg, 1, NULL, 0, NULL, 0) == 1, cause(ossl));
-    return HSM_OK;
-}
-
 hsm_err hsm_ossl_seed(hsm_crypto *crypto, hsm_bytes seed)
 {
     const hsm_ossl *ossl = hsm_ossl_of(crypto);

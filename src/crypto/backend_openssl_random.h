@@ -19,12 +19,6 @@ const atomic_bool *hsm_ossl_random_failure(const hsm_ossl *ossl);
 /* Whether it gives random bytes. errors as below */
 HSM_MUST_USE hsm_err hsm_ossl_random_check(hsm_ossl *ossl);
 
-/* Gives one of the calling thread's two instances a new seed before OpenSSL draws from it by itself.
- * in      is_secret  the one that OpenSSL has for secrets: keys of pairs, RSASVE, hedged signatures of
- *                    ML-DSA and SLH-DSA; else that for ML-KEM's encapsulation and RSA's paddings
- * errors  as below */
-HSM_MUST_USE hsm_err hsm_ossl_random_refresh(const hsm_crypto *crypto, bool is_secret);
-
 /* hsm_backend.random, random_secret, seed. errors HSM_E_SELF_TEST (the entropy source failed),
  * HSM_E_RANDOM (no memory for a generator) */
 hsm_err hsm_ossl_random(hsm_crypto *crypto, uint8_t *data, size_t len);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "crypto/backend_openssl_drbg.h"
+#include "crypto/backend_openssl_fresh.h"
 #include "crypto/backend_openssl_seed.h"
 
 /* Half of what a short request costs is the update of the state that ends it (10.1.2.5). So short
@@ -21,10 +22,17 @@
 #define AHEAD_REQUEST_MAX_BYTES 64u
 #define AHEAD_AFTER_REQUESTS 8u
 
+/* A new seed is four HMACs and its first request three more. One hash is enough to put fresh entropy into
+ * a short request (SP 800-133, 4: an approved generator's output XOR a value independent of it). */
+#define FRESH_MAX_BYTES 32u /* SHA-256 of a seed's worth of samples */
+
 typedef struct instance {
     hsm_random_state *state;
-    EVP_RAND_CTX *drbg; /* holds its source */
-    hsm_random_era era; /* of its seed */
+    EVP_RAND_CTX *drbg;
+    EVP_RAND_CTX *source; /* the generator's */
+    EVP_MD_CTX *hash;     /* SHA-256 */
+    hsm_random_era era;   /* of the seed */
+    uint64_t seeded_in; /* the scope that the seed was taken in (crypto/backend_openssl_fresh.h) */
     uint8_t *ahead;     /* output that nobody had; its end counts; in OpenSSL's memory */
     size_t ahead_left;
     unsigned short_requests; /* since the last seed, up to AHEAD_AFTER_REQUESTS */
@@ -88,6 +96,32 @@ static hsm_err take_ahead(instance *self, uint8_t *out, size_t len)
     return HSM_OK;
 }
 
+static hsm_err draw_fresh(instance *self, uint8_t out[FRESH_MAX_BYTES])
+{
+    uint8_t samples[HSM_SEED_BYTES];
+    const bool is_done =
+        EVP_RAND_generate(self->source, samples, sizeof samples, 0, 0, NULL, 0) == 1 &&
+        EVP_DigestInit_ex2(self->hash, NULL, NULL) == 1 &&
+        EVP_DigestUpdate(self->hash, samples, sizeof samples) == 1 &&
+        EVP_DigestFinal_ex(self->hash, out, NULL) == 1;
+
+    explicit_bzero(samples, sizeof samples);
+    return is_done ? HSM_OK : HSM_E_RANDOM;
+}
+
+/* What was made ahead, XOR fresh entropy. */
+static hsm_err take_fresh(instance *self, uint8_t *out, size_t len)
+{
+    uint8_t fresh[FRESH_MAX_BYTES];
+
+    HSM_TRY(draw_fresh(self, fresh));
+    const hsm_err err = take_ahead(self, out, len);
+    for (size_t i = 0; err == HSM_OK && i < len; i++)
+        out[i] ^= fresh[i];
+    explicit_bzero(fresh, sizeof fresh);
+    return err;
+}
+
 /* Whose seed it is is noted only when the seed is new: until then the old must not be used. */
 static hsm_err seed_first(instance *self, hsm_bytes personal)
 {
@@ -96,6 +130,7 @@ static hsm_err seed_first(instance *self, hsm_bytes personal)
     forget_ahead(self);
     HSM_TRY(hsm_drbg_instantiate(self->drbg, personal));
     self->era = now;
+    self->seeded_in = hsm_fresh_scope();
     return HSM_OK;
 }
 
@@ -119,17 +154,32 @@ static void free_instance(void *context)
     if (self == NULL)
         return;
     EVP_RAND_CTX_free(self->drbg);
+    EVP_RAND_CTX_free(self->source);
+    EVP_MD_CTX_free(self->hash);
     OPENSSL_clear_free(self->ahead, AHEAD_BYTES);
     (void)pthread_mutex_destroy(&self->lock);
     free(self);
 }
 
-static hsm_err create_drbg(OSSL_LIB_CTX *libctx, EVP_RAND_CTX **out_drbg)
+static hsm_err create_hash(OSSL_LIB_CTX *libctx, EVP_MD_CTX **out_hash)
 {
-    HSM_AUTO(hsm_drbg_drop) EVP_RAND_CTX *source = NULL;
+    EVP_MD *md = EVP_MD_fetch(libctx, "SHA2-256", NULL);
+    const bool is_done = md != NULL && (*out_hash = EVP_MD_CTX_new()) != NULL &&
+                         EVP_DigestInit_ex2(*out_hash, md, NULL) == 1;
 
-    HSM_TRY(hsm_drbg_fetch(libctx, HSM_RANDOM_SEED, "-fips", NULL, &source));
-    return hsm_drbg_create(libctx, source, out_drbg);
+    EVP_MD_free(md); /* the context has its own reference */
+    return is_done ? HSM_OK : HSM_E_RANDOM;
+}
+
+static hsm_err create_parts(instance *self)
+{
+    OSSL_LIB_CTX *libctx = self->state->libctx;
+
+    self->ahead = OPENSSL_zalloc(AHEAD_BYTES);
+    HSM_CHECK(self->ahead != NULL, HSM_E_NO_MEMORY);
+    HSM_TRY(hsm_drbg_fetch(libctx, HSM_RANDOM_SEED, "-fips", NULL, &self->source));
+    HSM_TRY(hsm_drbg_create(libctx, self->source, &self->drbg));
+    return create_hash(libctx, &self->hash);
 }
 
 static void *new_instance(void *provider, void *parent, const OSSL_DISPATCH *parent_calls)
@@ -145,8 +195,7 @@ static void *new_instance(void *provider, void *parent, const OSSL_DISPATCH *par
         return NULL;
     }
     self->state = provider;
-    self->ahead = OPENSSL_zalloc(AHEAD_BYTES);
-    if (self->ahead == NULL || create_drbg(self->state->libctx, &self->drbg) != HSM_OK) {
+    if (create_parts(self) != HSM_OK) {
         free_instance(self);
         return NULL;
     }
@@ -177,23 +226,44 @@ static int uninstantiate(void *context)
     return EVP_RAND_uninstantiate(self->drbg);
 }
 
+/* Whether the request must have fresh entropy in it, of which the seed has none. */
+static bool wants_fresh(const instance *self, bool is_prediction_resistant)
+{
+    const uint64_t scope = hsm_fresh_scope();
+
+    return is_prediction_resistant || (scope != 0 && self->seeded_in != scope);
+}
+
+static hsm_err generate_seeded(instance *self, hsm_bytes additional, uint8_t *out, size_t len)
+{
+    forget_ahead(self);
+    HSM_TRY(hsm_drbg_generate(self->drbg, true, additional, out, len));
+    self->seeded_in = hsm_fresh_scope();
+    return HSM_OK;
+}
+
+static hsm_err generate_any(instance *self, bool is_prediction_resistant, hsm_bytes additional,
+                            uint8_t *out, size_t len)
+{
+    bool is_new = false;
+
+    HSM_TRY(make_current(self, hsm_bytes_none(), &is_new));
+    if (!is_new && wants_fresh(self, is_prediction_resistant))
+        return len <= FRESH_MAX_BYTES && additional.len == 0
+                   ? take_fresh(self, out, len)
+                   : generate_seeded(self, additional, out, len);
+    if (may_take_ahead(self, len, additional.len))
+        return take_ahead(self, out, len);
+    return hsm_drbg_generate(self->drbg, false, additional, out, len);
+}
+
 static int generate(void *context, unsigned char *out, size_t len, unsigned strength,
                     int prediction_resistance, const unsigned char *additional,
                     size_t additional_len)
 {
-    instance *self = context;
-    bool is_new = false;
-
-    if (strength > HSM_DRBG_STRENGTH_BITS ||
-        make_current(self, hsm_bytes_none(), &is_new) != HSM_OK)
-        return 0;
-    const bool wants_new_seed = prediction_resistance != 0 && !is_new;
-    if (wants_new_seed)
-        forget_ahead(self);
-    else if (may_take_ahead(self, len, additional_len))
-        return take_ahead(self, out, len) == HSM_OK;
-    return hsm_drbg_generate(self->drbg, wants_new_seed, hsm_bytes_of(additional, additional_len),
-                             out, len) == HSM_OK;
+    return strength <= HSM_DRBG_STRENGTH_BITS &&
+           generate_any(context, prediction_resistance != 0,
+                        hsm_bytes_of(additional, additional_len), out, len) == HSM_OK;
 }
 
 /* What the caller calls entropy is added to what we draw, never in its place. */

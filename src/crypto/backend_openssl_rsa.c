@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "crypto/backend_openssl_fresh.h"
 #include "crypto/backend_openssl_params.h"
 #include "crypto/backend_openssl_pkey.h"
-#include "crypto/backend_openssl_random.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -269,8 +269,9 @@ static hsm_err sign_digest(hsm_crypt *crypt, hsm_bytes digest, hsm_out *out)
     size_t len = modulus_len(crypt);
 
     HSM_TRY(check_data_len(crypt, digest.len));
-    if (crypt->mech->alg == HSM_ALG_RSA_PSS && crypt->kept.salt_len > 0)
-        HSM_TRY(hsm_ossl_random_refresh(crypt->crypto, false));
+    HSM_AUTO(hsm_fresh_end)
+    const hsm_fresh fresh =
+        hsm_fresh_begin(crypt->mech->alg == HSM_ALG_RSA_PSS && crypt->kept.salt_len > 0);
     const hsm_bytes data = left_padded(crypt, digest, block);
     if (EVP_PKEY_sign(ctx, out->data, &len, data.data, data.len) != 1)
         return range_cause();
@@ -293,8 +294,7 @@ static hsm_err encrypt_block(hsm_crypt *crypt, hsm_bytes in, hsm_out *out)
     size_t len = modulus_len(crypt);
 
     HSM_TRY(check_data_len(crypt, in.len));
-    if (crypt->mech->alg != HSM_ALG_RSA_X509)
-        HSM_TRY(hsm_ossl_random_refresh(crypt->crypto, false));
+    HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
     const hsm_bytes data = never_null(left_padded(crypt, in, block));
     const int ret = EVP_PKEY_encrypt(ctx, out->data, &len, data.data, data.len);
     if (data.data == block)

@@ -1,7 +1,7 @@
 /* RSA keys: import, check, completion and generation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_pkey.h"
-#include "crypto/backend_openssl_random.h"
+#include "crypto/backend_openssl_fresh.h"
 #include "crypto/backend_openssl_rsa_number.h"
 
 /* OpenSSL's own bound for public exponents of larger keys, and FIPS 186-5's for all (A.1.1). */
@@ -225,7 +225,7 @@ static hsm_err generate_pkey(const hsm_crypto *crypto, const hsm_keygen *request
     HSM_CHECK(ctx != NULL, hsm_ossl_cause(HSM_E_NO_MEMORY));
     HSM_TRY(hsm_ossl_done(EVP_PKEY_keygen_init(ctx), HSM_E_CRYPTO));
     HSM_TRY(hsm_ossl_done(EVP_PKEY_CTX_set_params(ctx, params), HSM_E_ATTRIBUTE_VALUE));
-    HSM_TRY(hsm_ossl_random_refresh(crypto, true));
+    HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
     EVP_PKEY_CTX_set_app_data(ctx, (void *)(uintptr_t)request);
     EVP_PKEY_CTX_set_cb(ctx, goes_on);
     const hsm_err err = hsm_ossl_done(EVP_PKEY_generate(ctx, out_pkey), HSM_E_CRYPTO);

@@ -1,5 +1,5 @@
-/* Where the generator's state and its seeds lie: not in what a core file takes along. From known entropy a
- * child computes what the state must be, so that nothing of it is here but the generator's own.
+/* Where the generator's state and its seeds lie: not in what a core file takes along; and what it gives. From
+ * known entropy a child computes what the state must be, so that nothing of it is here but the generator's.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +33,7 @@ typedef struct model {
     uint8_t key[HASH_BYTES];
     uint8_t value[HASH_BYTES];
     uint8_t output[HASH_BYTES];
+    uint8_t fresh_output[HASH_BYTES]; /* of the request after */
     uint8_t seed[HSM_SEED_BYTES];
 } model;
 
@@ -59,7 +60,22 @@ static bool update(OSSL_LIB_CTX *libctx, model *m, const uint8_t *data, size_t l
     return is_done;
 }
 
-/* Instantiation and one request. The nonce is drawn first, after the start-up test. */
+/* A request with fresh entropy: XOR the hash of as many samples as a seed has. */
+static bool compute_fresh(OSSL_LIB_CTX *libctx, model *m, size_t next)
+{
+    uint8_t samples[HSM_SEED_BYTES];
+    uint8_t digest[HASH_BYTES];
+
+    (void)count_up(&next, samples, sizeof samples);
+    if (EVP_Q_digest(libctx, "SHA256", NULL, samples, sizeof samples, digest, NULL) != 1 ||
+        !hmac(libctx, m->key, m->value, HASH_BYTES, m->fresh_output))
+        return false;
+    for (size_t i = 0; i < HASH_BYTES; i++)
+        m->fresh_output[i] ^= digest[i];
+    return true;
+}
+
+/* Instantiation and two requests. The nonce is drawn first, after the start-up test. */
 static bool compute(OSSL_LIB_CTX *libctx, model *m)
 {
     uint8_t material[HSM_SEED_BYTES + HSM_SEED_NONCE_BYTES];
@@ -74,7 +90,7 @@ static bool compute(OSSL_LIB_CTX *libctx, model *m)
         !hmac(libctx, m->key, m->value, HASH_BYTES, m->value))
         return false;
     memcpy(m->output, m->value, HASH_BYTES);
-    return update(libctx, m, material, 0);
+    return update(libctx, m, material, 0) && compute_fresh(libctx, m, next);
 }
 
 /* Masked, as what comes through a pipe stays in buffers. */
@@ -139,6 +155,11 @@ static void state_is_in_the_heap(void)
     CASE("a seed is wiped when it was used");
     for (size_t i = 2; i < all.count; i++)
         CHECK_EQ(all.at[i].found, 0);
+    CASE("the next request has fresh entropy in it");
+    REQUIRE_OK(hsm_crypto_random(crypto, output, sizeof output));
+    for (size_t i = 0; i < sizeof output; i++)
+        output[i] ^= MASK;
+    CHECK_BYTES(output, sizeof output, m.fresh_output, sizeof m.fresh_output);
     hsm_ossl_random_start(hsm_ossl_of(crypto), NULL, NULL);
 }
 

@@ -151,7 +151,6 @@ static void service_stops(void)
     CHECK_ERR(hsm_crypto_random(crypto, out, sizeof out), HSM_E_SELF_TEST);
     CHECK_ERR(hsm_ossl_random_secret(crypto, out, sizeof out), HSM_E_SELF_TEST);
     CHECK_ERR(hsm_crypto_seed(crypto, hsm_bytes_of(out, 1)), HSM_E_SELF_TEST);
-    CHECK_ERR(hsm_ossl_random_refresh(crypto, true), HSM_E_SELF_TEST);
     CASE("opened again");
     hsm_ossl_random_start(hsm_ossl_of(crypto), NULL, NULL);
     CHECK_THAT(!hsm_ossl_random_has_failed(hsm_ossl_of(crypto)));
@@ -187,13 +186,6 @@ static void every_request_is_seeded(void)
     CASE("keys");
     before = at;
     CHECK_OK(hsm_ossl_random_secret(crypto, out, sizeof out));
-    CHECK_EQ(at - before, HSM_ENTROPY_BYTES(256));
-    CASE("before OpenSSL draws");
-    before = at;
-    CHECK_OK(hsm_ossl_random_refresh(crypto, true));
-    CHECK_EQ(at - before, HSM_ENTROPY_BYTES(256));
-    before = at;
-    CHECK_OK(hsm_ossl_random_refresh(crypto, false));
     CHECK_EQ(at - before, HSM_ENTROPY_BYTES(256));
     hsm_ossl_random_start(hsm_ossl_of(crypto), NULL, NULL);
 }

@@ -1,6 +1,9 @@
-/* OpenSSL draws randomness by itself from one of the thread's two instances; that the new seed before
- * goes into the one it draws from. With all else equal, another entropy must give another result.
+/* OpenSSL draws randomness by itself inside an operation, from two instances of the thread: that fresh
+ * entropy is in it. With all else equal, another entropy must give another result.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/rand.h>
+
+#include "crypto/backend_openssl_fresh.h"
 #include "crypto/backend_openssl_random.h"
 #include "crypto/kem.h"
 #include "pqc_support.h"
@@ -107,7 +110,7 @@ static bool run_from(hsm_crypto *crypto, const use *u, const pair *p, uint64_t a
                    CHECK_OK(hsm_ossl_random_secret(crypto, &byte, 1));
     next = at;
     is_good = is_good && CHECK_OK(u->run(crypto, p, out));
-    CHECK_EQ(next - at, HSM_ENTROPY_BYTES(256)); /* one seed, not two */
+    CHECK_EQ(next - at, HSM_ENTROPY_BYTES(256));
     hsm_ossl_random_start(hsm_ossl_of(crypto), NULL, NULL);
     return is_good;
 }
@@ -146,15 +149,74 @@ static void post_quantum(void)
 static void rsa(void)
 {
     static const use uses[] = {
-        { "RSASVE", rsasve }, { "OAEP", oaep }, { "PKCS #1", pkcs1 }, { "PSS", pss }
+        { "RSASVE", rsasve },
+        { "OAEP", oaep },
+        { "PKCS #1", pkcs1 },
+        { "PSS", pss },
     };
     HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
     HSM_AUTO(pair_clear) pair p = { 0 };
+    static big first;
 
     REQUIRE_THAT(pair_rsa(crypto, 2048, &p));
+    REQUIRE_OK(pss(crypto, &p, &first)); /* which also draws for the blinding of the next ones */
     for (size_t i = 0; i < HSM_ARRAY_LEN(uses); i++)
         check_use(crypto, &uses[i], &p);
 }
 
-static const check_test tests[] = { CHECK_TEST(post_quantum), CHECK_TEST(rsa) };
+/* What is drawn of the source by a request of OpenSSL's. */
+static uint64_t drawn_for(hsm_crypto *crypto, bool is_secret, size_t len, uint64_t *next)
+{
+    OSSL_LIB_CTX *libctx = hsm_ossl_of(crypto)->libctx;
+    const uint64_t before = *next;
+    uint8_t out[64];
+
+    CHECK_EQ(is_secret ? RAND_priv_bytes_ex(libctx, out, len, 0)
+                       : RAND_bytes_ex(libctx, out, len, 0),
+             1);
+    return *next - before;
+}
+
+static void scopes(void)
+{
+    const uint64_t once = HSM_ENTROPY_BYTES(256);
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    uint64_t next = 0;
+
+    hsm_ossl_random_start(hsm_ossl_of(crypto), count_up, &next);
+    for (int is_secret = 0; is_secret < 2; is_secret++)
+        CHECK_THAT(drawn_for(crypto, is_secret, 32, &next) > once); /* a new instance */
+    CASE("none");
+    CHECK_EQ(hsm_fresh_scope(), 0);
+    CHECK_EQ(drawn_for(crypto, true, 32, &next), 0);
+    {
+        HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(false);
+        CHECK_EQ(drawn_for(crypto, true, 32, &next), 0);
+    }
+    CASE("short requests: each");
+    {
+        HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
+        for (int i = 0; i < 3; i++)
+            CHECK_EQ(drawn_for(crypto, i != 1, 32, &next), once);
+        {
+            HSM_AUTO(hsm_fresh_end) const hsm_fresh inner = hsm_fresh_begin(true);
+            CHECK_EQ(drawn_for(crypto, true, 1, &next), once);
+        }
+        CHECK_EQ(drawn_for(crypto, true, 32, &next), once);
+        CASE("a long one: a new seed, which is enough for the scope");
+        CHECK_EQ(drawn_for(crypto, true, 33, &next), once);
+        CHECK_EQ(drawn_for(crypto, true, 33, &next), 0);
+        CHECK_EQ(drawn_for(crypto, true, 32, &next), 0);
+        CHECK_EQ(drawn_for(crypto, false, 33, &next), once); /* the other instance */
+    }
+    CASE("another scope");
+    CHECK_EQ(drawn_for(crypto, true, 33, &next), 0);
+    {
+        HSM_AUTO(hsm_fresh_end) const hsm_fresh fresh = hsm_fresh_begin(true);
+        CHECK_EQ(drawn_for(crypto, true, 33, &next), once);
+    }
+    hsm_ossl_random_start(hsm_ossl_of(crypto), NULL, NULL);
+}
+
+static const check_test tests[] = { CHECK_TEST(scopes), CHECK_TEST(post_quantum), CHECK_TEST(rsa) };
 CHECK_MAIN(tests)
