@@ -17,7 +17,8 @@ enum {
 };
 #define TLS_MASTER_BYTES 48u
 
-/* One call of C_DeriveKey. */
+/* One call of C_DeriveKey. It is large, and most calls make one key: the arrays have what the counts
+ * say, and nothing before. */
 typedef struct job {
     hsm_core *core;
     hsm_session *session;
@@ -25,36 +26,50 @@ typedef struct job {
     hsm_key *key;
     hsm_key *own_key; /* made of data; NULL: key is the base's */
     const hsm_mech *mech;
+    hsm_provenance provenance;
     hsm_kdf kdf;
-    hsm_object *others[HSM_KDF_HANDLES_MAX];
+    size_t other_count;
+    hsm_object *others[HSM_KDF_HANDLES_MAX]; /* behind kdf.handles */
+    size_t count;
     hsm_draft *drafts[HSM_KDF_KEYS_MAX];
     hsm_kdf_slice slices[HSM_KDF_KEYS_MAX];
     CK_OBJECT_HANDLE handles[HSM_KDF_KEYS_MAX];
-    size_t count;
-    hsm_provenance provenance;
 } job;
+
+static void job_init(job *j, hsm_core *core, hsm_session *session, hsm_object *base)
+{
+    j->core = core;
+    j->session = session;
+    j->base = base;
+    j->own_key = NULL;
+    j->other_count = 0;
+    j->count = 0;
+}
 
 static void job_clear(job *j)
 {
     hsm_key_destroy(j->own_key);
-    for (size_t i = 0; i < HSM_KDF_HANDLES_MAX; i++)
+    for (size_t i = 0; i < j->other_count; i++)
         hsm_object_release(j->others[i]);
-    for (size_t i = 0; i < HSM_KDF_KEYS_MAX; i++)
+    for (size_t i = 0; i < j->count; i++)
         hsm_draft_destroy(j->drafts[i]);
 }
 
-/* A key that a parameter names must be fit to be a base key itself. */
-static hsm_err open_other(job *j, size_t i)
+/* The next key that the parameter names: it must be fit to be a base key itself. */
+static hsm_err open_other(job *j)
 {
+    const size_t i = j->other_count;
+    hsm_object *other = NULL;
     hsm_key *key = NULL;
-    const hsm_err err = hsm_core_object(j->core, j->session, j->kdf.handles[i], &j->others[i]);
+    const hsm_err err = hsm_core_object(j->core, j->session, j->kdf.handles[i], &other);
 
     HSM_CHECK(err != HSM_E_OBJECT_HANDLE, HSM_E_KEY_HANDLE);
     HSM_TRY(err);
-    HSM_CHECK(j->others[i]->object_class == CKO_SECRET_KEY, HSM_E_KEY_HANDLE);
-    HSM_CHECK((j->others[i]->usages & HSM_OP_DERIVE) != 0, HSM_E_KEY_FUNCTION);
-    HSM_TRY(hsm_core_check_life(j->core, j->others[i], HSM_OP_DERIVE));
-    HSM_TRY(hsm_core_key(j->core, j->others[i], &key));
+    j->others[j->other_count++] = other;
+    HSM_CHECK(other->object_class == CKO_SECRET_KEY, HSM_E_KEY_HANDLE);
+    HSM_CHECK((other->usages & HSM_OP_DERIVE) != 0, HSM_E_KEY_FUNCTION);
+    HSM_TRY(hsm_core_check_life(j->core, other, HSM_OP_DERIVE));
+    HSM_TRY(hsm_core_key(j->core, other, &key));
     j->kdf.values[i] = hsm_key_value(key);
     return HSM_OK;
 }
@@ -63,7 +78,7 @@ static bool all_have(const job *j, CK_ATTRIBUTE_TYPE type, bool fallback)
 {
     bool all = hsm_object_bool(j->base, type, fallback);
 
-    for (size_t i = 0; i < j->kdf.handle_count; i++)
+    for (size_t i = 0; i < j->other_count; i++)
         all &= hsm_object_bool(j->others[i], type, fallback);
     return all;
 }
@@ -72,7 +87,7 @@ static bool all_were_approved(const job *j)
 {
     bool all = hsm_core_was_approved(j->base);
 
-    for (size_t i = 0; i < j->kdf.handle_count; i++)
+    for (size_t i = 0; i < j->other_count; i++)
         all &= hsm_core_was_approved(j->others[i]);
     return all;
 }
@@ -81,7 +96,7 @@ static bool any_has(const job *j, CK_ATTRIBUTE_TYPE type, bool fallback)
 {
     bool any = hsm_object_bool(j->base, type, fallback);
 
-    for (size_t i = 0; i < j->kdf.handle_count; i++)
+    for (size_t i = 0; i < j->other_count; i++)
         any |= hsm_object_bool(j->others[i], type, fallback);
     return any;
 }
@@ -131,8 +146,8 @@ static hsm_err open_job(job *j, const CK_MECHANISM *mechanism)
     HSM_TRY(hsm_kdf_read(j->mech, params.raw, &j->kdf));
     if (is_data)
         HSM_TRY(open_data(j));
-    for (size_t i = 0; i < j->kdf.handle_count; i++)
-        HSM_TRY(open_other(j, i));
+    while (j->other_count < j->kdf.handle_count)
+        HSM_TRY(open_other(j));
     j->provenance = (hsm_provenance){
         .mechanism = CK_UNAVAILABLE_INFORMATION,
         .may_be_always_sensitive = hides(j, CKA_ALWAYS_SENSITIVE),
@@ -189,8 +204,20 @@ static CK_KEY_TYPE usual_type(const job *j)
     return j->mech->alg == HSM_ALG_IKE_PRF && j->kdf.is_cmac ? CKK_AES : CKK_GENERIC_SECRET;
 }
 
+/* The next draft, of a kind. */
+static hsm_err add_draft(job *j, const hsm_derive_start *start, hsm_object_kind kind)
+{
+    hsm_draft *draft = NULL;
+
+    HSM_TRY(hsm_core_derive_draft(j->core, j->session, start, &draft));
+    j->drafts[j->count++] = draft;
+    HSM_CHECK(hsm_draft_kind(draft) == kind, HSM_E_TEMPLATE_INCONSISTENT);
+    return HSM_OK;
+}
+
 static hsm_err add_key(job *j, const hsm_template *tmpl)
 {
+    const size_t i = j->count;
     hsm_attr forced[2];
     const hsm_derive_start start = {
         .base = j->base,
@@ -201,11 +228,8 @@ static hsm_err add_key(job *j, const hsm_template *tmpl)
         .key_type = usual_type(j),
     };
 
-    HSM_TRY(hsm_core_derive_draft(j->core, j->session, &start, &j->drafts[j->count]));
-    HSM_CHECK(hsm_draft_kind(j->drafts[j->count]) == HSM_KIND_SECRET, HSM_E_TEMPLATE_INCONSISTENT);
-    HSM_TRY(wanted_len(j->drafts[j->count], &j->slices[j->count].len));
-    j->count++;
-    return HSM_OK;
+    HSM_TRY(add_draft(j, &start, HSM_KIND_SECRET));
+    return wanted_len(j->drafts[i], &j->slices[i].len);
 }
 
 /* A data object has no CKA_VALUE_LEN; here it only says how much to derive. */
@@ -226,10 +250,8 @@ static hsm_err add_data(job *j, const hsm_template *tmpl)
         if (tmpl->attrs[i].type != CKA_VALUE_LEN)
             attrs[rest.count++] = tmpl->attrs[i];
     }
-    HSM_TRY(hsm_core_derive_draft(j->core, j->session, &start, &j->drafts[0]));
-    HSM_CHECK(hsm_draft_kind(j->drafts[0]) == HSM_KIND_DATA, HSM_E_TEMPLATE_INCONSISTENT);
+    HSM_TRY(add_draft(j, &start, HSM_KIND_DATA));
     j->slices[0].len = len;
-    j->count = 1;
     return HSM_OK;
 }
 
@@ -353,12 +375,12 @@ static hsm_err add_tls_key(job *j, const hsm_template *tmpl, size_t place)
     if (hsm_template_get(start.tmpl, second) == NULL)
         forced[start.forced_count++] = bool_attr(second, true);
 
-    HSM_TRY(hsm_core_derive_draft(j->core, j->session, &start, &j->drafts[j->count]));
-    HSM_CHECK(hsm_draft_kind(j->drafts[j->count]) == HSM_KIND_SECRET, HSM_E_TEMPLATE_INCONSISTENT);
+    const size_t i = j->count;
+    HSM_TRY(add_draft(j, &start, HSM_KIND_SECRET));
     const CK_ULONG len = is_mac ? j->kdf.mac_len : j->kdf.key_len;
-    HSM_CHECK(hsm_draft_ulong(j->drafts[j->count], CKA_VALUE_LEN, len) == len,
+    HSM_CHECK(hsm_draft_ulong(j->drafts[i], CKA_VALUE_LEN, len) == len,
               HSM_E_TEMPLATE_INCONSISTENT);
-    j->slices[j->count++].len = len;
+    j->slices[i].len = len;
     return HSM_OK;
 }
 
@@ -413,9 +435,10 @@ hsm_err hsm_core_derive_secrets(hsm_core *core, hsm_session *session,
                                 const hsm_derive_request *request, hsm_object *base,
                                 CK_OBJECT_HANDLE *out_key)
 {
-    HSM_AUTO(job_clear) job j = { .core = core, .session = session, .base = base };
+    HSM_AUTO(job_clear) HSM_UNINITIALIZED job j;
     HSM_AUTO(hsm_secret_drop) hsm_secret *bytes = NULL;
 
+    job_init(&j, core, session, base);
     HSM_TRY(open_job(&j, request->mechanism));
     if (j.kdf.out_material != NULL)
         return derive_tls(&j, request->tmpl);
