@@ -36,53 +36,45 @@ const hsm_attr_info *hsm_attr_find(CK_ATTRIBUTE_TYPE type, hsm_object_kind kind)
 
 /* Which key types have the attributes of which kind; first those that are made most often. */
 static const struct {
-    CK_OBJECT_CLASS object_class;
-    CK_ULONG type;
-    hsm_object_kind kind;
-} kinds[] = {
-    { CKO_SECRET_KEY, CKK_AES, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_GENERIC_SECRET, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA_1_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA224_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA256_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA384_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA512_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA512_224_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA512_256_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA3_224_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA3_256_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA3_384_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_SHA3_512_HMAC, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_AES_XTS, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_DES3, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_CHACHA20, HSM_KIND_SECRET },
-    { CKO_SECRET_KEY, CKK_HKDF, HSM_KIND_SECRET },
-    { CKO_CERTIFICATE, CKC_X_509, HSM_KIND_CERTIFICATE },
-    { CKO_PUBLIC_KEY, CKK_RSA, HSM_KIND_RSA_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_EC, HSM_KIND_EC_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_EC_EDWARDS, HSM_KIND_EC_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_EC_MONTGOMERY, HSM_KIND_EC_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_ML_DSA, HSM_KIND_PQC_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_ML_KEM, HSM_KIND_PQC_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_SLH_DSA, HSM_KIND_PQC_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_CRATON_COMP_KEM, HSM_KIND_PQC_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_CRATON_COMP_SIG, HSM_KIND_PQC_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_DH, HSM_KIND_DH_PUBLIC },
-    { CKO_PUBLIC_KEY, CKK_X9_42_DH, HSM_KIND_DH_PUBLIC },
-    { CKO_PRIVATE_KEY, CKK_DH, HSM_KIND_DH_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_X9_42_DH, HSM_KIND_DH_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_RSA, HSM_KIND_RSA_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_EC, HSM_KIND_EC_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_EC_EDWARDS, HSM_KIND_EC_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY, HSM_KIND_EC_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_ML_DSA, HSM_KIND_LATTICE_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_ML_KEM, HSM_KIND_LATTICE_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_SLH_DSA, HSM_KIND_SLH_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_CRATON_COMP_KEM, HSM_KIND_SLH_PRIVATE },
-    { CKO_PRIVATE_KEY, CKK_CRATON_COMP_SIG, HSM_KIND_SLH_PRIVATE },
-    { CKO_DOMAIN_PARAMETERS, CKK_DSA, HSM_KIND_DOMAIN },
-    { CKO_DOMAIN_PARAMETERS, CKK_DH, HSM_KIND_DOMAIN },
-    { CKO_DOMAIN_PARAMETERS, CKK_X9_42_DH, HSM_KIND_DOMAIN },
+    CK_KEY_TYPE type;
+    hsm_object_kind secret_key;
+    hsm_object_kind public_key;
+    hsm_object_kind private_key;
+    hsm_object_kind domain;
+} key_kinds[] = {
+#define SECRET .secret_key = HSM_KIND_SECRET
+#define PAIR(name) .public_key = HSM_KIND_##name##_PUBLIC, .private_key = HSM_KIND_##name##_PRIVATE
+    { CKK_AES, SECRET },
+    { CKK_GENERIC_SECRET, SECRET },
+    { CKK_EC, PAIR(EC) },
+    { CKK_RSA, PAIR(RSA) },
+    { CKK_ML_KEM, .public_key = HSM_KIND_PQC_PUBLIC, .private_key = HSM_KIND_LATTICE_PRIVATE },
+    { CKK_ML_DSA, .public_key = HSM_KIND_PQC_PUBLIC, .private_key = HSM_KIND_LATTICE_PRIVATE },
+    { CKK_EC_EDWARDS, PAIR(EC) },
+    { CKK_EC_MONTGOMERY, PAIR(EC) },
+    { CKK_SHA_1_HMAC, SECRET },
+    { CKK_SHA224_HMAC, SECRET },
+    { CKK_SHA256_HMAC, SECRET },
+    { CKK_SHA384_HMAC, SECRET },
+    { CKK_SHA512_HMAC, SECRET },
+    { CKK_SHA512_224_HMAC, SECRET },
+    { CKK_SHA512_256_HMAC, SECRET },
+    { CKK_SHA3_224_HMAC, SECRET },
+    { CKK_SHA3_256_HMAC, SECRET },
+    { CKK_SHA3_384_HMAC, SECRET },
+    { CKK_SHA3_512_HMAC, SECRET },
+    { CKK_AES_XTS, SECRET },
+    { CKK_DES3, SECRET },
+    { CKK_CHACHA20, SECRET },
+    { CKK_HKDF, SECRET },
+    { CKK_SLH_DSA, .public_key = HSM_KIND_PQC_PUBLIC, .private_key = HSM_KIND_SLH_PRIVATE },
+    { CKK_CRATON_COMP_KEM, .public_key = HSM_KIND_PQC_PUBLIC, .private_key = HSM_KIND_SLH_PRIVATE },
+    { CKK_CRATON_COMP_SIG, .public_key = HSM_KIND_PQC_PUBLIC, .private_key = HSM_KIND_SLH_PRIVATE },
+    { CKK_DH, PAIR(DH), .domain = HSM_KIND_DOMAIN },
+    { CKK_X9_42_DH, PAIR(DH), .domain = HSM_KIND_DOMAIN },
+    { CKK_DSA, .domain = HSM_KIND_DOMAIN },
+#undef SECRET
+#undef PAIR
 };
 
 /* Classes without a type. */
@@ -97,18 +89,41 @@ static const struct {
     { CKO_VALIDATION, HSM_KIND_VALIDATION },
 };
 
+/* 0: no such key. */
+static hsm_object_kind kind_of_key(CK_OBJECT_CLASS object_class, CK_KEY_TYPE type)
+{
+    size_t i = 0;
+
+    while (i < HSM_ARRAY_LEN(key_kinds) && key_kinds[i].type != type)
+        i++;
+    if (i == HSM_ARRAY_LEN(key_kinds))
+        return 0;
+    switch (object_class) {
+    case CKO_SECRET_KEY:
+        return key_kinds[i].secret_key;
+    case CKO_PUBLIC_KEY:
+        return key_kinds[i].public_key;
+    case CKO_PRIVATE_KEY:
+        return key_kinds[i].private_key;
+    case CKO_DOMAIN_PARAMETERS:
+        return key_kinds[i].domain;
+    default:
+        return 0;
+    }
+}
+
 hsm_err hsm_kind_of(CK_OBJECT_CLASS object_class, CK_ULONG type, hsm_object_kind *out_kind)
 {
     hsm_object_kind kind = 0;
 
+    if (object_class == CKO_CERTIFICATE && type == CKC_X_509)
+        kind = HSM_KIND_CERTIFICATE;
     for (size_t i = 0; i < HSM_ARRAY_LEN(plain_kinds); i++) {
         if (plain_kinds[i].object_class == object_class)
             kind = plain_kinds[i].kind;
     }
-    for (size_t i = 0; i < HSM_ARRAY_LEN(kinds) && kind == 0; i++) {
-        if (kinds[i].object_class == object_class && kinds[i].type == type)
-            kind = kinds[i].kind;
-    }
+    if (kind == 0)
+        kind = kind_of_key(object_class, type);
     HSM_CHECK(kind != 0, HSM_E_ATTRIBUTE_VALUE);
 
     *out_kind = kind;
