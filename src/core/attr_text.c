@@ -244,14 +244,16 @@ hsm_err hsm_core_each_attribute(hsm_core *core, hsm_session *session, CK_OBJECT_
 {
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
     HSM_AUTO(hsm_buf_clear) hsm_buf text = { 0 };
+    hsm_attr attrs[HSM_OBJECT_ATTRS_MAX];
 
     HSM_TRY(hsm_core_object(core, session, handle, &object));
-    for (size_t i = 0; i < object->attr_count; i++) {
-        const hsm_attr_info *row = hsm_attr_find(object->attrs[i].type, object->kind);
+    const size_t count = hsm_object_attrs(object, attrs);
+    for (size_t i = 0; i < count; i++) {
+        const hsm_attr_info *row = hsm_attr_find(attrs[i].type, object->kind);
         if (row == NULL)
             continue;
         hsm_buf_reset(&text);
-        HSM_TRY(add_value(&text, row, object->attrs[i].value));
+        HSM_TRY(add_value(&text, row, attrs[i].value));
         HSM_TRY(hsm_buf_append(&text, hsm_bytes_of("", 1)));
         HSM_TRY(visit(arg, row->name, (const char *)text.data));
     }

@@ -82,7 +82,6 @@ hsm_err hsm_core_attributes_get(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm
                                 bool *out_is_template)
 {
     const hsm_attr_info *info = hsm_attr_find(type, view->object->kind);
-    const hsm_attr *attr = NULL;
 
     HSM_CHECK(info != NULL, HSM_E_ATTRIBUTE_TYPE);
     *out_is_template = info->kind == HSM_ATTR_TEMPLATE;
@@ -99,9 +98,7 @@ hsm_err hsm_core_attributes_get(hsm_attr_view *view, CK_ATTRIBUTE_TYPE type, hsm
         *out_value = hsm_bytes_of(view->check_value, sizeof view->check_value);
         return HSM_OK;
     }
-    attr = hsm_object_attr(view->object, type);
-    HSM_CHECK(attr != NULL, HSM_E_ATTRIBUTE_TYPE);
-    *out_value = attr->value;
+    HSM_CHECK(hsm_object_get(view->object, type, out_value), HSM_E_ATTRIBUTE_TYPE);
     return HSM_OK;
 }
 

@@ -90,16 +90,10 @@ void hsm_audited_mechanism(hsm_audited_call *call, const CK_MECHANISM *mechanism
     call->event.mechanism = mechanism->mechanism;
 }
 
-static hsm_bytes text_of(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
-{
-    const hsm_attr *attr = hsm_object_attr(object, type);
-
-    return attr == NULL ? hsm_bytes_none() : attr->value;
-}
-
 static hsm_audit_object identity_of(const hsm_object *object)
 {
-    return (hsm_audit_object){ text_of(object, CKA_UNIQUE_ID), text_of(object, CKA_LABEL) };
+    return (hsm_audit_object){ hsm_object_value(object, CKA_UNIQUE_ID),
+                               hsm_object_value(object, CKA_LABEL) };
 }
 
 void hsm_audited_use(hsm_audited_call *call, hsm_object *object)

@@ -35,9 +35,8 @@ static hsm_bytes pair_id(const hsm_object *object)
     const bool is_pair = object->object_class == CKO_PUBLIC_KEY ||
                          object->object_class == CKO_PRIVATE_KEY ||
                          object->object_class == CKO_CERTIFICATE;
-    const hsm_attr *id = is_pair ? hsm_object_attr(object, CKA_ID) : NULL;
 
-    return id == NULL ? hsm_bytes_none() : id->value;
+    return is_pair ? hsm_object_value(object, CKA_ID) : hsm_bytes_none();
 }
 
 static hsm_err note_related(void *arg, hsm_object *object)

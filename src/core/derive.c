@@ -16,15 +16,15 @@ static void add_default(const hsm_template *tmpl, hsm_attr *attrs, size_t *count
 hsm_err hsm_core_derive_draft(hsm_core *core, hsm_session *session, const hsm_derive_start *start,
                               hsm_draft **out_draft)
 {
-    const hsm_attr *encoded = hsm_object_attr(start->base, CKA_DERIVE_TEMPLATE);
+    const hsm_bytes encoded = hsm_object_value(start->base, CKA_DERIVE_TEMPLATE);
     HSM_AUTO(hsm_template_owned_clear) hsm_template_owned own = { 0 };
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_UNINITIALIZED hsm_attr attrs[HSM_TEMPLATE_MAX_ATTRS + HSM_DERIVE_FORCED_MAX + 2];
     size_t count = 0;
 
     HSM_CHECK(start->forced_count <= HSM_DERIVE_FORCED_MAX, HSM_E_INTERNAL);
-    if (encoded != NULL && encoded->value.len > 0)
-        HSM_TRY(hsm_template_decode(encoded->value, &own));
+    if (encoded.len > 0)
+        HSM_TRY(hsm_template_decode(encoded, &own));
     for (size_t i = 0; i < own.count && i < HSM_TEMPLATE_MAX_ATTRS; i++)
         attrs[count++] = own.attrs[i];
     for (size_t i = 0; i < start->forced_count; i++)

@@ -118,13 +118,13 @@ static bool hides(const job *j, CK_ATTRIBUTE_TYPE type)
  * TLS 1.3 mixes zeros in (PKCS#11 v3.2, HKDF derive; RFC 8446, 7.1). */
 static hsm_err open_data(job *j)
 {
-    const hsm_attr *value = hsm_object_attr(j->base, CKA_VALUE);
+    const hsm_bytes value = hsm_object_value(j->base, CKA_VALUE);
     hsm_key_parts parts = { .key_class = CKO_SECRET_KEY, .key_type = CKK_GENERIC_SECRET };
 
     HSM_CHECK(j->kdf.does_extract && (j->kdf.has_salt_key || j->kdf.salt.len > 0),
               HSM_E_MECHANISM_PARAM);
-    HSM_CHECK(value != NULL && value->value.len == hsm_hash_get(j->kdf.hash)->len, HSM_E_KEY_SIZE);
-    parts.part[HSM_PART_VALUE] = value->value;
+    HSM_CHECK(value.len == hsm_hash_get(j->kdf.hash)->len, HSM_E_KEY_SIZE);
+    parts.part[HSM_PART_VALUE] = value;
     HSM_TRY(hsm_key_create(j->core->crypto, &parts, &j->own_key));
     j->key = j->own_key;
     return HSM_OK;

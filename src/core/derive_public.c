@@ -20,15 +20,15 @@ static size_t take_over(const hsm_object *base, const hsm_template *tmpl, hsm_ob
     size_t count = 0;
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(copied); i++) {
-        const hsm_attr *given = hsm_object_attr(base, copied[i].of_private);
         const CK_ATTRIBUTE_TYPE type = copied[i].of_public;
+        hsm_bytes given;
 
         if (hsm_template_get(tmpl, type) != NULL || hsm_attr_find(type, kind) == NULL)
             continue;
         if (type == CKA_PRIVATE)
             forced[count++] = (hsm_attr){ type, hsm_bytes_of(&is_false, sizeof is_false) };
-        else if (given != NULL)
-            forced[count++] = (hsm_attr){ type, given->value };
+        else if (hsm_object_get(base, copied[i].of_private, &given))
+            forced[count++] = (hsm_attr){ type, given };
     }
     return count;
 }

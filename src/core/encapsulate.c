@@ -71,11 +71,9 @@ static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_templ
 static hsm_err nested_template(const hsm_object *key, CK_ATTRIBUTE_TYPE type,
                                hsm_template_owned *out_template)
 {
-    const hsm_attr *encoded = hsm_object_attr(key, type);
+    const hsm_bytes encoded = hsm_object_value(key, type);
 
-    if (encoded == NULL || encoded->value.len == 0)
-        return HSM_OK;
-    return hsm_template_decode(encoded->value, out_template);
+    return encoded.len == 0 ? HSM_OK : hsm_template_decode(encoded, out_template);
 }
 
 /* The new key must be what CKA_ENCAPSULATE_TEMPLATE allows (5.18.8). */

@@ -23,13 +23,13 @@ static hsm_err open_key(hsm_core *core, hsm_object *object, hsm_secret **out_pkc
 /* A label as a C string; "" when it can't be one. */
 static void name_of(const hsm_object *object, char out[NAME_MAX_BYTES])
 {
-    const hsm_attr *label = hsm_object_attr(object, CKA_LABEL);
+    const hsm_bytes label = hsm_object_value(object, CKA_LABEL);
 
     out[0] = '\0';
-    if (label == NULL || label->value.len == 0 || label->value.len >= NAME_MAX_BYTES)
+    if (label.len == 0 || label.len >= NAME_MAX_BYTES)
         return;
-    memcpy(out, label->value.data, label->value.len);
-    out[label->value.len] = '\0';
+    memcpy(out, label.data, label.len);
+    out[label.len] = '\0';
 }
 
 static hsm_err export_pkcs12(hsm_core *core, hsm_session *session, const hsm_core_export *request,
@@ -38,16 +38,18 @@ static hsm_err export_pkcs12(hsm_core *core, hsm_session *session, const hsm_cor
     HSM_AUTO(hsm_object_drop) hsm_object *certificate = NULL;
     HSM_AUTO(hsm_secret_drop) hsm_secret *passphrase = NULL;
     char name[NAME_MAX_BYTES];
+    hsm_bytes value;
 
     HSM_TRY(hsm_core_object(core, session, request->certificate, &certificate));
-    const hsm_attr *value = hsm_object_attr(certificate, CKA_VALUE);
-    HSM_CHECK(certificate->object_class == CKO_CERTIFICATE && value != NULL, HSM_E_KEY_TYPE);
+    HSM_CHECK(certificate->object_class == CKO_CERTIFICATE &&
+                  hsm_object_get(certificate, CKA_VALUE, &value),
+              HSM_E_KEY_TYPE);
     HSM_TRY(hsm_secret_create(request->passphrase.len + 1, &passphrase));
     memcpy(hsm_secret_data(passphrase), request->passphrase.data, request->passphrase.len);
     name_of(object, name);
     const hsm_export_pkcs12_request given = {
         .pkcs8 = pkcs8,
-        .certificate = value->value,
+        .certificate = value,
         .name = name[0] != '\0' ? name : NULL,
         .passphrase = (const char *)hsm_secret_data(passphrase),
     };

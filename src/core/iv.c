@@ -28,12 +28,12 @@ typedef struct uses_record {
 
 static hsm_err read_record(const hsm_object *object, uses_record *out)
 {
-    const hsm_attr *attr = hsm_object_attr(object, CKA_CRATON_IV_USES);
+    const hsm_bytes record = hsm_object_value(object, CKA_CRATON_IV_USES);
 
     *out = (uses_record){ 0 };
-    if (attr == NULL || attr->value.len == 0)
+    if (record.len == 0)
         return HSM_OK;
-    hsm_reader reader = hsm_reader_of(attr->value);
+    hsm_reader reader = hsm_reader_of(record);
     out->used = hsm_read_u64(&reader);
     out->iv_len = hsm_read_u16(&reader);
     out->fixed_bits = hsm_read_u16(&reader);

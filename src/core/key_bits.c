@@ -7,9 +7,7 @@
 
 static uint32_t bits_of_number(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
 {
-    const hsm_attr *number = hsm_object_attr(object, type);
-
-    return number == NULL ? 0 : (uint32_t)hsm_number_bits(number->value);
+    return (uint32_t)hsm_number_bits(hsm_object_value(object, type));
 }
 
 static uint32_t modulus_bits(const hsm_object *object)
@@ -24,10 +22,10 @@ static uint32_t prime_bits(const hsm_object *object)
 
 static uint32_t field_bits(const hsm_object *object)
 {
-    const hsm_attr *params = hsm_object_attr(object, CKA_EC_PARAMS);
+    const hsm_bytes params = hsm_object_value(object, CKA_EC_PARAMS);
     const hsm_curve *curve = NULL;
 
-    if (params == NULL || hsm_curve_find(params->value, object->key_type, &curve) != HSM_OK)
+    if (hsm_curve_find(params, object->key_type, &curve) != HSM_OK)
         return 0;
     return curve->bits;
 }

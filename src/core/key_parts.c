@@ -85,15 +85,14 @@ typedef struct open_object {
 static bool object_value(const void *from, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value)
 {
     const open_object *open = from;
-    const hsm_attr *attr = hsm_object_attr(open->object, type);
+    const hsm_template secrets = { open->secrets->attrs, open->secrets->attr_count };
 
-    for (size_t i = 0; attr == NULL && i < open->secrets->attr_count; i++) {
-        if (open->secrets->attrs[i].type == type)
-            attr = &open->secrets->attrs[i];
-    }
-    if (attr == NULL)
+    if (hsm_object_get(open->object, type, out_value))
+        return true;
+    const hsm_attr *secret = hsm_template_get(&secrets, type);
+    if (secret == NULL)
         return false;
-    *out_value = attr->value;
+    *out_value = secret->value;
     return true;
 }
 
@@ -102,13 +101,13 @@ static bool object_value(const void *from, CK_ATTRIBUTE_TYPE type, hsm_bytes *ou
 static hsm_err compare_halves(hsm_core *core, const hsm_object *object, hsm_key *key)
 {
     HSM_AUTO(hsm_buf_clear) hsm_buf computed = { 0 };
-    const hsm_attr *given = hsm_object_attr(object, CKA_PUBLIC_KEY_INFO);
+    const hsm_bytes given = hsm_object_value(object, CKA_PUBLIC_KEY_INFO);
 
-    if (object->object_class != CKO_PRIVATE_KEY || object->key_type != CKK_EC || given == NULL ||
-        given->value.len == 0 || !hsm_object_bool(object, CKA_LOCAL, false))
+    if (object->object_class != CKO_PRIVATE_KEY || object->key_type != CKK_EC || given.len == 0 ||
+        !hsm_object_bool(object, CKA_LOCAL, false))
         return HSM_OK;
     HSM_TRY(hsm_key_spki(key, &computed));
-    if (!hsm_bytes_equal(hsm_buf_view(&computed), given->value) || hsm_break("pair-ec-session"))
+    if (!hsm_bytes_equal(hsm_buf_view(&computed), given) || hsm_break("pair-ec-session"))
         return hsm_crypto_fail(core->crypto, "pairwise consistency of a key pair");
     return HSM_OK;
 }
@@ -255,9 +254,14 @@ static hsm_err put_secret_derived(hsm_core *core, hsm_draft *draft, const hsm_ke
 
 hsm_err hsm_core_complete_secret(hsm_core *core, hsm_draft *draft)
 {
-    hsm_key_parts parts;
+    hsm_key_parts parts = {
+        .key_class = CKO_SECRET_KEY,
+        .key_type = hsm_draft_ulong(draft, CKA_KEY_TYPE, HSM_KEY_TYPE_NONE),
+    };
 
-    HSM_TRY(hsm_core_draft_parts(draft, &parts));
+    HSM_CHECK(hsm_draft_kind(draft) == HSM_KIND_SECRET, HSM_E_KEY_TYPE);
+    (void)hsm_draft_get(draft, CKA_VALUE,
+                        &parts.part[HSM_PART_VALUE]); /* a secret key's one part */
     HSM_TRY(hsm_key_check_secret(core->crypto, &parts));
     return put_secret_derived(core, draft, &parts);
 }

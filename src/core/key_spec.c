@@ -154,10 +154,10 @@ static const char *set_name(const hsm_object *object)
 
 static const char *curve_name(const hsm_object *object)
 {
-    const hsm_attr *params = hsm_object_attr(object, CKA_EC_PARAMS);
+    const hsm_bytes params = hsm_object_value(object, CKA_EC_PARAMS);
     const hsm_curve *curve = NULL;
 
-    if (params == NULL || hsm_curve_find(params->value, object->key_type, &curve) != HSM_OK)
+    if (hsm_curve_find(params, object->key_type, &curve) != HSM_OK)
         return "EC";
     return curve->name;
 }

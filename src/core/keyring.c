@@ -46,18 +46,15 @@ void hsm_object_facts_clear(hsm_object_facts *facts)
 
 static hsm_err copy(const hsm_object *object, CK_ATTRIBUTE_TYPE type, hsm_buf *out)
 {
-    const hsm_attr *attr = hsm_object_attr(object, type);
-
-    return attr == NULL ? HSM_OK : hsm_buf_append(out, attr->value);
+    return hsm_buf_append(out, hsm_object_value(object, type));
 }
 
 static void copy_unique_id(const hsm_object *object, char out[HSM_UNIQUE_ID_CHARS + 1])
 {
-    const hsm_attr *attr = hsm_object_attr(object, CKA_UNIQUE_ID);
-    const size_t len = attr == NULL ? 0 : attr->value.len;
+    const hsm_bytes id = hsm_object_value(object, CKA_UNIQUE_ID);
 
-    if (len > 0 && len <= HSM_UNIQUE_ID_CHARS)
-        memcpy(out, attr->value.data, len);
+    if (id.len > 0 && id.len <= HSM_UNIQUE_ID_CHARS)
+        memcpy(out, id.data, id.len);
 }
 
 hsm_err hsm_core_describe(hsm_core *core, hsm_session *session, CK_OBJECT_HANDLE handle,

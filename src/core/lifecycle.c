@@ -52,19 +52,12 @@ static uint32_t day_of(hsm_bytes date)
     return day;
 }
 
-static hsm_bytes value_of(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
-{
-    const hsm_attr *attr = hsm_object_attr(object, type);
-
-    return attr == NULL ? hsm_bytes_none() : attr->value;
-}
-
 static hsm_key_life life_of(const hsm_object *object)
 {
     return (hsm_key_life){
         .by_hand = hsm_object_ulong(object, CKA_CRATON_KEY_STATE, HSM_KEY_BY_DATES),
-        .start = day_of(value_of(object, CKA_START_DATE)),
-        .end = day_of(value_of(object, CKA_END_DATE)),
+        .start = day_of(hsm_object_value(object, CKA_START_DATE)),
+        .end = day_of(hsm_object_value(object, CKA_END_DATE)),
     };
 }
 

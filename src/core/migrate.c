@@ -38,12 +38,11 @@ static hsm_err add_prints(hsm_core *core, uint32_t slot, uint64_t id, hsm_buf *p
     if (err == HSM_E_STORE_NOT_FOUND)
         return HSM_OK;
     HSM_TRY(err);
-    const hsm_attr *application = hsm_object_attr(object, CKA_APPLICATION);
-    const hsm_attr *value = hsm_object_attr(object, CKA_VALUE);
-    if (application == NULL || value == NULL || value->value.len % HSM_PRINT_BYTES != 0 ||
-        !hsm_bytes_equal(application->value, hsm_bytes_of_text(APPLICATION)))
+    const hsm_bytes value = hsm_object_value(object, CKA_VALUE);
+    if (value.len % HSM_PRINT_BYTES != 0 ||
+        !hsm_bytes_equal(hsm_object_value(object, CKA_APPLICATION), hsm_bytes_of_text(APPLICATION)))
         return HSM_OK;
-    return hsm_buf_append(prints, value->value);
+    return hsm_buf_append(prints, value);
 }
 
 /* The prints of all marks about this token, in order. */
@@ -197,12 +196,13 @@ static hsm_err gather(migration *at)
 static void show_added(const migration *at, hsm_object *const *objects)
 {
     for (size_t i = 0; i < at->report.added; i++) {
-        const hsm_attr *id = objects == NULL ? NULL : hsm_object_attr(objects[i], CKA_UNIQUE_ID);
+        const hsm_bytes id =
+            objects == NULL ? hsm_bytes_none() : hsm_object_value(objects[i], CKA_UNIQUE_ID);
         char text[64] = "";
 
-        if (id != NULL && id->value.len < sizeof text)
-            memcpy(text, id->value.data, id->value.len);
-        show(at, at->names[i], &at->made[i], HSM_MIGRATE_ADDED, id == NULL ? NULL : text);
+        if (id.len > 0 && id.len < sizeof text)
+            memcpy(text, id.data, id.len);
+        show(at, at->names[i], &at->made[i], HSM_MIGRATE_ADDED, id.len == 0 ? NULL : text);
     }
 }
 

@@ -11,13 +11,11 @@ static bool key_lists(const hsm_object *object, CK_MECHANISM_TYPE id)
     if (!object->has_allowed_mechanisms)
         return true;
 
-    const hsm_attr *list = hsm_object_attr(object, CKA_ALLOWED_MECHANISMS);
-    if (list == NULL)
-        return true;
-    for (size_t at = 0; at + sizeof id <= list->value.len; at += sizeof id) {
+    const hsm_bytes list = hsm_object_value(object, CKA_ALLOWED_MECHANISMS);
+    for (size_t at = 0; at + sizeof id <= list.len; at += sizeof id) {
         CK_MECHANISM_TYPE one;
 
-        memcpy(&one, list->value.data + at, sizeof one);
+        memcpy(&one, list.data + at, sizeof one);
         if (one == id)
             return true;
     }

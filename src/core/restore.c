@@ -23,10 +23,8 @@
 
 bool hsm_core_is_restore_mark(const hsm_object *object)
 {
-    const hsm_attr *application = hsm_object_attr(object, CKA_APPLICATION);
-
-    return application != NULL &&
-           hsm_bytes_equal(application->value, hsm_bytes_of_text(HSM_RESTORE_APPLICATION));
+    return hsm_bytes_equal(hsm_object_value(object, CKA_APPLICATION),
+                           hsm_bytes_of_text(HSM_RESTORE_APPLICATION));
 }
 
 static const CK_OBJECT_CLASS data_class = CKO_DATA;
@@ -332,18 +330,19 @@ static void show_added(const hsm_migrate_watch *watch, const hsm_harvest *all, s
                        hsm_object *const *objects)
 {
     for (size_t i = 0; watch != NULL && watch->object != NULL && i < count; i++) {
-        const hsm_attr *id = objects == NULL ? NULL : hsm_object_attr(objects[i], CKA_UNIQUE_ID);
+        const hsm_bytes id =
+            objects == NULL ? hsm_bytes_none() : hsm_object_value(objects[i], CKA_UNIQUE_ID);
         const hsm_draft *draft = all->drafts[i];
         char text[64] = "";
         hsm_migrate_object object = {
             .name = all->names[i],
             .class_name = hsm_class_name(hsm_draft_ulong(draft, CKA_CLASS, CKO_DATA)),
-            .unique_id = id == NULL ? NULL : text,
+            .unique_id = id.len == 0 ? NULL : text,
             .result = HSM_MIGRATE_ADDED,
         };
 
-        if (id != NULL && id->value.len < sizeof text)
-            memcpy(text, id->value.data, id->value.len);
+        if (id.len > 0 && id.len < sizeof text)
+            memcpy(text, id.data, id.len);
         (void)hsm_draft_get(draft, CKA_LABEL, &object.label);
         (void)hsm_draft_get(draft, CKA_ID, &object.id);
         watch->object(watch->arg, &object);

@@ -133,7 +133,7 @@ static void give_message(const wrapper *w)
  * the wrapping key's template (PKCS#11 v3.2, C_WrapKey). */
 static hsm_err may_wrap(hsm_core *core, const hsm_object *wrapping, const hsm_object *key)
 {
-    const hsm_attr *encoded = hsm_object_attr(wrapping, CKA_WRAP_TEMPLATE);
+    const hsm_bytes encoded = hsm_object_value(wrapping, CKA_WRAP_TEMPLATE);
     HSM_AUTO(hsm_template_owned_clear) hsm_template_owned tmpl = { 0 };
     bool matches = true;
 
@@ -144,9 +144,9 @@ static hsm_err may_wrap(hsm_core *core, const hsm_object *wrapping, const hsm_ob
     HSM_CHECK(!hsm_object_bool(key, CKA_WRAP_WITH_TRUSTED, false) ||
                   hsm_object_bool(wrapping, CKA_TRUSTED, false),
               HSM_E_KEY_NOT_WRAPPABLE);
-    if (encoded == NULL || encoded->value.len == 0)
+    if (encoded.len == 0)
         return HSM_OK;
-    HSM_TRY(hsm_template_decode(encoded->value, &tmpl));
+    HSM_TRY(hsm_template_decode(encoded, &tmpl));
     const hsm_template wanted = { tmpl.attrs, tmpl.count };
     HSM_TRY(hsm_object_matches(key, hsm_core_serial(core, key->slot), &wanted, &matches));
     HSM_CHECK(matches, HSM_E_KEY_HANDLE);
@@ -283,13 +283,13 @@ void hsm_core_imply_extractable(const hsm_template *tmpl, hsm_attr *implied, siz
 static hsm_err start_draft(hsm_core *core, hsm_session *session, const hsm_object *unwrapping,
                            const hsm_template *tmpl, hsm_draft **out_draft)
 {
-    const hsm_attr *encoded = hsm_object_attr(unwrapping, CKA_UNWRAP_TEMPLATE);
+    const hsm_bytes encoded = hsm_object_value(unwrapping, CKA_UNWRAP_TEMPLATE);
     HSM_AUTO(hsm_template_owned_clear) hsm_template_owned forced = { 0 };
     HSM_UNINITIALIZED hsm_attr implied[HSM_TEMPLATE_MAX_ATTRS + 1];
     size_t count = 0;
 
-    if (encoded != NULL && encoded->value.len > 0)
-        HSM_TRY(hsm_template_decode(encoded->value, &forced));
+    if (encoded.len > 0)
+        HSM_TRY(hsm_template_decode(encoded, &forced));
     for (; count < forced.count && count < HSM_TEMPLATE_MAX_ATTRS; count++)
         implied[count] = forced.attrs[count];
     hsm_core_imply_extractable(tmpl, implied, &count);

@@ -9,21 +9,6 @@
 
 /* --- look-up ------------------------------------------------------------------------------------ */
 
-/* Types come in no foreseeable order: the loop has no branch that depends on the comparison. */
-const hsm_attr_info *hsm_attr_any(CK_ATTRIBUTE_TYPE type)
-{
-    const hsm_attr_info *low = hsm_attr_rows; /* no row before it is of the type */
-    size_t count = hsm_attr_row_count;
-
-    while (count > 1) {
-        const size_t half = count / 2;
-
-        low += low[half - 1].type < type ? half : 0;
-        count -= half;
-    }
-    return low->type == type ? low : NULL;
-}
-
 const hsm_attr_info *hsm_attr_find(CK_ATTRIBUTE_TYPE type, hsm_object_kind kind)
 {
     const hsm_layout *layout = hsm_layout_of(kind);

@@ -15,6 +15,7 @@
 #define HSM_ATTR_MAX_BYTES ((size_t)64 * 1024)         /* one value, except: */
 #define HSM_ATTR_MAX_DATA_BYTES ((size_t)1024 * 1024)  /* CKA_VALUE of data and certificates */
 #define HSM_OBJECT_MAX_BYTES ((size_t)2 * 1024 * 1024) /* all values of one object */
+#define HSM_OBJECT_ATTRS_MAX 64u                       /* more than any kind of object has */
 
 typedef enum hsm_attr_kind {
     HSM_ATTR_BOOL,       /* CK_BBOOL */

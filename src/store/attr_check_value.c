@@ -4,8 +4,10 @@
 
 bool hsm_object_owes(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
 {
+    hsm_bytes carried;
+
     return type == CKA_CHECK_VALUE && object->kind == HSM_KIND_SECRET &&
-           hsm_object_attr(object, CKA_CHECK_VALUE) == NULL;
+           !hsm_object_get(object, CKA_CHECK_VALUE, &carried);
 }
 
 static hsm_err check_value_of(const hsm_object *object, const hsm_object_secrets *secrets,

@@ -8,7 +8,7 @@ static hsm_bytes value_of(const hsm_object *object, hsm_fact fact)
 
     if ((object->present & place) == 0)
         return hsm_bytes_none();
-    return object->attrs[hsm_place_count(object->present & (place - 1))].value;
+    return hsm_object_at(object, hsm_place_first(place));
 }
 
 static CK_ULONG number(const hsm_object *object, hsm_fact fact, CK_ULONG fallback)
@@ -22,22 +22,6 @@ static CK_ULONG number(const hsm_object *object, hsm_fact fact, CK_ULONG fallbac
     return value;
 }
 
-/* The places whose value is CK_TRUE. */
-static hsm_place_set truths_of(const hsm_object *object)
-{
-    const hsm_attr *attr = object->attrs;
-    hsm_place_set truths = 0;
-
-    for (hsm_place_set rest = object->present; rest != 0; rest &= rest - 1, attr++) {
-        const hsm_place_set place = rest & -rest;
-
-        if ((place & object->layout->bools) != 0 && attr->value.len == sizeof(CK_BBOOL) &&
-            attr->value.data[0] != CK_FALSE)
-            truths |= place;
-    }
-    return truths;
-}
-
 static hsm_op_set usages_of(const hsm_layout *layout, hsm_place_set truths)
 {
     hsm_op_set ops = 0;
@@ -49,9 +33,8 @@ static hsm_op_set usages_of(const hsm_layout *layout, hsm_place_set truths)
 
 void hsm_facts_read(hsm_object *object)
 {
-    const hsm_layout *layout = object->layout;
-    const hsm_place_set *places = layout->facts;
-    const hsm_place_set truths = truths_of(object);
+    const hsm_place_set *places = object->layout->facts;
+    const hsm_place_set truths = object->truths;
 
     object->object_class = number(object, HSM_FACT_CLASS, CK_UNAVAILABLE_INFORMATION);
     object->key_type = object->kind == HSM_KIND_DOMAIN
@@ -67,7 +50,7 @@ void hsm_facts_read(hsm_object *object)
     object->has_life = value_of(object, HSM_FACT_START_DATE).len > 0 ||
                        value_of(object, HSM_FACT_END_DATE).len > 0 ||
                        value_of(object, HSM_FACT_KEY_STATE).len > 0;
-    object->usages = usages_of(layout, truths);
+    object->usages = usages_of(object->layout, truths);
 }
 
 CK_OBJECT_CLASS hsm_facts_class(const hsm_template *tmpl)

@@ -33,15 +33,18 @@ HSM_MUST_USE hsm_err hsm_template_check_encoded(hsm_bytes encoded);
 const hsm_layout *hsm_draft_layout(const hsm_draft *draft);
 /* The places that have a value. */
 hsm_place_set hsm_draft_present(const hsm_draft *draft);
+/* Of those, the places whose value is CK_TRUE. */
+hsm_place_set hsm_draft_truths(const hsm_draft *draft);
 /* The value in a place, borrowed until the next put; empty if there is none. */
 hsm_bytes hsm_draft_at(const hsm_draft *draft, unsigned place);
 /* hsm_draft_put() of a value that hsm_attr_check_row() has passed. */
 HSM_MUST_USE hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value);
-/* Puts the defaults of the layout in places that have no value. */
-HSM_MUST_USE hsm_err hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set places);
-/* All values that are not secret, and where one of them lies among them. */
+/* Gives places that have no value the defaults of the layout. */
+void hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set places);
+/* All values that are not secret, in no order and with gaps between; and where those of the places that are
+ * present lie: in these, secret ones in the secret memory. */
 hsm_bytes hsm_draft_open(const hsm_draft *draft);
-hsm_extent hsm_draft_extent(const hsm_draft *draft, unsigned place);
+const hsm_extent *hsm_draft_extents(const hsm_draft *draft);
 /* The secret attributes by ascending type, borrowed until the next put; how many. out_attrs has room for
  * all, which are HSM_OBJECT_SECRETS_MAX at most. */
 size_t hsm_draft_secrets(const hsm_draft *draft, hsm_attr *out_attrs);
@@ -82,6 +85,20 @@ HSM_MUST_USE hsm_err hsm_object_match_check_value(const hsm_object *object, hsm_
                                                   const hsm_template *tmpl, bool *out_matches);
 
 /* --- Objects (object.c) ------------------------------------------------------------------------- */
+
+/* Where the values of an object lie, by place. */
+static inline const hsm_extent *hsm_object_extents(const hsm_object *object)
+{
+    return (const hsm_extent *)(object + 1);
+}
+/* The value in a place that is present. */
+static inline hsm_bytes hsm_object_at(const hsm_object *object, unsigned place)
+{
+    const hsm_extent *extents = hsm_object_extents(object);
+    const uint8_t *values = (const uint8_t *)(extents + object->layout->count);
+
+    return hsm_bytes_of(values + extents[place].at, extents[place].len);
+}
 
 /* An object with copies of the attributes (sorted, none secret, all of the layout), not yet sealed:
  * one block, one reference. errors  HSM_E_NO_MEMORY */

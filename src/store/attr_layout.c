@@ -39,13 +39,22 @@ static const CK_ATTRIBUTE_TYPE facts[HSM_FACT_COUNT] = {
     [HSM_FACT_KEY_STATE] = CKA_CRATON_KEY_STATE,
 };
 
+#define ANY_STEPS 512u /* several times the types there are */
+
 static hsm_layout layouts[KIND_COUNT];
+/* The first row of each type + 1 by type, as hsm_layout.steps. */
+static uint8_t any_steps[ANY_STEPS];
 static pthread_once_t layouts_made = PTHREAD_ONCE_INIT;
 
 /* Types differ in their low bits, and those of another range in the high ones. */
+static uint32_t mixed(CK_ATTRIBUTE_TYPE type)
+{
+    return ((uint32_t)type * UINT32_C(0x9E3779B1)) >> 23;
+}
+
 static size_t first_step(CK_ATTRIBUTE_TYPE type)
 {
-    return (size_t)(((uint32_t)type * UINT32_C(0x9E3779B1)) >> 25) % HSM_LAYOUT_STEPS;
+    return (size_t)mixed(type) / (ANY_STEPS / HSM_LAYOUT_STEPS);
 }
 
 static void enter(hsm_layout *layout, unsigned place)
@@ -57,9 +66,10 @@ static void enter(hsm_layout *layout, unsigned place)
     layout->steps[step] = (uint8_t)(place + 1);
 }
 
-static void add_default(hsm_layout *layout, unsigned place)
+/* Gives a value of one length its room. Rows without a default have zeros in it. */
+static void add_first(hsm_layout *layout, unsigned place)
 {
-    const hsm_attr_info *row = &hsm_attr_rows[layout->rows[place]];
+    const hsm_attr_info *row = hsm_layout_row(layout, place);
     const CK_BBOOL flag = row->default_value == CK_TRUE ? CK_TRUE : CK_FALSE;
     hsm_bytes value = hsm_bytes_none();
 
@@ -67,12 +77,11 @@ static void add_default(hsm_layout *layout, unsigned place)
         value = hsm_bytes_of(&row->default_value, sizeof row->default_value);
     else if (row->kind == HSM_ATTR_BOOL)
         value = hsm_bytes_of(&flag, sizeof flag);
-    if (row->kind == HSM_ATTR_BOOL && flag == CK_TRUE)
-        layout->granted |= hsm_place_bit(place);
-    layout->defaults[place] = (hsm_extent){ .at = layout->default_len, .len = (uint32_t)value.len };
+    layout->first_extents[place] =
+        (hsm_extent){ .at = layout->first_len, .len = (uint32_t)value.len };
     if (value.len > 0)
-        memcpy(layout->default_bytes + layout->default_len, value.data, value.len);
-    layout->default_len += (uint32_t)value.len;
+        memcpy(layout->first_bytes + layout->first_len, value.data, value.len);
+    layout->first_len += (uint32_t)value.len;
 }
 
 static bool is_naming(CK_ATTRIBUTE_TYPE type)
@@ -88,6 +97,8 @@ static void mark(hsm_layout *layout, unsigned place)
         layout->naming |= hsm_place_bit(place);
     if (row->kind == HSM_ATTR_BOOL)
         layout->bools |= hsm_place_bit(place);
+    if (row->kind == HSM_ATTR_BOOL && row->default_value == CK_TRUE)
+        layout->granted |= hsm_place_bit(place);
     for (size_t i = 0; i < HSM_ARRAY_LEN(usages); i++) {
         if (usages[i].type == row->type) {
             layout->usages |= hsm_place_bit(place);
@@ -109,12 +120,25 @@ static void add_row(hsm_layout *layout, size_t row)
     for (unsigned rest = hsm_attr_rows[row].flags; rest != 0; rest &= rest - 1)
         layout->with[__builtin_ctz(rest)] |= hsm_place_bit(place);
     mark(layout, place);
-    if ((hsm_attr_rows[row].flags & HSM_ATTR_HAS_DEFAULT) != 0)
-        add_default(layout, place);
+    add_first(layout, place);
+}
+
+/* Rows ascend by type. */
+static void enter_any(size_t row)
+{
+    size_t step = mixed(hsm_attr_rows[row].type);
+
+    if (row > 0 && hsm_attr_rows[row].type == hsm_attr_rows[row - 1].type)
+        return;
+    while (any_steps[step] != 0)
+        step = (step + 1) % ANY_STEPS;
+    any_steps[step] = (uint8_t)(row + 1);
 }
 
 static void make_layouts(void)
 {
+    for (size_t row = 0; row < hsm_attr_row_count; row++)
+        enter_any(row);
     for (unsigned i = 0; i < KIND_COUNT; i++) {
         layouts[i].kind = (hsm_object_kind)(1u << i);
         for (size_t row = 0; row < hsm_attr_row_count; row++) {
@@ -122,6 +146,18 @@ static void make_layouts(void)
                 add_row(&layouts[i], row);
         }
     }
+}
+
+const hsm_attr_info *hsm_attr_any(CK_ATTRIBUTE_TYPE type)
+{
+    (void)pthread_once(&layouts_made, make_layouts);
+    for (size_t step = mixed(type); any_steps[step] != 0; step = (step + 1) % ANY_STEPS) {
+        const hsm_attr_info *row = &hsm_attr_rows[any_steps[step] - 1];
+
+        if (row->type == type)
+            return row;
+    }
+    return NULL;
 }
 
 const hsm_layout *hsm_layout_of(hsm_object_kind kind)

@@ -6,13 +6,11 @@
 #include "base/op.h"
 #include "store/attr.h"
 
-/* More than any kind of object has, so that a set of them is one number. */
-#define HSM_OBJECT_ATTRS_MAX 64u
 #define HSM_LAYOUT_STEPS 128u
-/* More than the defaults of any kind. */
-#define HSM_DEFAULTS_MAX_BYTES 256u
+/* More than the booleans and numbers of any kind take. */
+#define HSM_LAYOUT_FIRST_MAX_BYTES 256u
 
-/* The attributes of a kind have places, 0 to 63, by ascending type. */
+/* The attributes of a kind have places, 0 to 63, by ascending type: a set of them is one number. */
 typedef uint64_t hsm_place_set;
 #define HSM_PLACE_NONE UINT32_MAX
 
@@ -66,10 +64,11 @@ typedef struct hsm_layout {
     hsm_place_set usages;                     /* CKA_SIGN and the like, */
     hsm_op_set allowed[HSM_OBJECT_ATTRS_MAX]; /* and what each allows */
     hsm_place_set facts[HSM_FACT_COUNT];      /* the place of each, if the kind has it */
-    hsm_extent
-        defaults[HSM_OBJECT_ATTRS_MAX]; /* in default_bytes; of rows with HSM_ATTR_HAS_DEFAULT */
-    uint8_t default_bytes[HSM_DEFAULTS_MAX_BYTES];
-    uint32_t default_len;
+    /* What the values of a new draft begin with: room for each boolean and CK_ULONG, because these have
+     * one length, with the default in it where there is one. Other values have no room yet. */
+    hsm_extent first_extents[HSM_OBJECT_ATTRS_MAX];
+    uint8_t first_bytes[HSM_LAYOUT_FIRST_MAX_BYTES];
+    uint32_t first_len;
 } hsm_layout;
 
 /* in      kind  one kind */

@@ -134,8 +134,8 @@ static hsm_err put_defaults(hsm_draft *draft, hsm_origin origin)
         hsm_layout_with(layout, HSM_ATTR_HAS_DEFAULT) & ~hsm_draft_present(draft);
     const unsigned extractable = hsm_layout_find(layout, CKA_EXTRACTABLE);
 
-    HSM_TRY(hsm_draft_put_defaults(draft, missing));
-    HSM_TRY(take_useless(draft, missing & layout->granted));
+    hsm_draft_put_defaults(draft, missing);
+    HSM_TRY(take_useless(draft, missing & layout->granted & layout->usages));
     if (extractable != HSM_PLACE_NONE && (missing & hsm_place_bit(extractable)) != 0 &&
         is_derived_session_key(draft, origin))
         HSM_TRY(hsm_draft_put_bool(draft, CKA_EXTRACTABLE, true));

@@ -5,7 +5,7 @@
 
 #include "store/attr_internal.h"
 
-#define OPEN_FIRST_BYTES 512u  /* enough for most keys */
+#define OPEN_FIRST_BYTES 384u  /* enough for most keys */
 #define SECRET_FIRST_BYTES 64u /* a symmetric or elliptic curve key */
 /* So that the encoded secret part still fits in an hsm_secret. */
 #define SECRET_MAX_BYTES (HSM_SECRET_MAX_BYTES - 1024)
@@ -13,34 +13,52 @@
 struct hsm_draft {
     const hsm_layout *layout;
     hsm_place_set present;
-    hsm_buf open;
+    hsm_place_set truths; /* places whose value is CK_TRUE */
+    uint8_t *open;        /* values that are not secret: `first`, or memory of its own */
+    size_t open_len;
+    size_t open_room;
     hsm_secret *secret;
-    size_t secret_len;                        /* used of it */
-    hsm_extent extents[HSM_OBJECT_ATTRS_MAX]; /* of present places: in `secret` where the row has
-                                                 HSM_ATTR_SECRET, else in `open` */
+    size_t secret_len; /* used of it */
+    /* Where each place has its room: in `secret` if the row has HSM_ATTR_SECRET, else in `open`. A place
+     * that is not present may have room already. */
+    hsm_extent extents[HSM_OBJECT_ATTRS_MAX];
+    uint8_t first[OPEN_FIRST_BYTES];
 };
+_Static_assert(HSM_LAYOUT_FIRST_MAX_BYTES <= OPEN_FIRST_BYTES, "a draft begins in its own memory");
 
+/* Most of it is written before it is read. */
 hsm_err hsm_draft_create(hsm_object_kind kind, hsm_draft **out_draft)
 {
-    HSM_AUTO(hsm_draft_drop) hsm_draft *draft = malloc(sizeof *draft);
+    const hsm_layout *layout = hsm_layout_of(kind);
+    hsm_draft *draft = malloc(sizeof *draft);
 
     HSM_CHECK(draft != NULL, HSM_E_NO_MEMORY);
-    draft->layout = hsm_layout_of(kind);
+    draft->layout = layout;
     draft->present = 0;
-    draft->open = (hsm_buf){ 0 };
+    draft->truths = 0;
+    draft->open = draft->first;
+    draft->open_len = layout->first_len;
+    draft->open_room = sizeof draft->first;
     draft->secret = NULL;
     draft->secret_len = 0;
-    HSM_TRY(hsm_buf_reserve(&draft->open, OPEN_FIRST_BYTES));
+    memcpy(draft->extents, layout->first_extents, layout->count * sizeof(hsm_extent));
+    memcpy(draft->first, layout->first_bytes, layout->first_len);
 
-    *out_draft = HSM_MOVE(draft);
+    *out_draft = draft;
     return HSM_OK;
+}
+
+static void free_open(hsm_draft *draft)
+{
+    if (draft->open != draft->first)
+        free(draft->open);
 }
 
 void hsm_draft_destroy(hsm_draft *draft)
 {
     if (draft == NULL)
         return;
-    hsm_buf_clear(&draft->open);
+    free_open(draft);
     hsm_secret_destroy(draft->secret);
     free(draft);
 }
@@ -60,22 +78,40 @@ hsm_place_set hsm_draft_present(const hsm_draft *draft)
     return draft->present;
 }
 
+hsm_place_set hsm_draft_truths(const hsm_draft *draft)
+{
+    return draft->truths;
+}
+
 /* --- put ---------------------------------------------------------------------------------------- */
+
+/* More room; `value`, which may lie in what is there, comes last. */
+static hsm_err grow_open(hsm_draft *draft, hsm_bytes value)
+{
+    const size_t len = draft->open_len + value.len;
+    size_t room = draft->open_room;
+
+    HSM_CHECK(value.len <= HSM_OBJECT_MAX_BYTES - draft->open_len, HSM_E_LIMIT);
+    while (room < len)
+        room *= 2; /* bounded as len is: can't wrap */
+    uint8_t *open = malloc(room);
+    HSM_CHECK(open != NULL, HSM_E_NO_MEMORY);
+    memcpy(open, draft->open, draft->open_len);
+    memcpy(open + draft->open_len, value.data, value.len);
+    free_open(draft);
+    draft->open = open;
+    draft->open_room = room;
+    return HSM_OK;
+}
 
 static hsm_err append_open(hsm_draft *draft, hsm_bytes value, size_t *out_at)
 {
-    const bool is_own = hsm_bytes_overlap(value, hsm_buf_view(&draft->open));
-    const size_t own_at = is_own ? (size_t)(value.data - draft->open.data) : 0;
-
-    HSM_CHECK(value.len <= HSM_OBJECT_MAX_BYTES - draft->open.len, HSM_E_LIMIT);
-    HSM_TRY(hsm_buf_reserve(&draft->open, value.len));
-    if (value.len > 0) {
-        const uint8_t *from = is_own ? draft->open.data + own_at : value.data;
-
-        memcpy(draft->open.data + draft->open.len, from, value.len);
-    }
-    *out_at = draft->open.len;
-    draft->open.len += value.len;
+    if (value.len > draft->open_room - draft->open_len)
+        HSM_TRY(grow_open(draft, value));
+    else if (value.len > 0)
+        memcpy(draft->open + draft->open_len, value.data, value.len);
+    *out_at = draft->open_len;
+    draft->open_len += value.len;
     return HSM_OK;
 }
 
@@ -112,30 +148,39 @@ static bool is_secret(const hsm_draft *draft, unsigned place)
     return (hsm_layout_with(draft->layout, HSM_ATTR_SECRET) & hsm_place_bit(place)) != 0;
 }
 
-/* Where a place's value is now; NULL when there is none or it is empty. */
-static uint8_t *value_of(const hsm_draft *draft, unsigned place)
+/* Where a place has its room. */
+static uint8_t *room_of(const hsm_draft *draft, unsigned place)
 {
-    if ((draft->present & hsm_place_bit(place)) == 0 || draft->extents[place].len == 0)
-        return NULL;
-    return (is_secret(draft, place) ? hsm_secret_data(draft->secret) : draft->open.data) +
+    return (is_secret(draft, place) ? hsm_secret_data(draft->secret) : draft->open) +
            draft->extents[place].at;
+}
+
+/* Booleans are never secret, and have their room from the beginning. */
+static void set_bool(hsm_draft *draft, unsigned place, bool value)
+{
+    const hsm_place_set bit = hsm_place_bit(place);
+
+    draft->open[draft->extents[place].at] = value ? CK_TRUE : CK_FALSE;
+    draft->present |= bit;
+    draft->truths = value ? draft->truths | bit : draft->truths & ~bit;
 }
 
 hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value)
 {
-    uint8_t *old = value_of(draft, place);
-    size_t at = 0;
+    const hsm_attr_kind kind = hsm_layout_row(draft->layout, place)->kind;
+    size_t at = draft->extents[place].at;
 
-    if (hsm_layout_row(draft->layout, place)->kind == HSM_ATTR_NUMBER)
+    if (kind == HSM_ATTR_BOOL) {
+        set_bool(draft, place, value.data[0] != CK_FALSE);
+        return HSM_OK;
+    }
+    if (kind == HSM_ATTR_NUMBER)
         value = hsm_attr_trim(value);
-    if (old != NULL && value.len <= draft->extents[place].len) {
-        at = draft->extents[place].at;
-        if (value.len > 0)
-            memmove(old, value.data, value.len); /* may be a part of itself */
-    } else if (is_secret(draft, place)) {
-        HSM_TRY(append_secret(draft, value, &at));
-    } else {
-        HSM_TRY(append_open(draft, value, &at));
+    if (value.len > draft->extents[place].len) {
+        HSM_TRY(is_secret(draft, place) ? append_secret(draft, value, &at)
+                                        : append_open(draft, value, &at));
+    } else if (value.len > 0) {
+        memmove(room_of(draft, place), value.data, value.len); /* may be a part of itself */
     }
     /* bounded by HSM_OBJECT_MAX_BYTES */
     draft->extents[place] = (hsm_extent){ .at = (uint32_t)at, .len = (uint32_t)value.len };
@@ -143,20 +188,10 @@ hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value)
     return HSM_OK;
 }
 
-hsm_err hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set places)
+void hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set places)
 {
-    const hsm_layout *layout = draft->layout;
-    size_t start = 0;
-
-    HSM_TRY(append_open(draft, hsm_bytes_of(layout->default_bytes, layout->default_len), &start));
-    for (hsm_place_set rest = places; rest != 0; rest &= rest - 1) {
-        const unsigned place = hsm_place_first(rest);
-
-        draft->extents[place] = layout->defaults[place];
-        draft->extents[place].at += (uint32_t)start;
-    }
     draft->present |= places;
-    return HSM_OK;
+    draft->truths |= places & draft->layout->granted;
 }
 
 hsm_err hsm_draft_put(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes value)
@@ -184,36 +219,42 @@ hsm_err hsm_draft_take(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_secret **va
     return HSM_OK;
 }
 
-/* A value whose form is that of a kind of row. */
-static hsm_err put_native(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_attr_kind kind,
-                          hsm_bytes value)
+/* The place of an attribute whose values have a form. */
+static hsm_err place_of_kind(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_attr_kind kind,
+                             unsigned *out_place)
 {
     const unsigned place = hsm_layout_find(draft->layout, type);
 
     HSM_CHECK(place != HSM_PLACE_NONE, HSM_E_ATTRIBUTE_TYPE);
     HSM_CHECK(hsm_layout_row(draft->layout, place)->kind == kind, HSM_E_ATTRIBUTE_VALUE);
-    return hsm_draft_put_at(draft, place, value);
+    *out_place = place;
+    return HSM_OK;
 }
 
 hsm_err hsm_draft_put_bool(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, bool value)
 {
-    const CK_BBOOL native = value ? CK_TRUE : CK_FALSE;
+    unsigned place = 0;
 
-    return put_native(draft, type, HSM_ATTR_BOOL, hsm_bytes_of(&native, sizeof native));
+    HSM_TRY(place_of_kind(draft, type, HSM_ATTR_BOOL, &place));
+    set_bool(draft, place, value);
+    return HSM_OK;
 }
 
 hsm_err hsm_draft_put_ulong(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULONG value)
 {
-    return put_native(draft, type, HSM_ATTR_ULONG, hsm_bytes_of(&value, sizeof value));
+    unsigned place = 0;
+
+    HSM_TRY(place_of_kind(draft, type, HSM_ATTR_ULONG, &place));
+    return hsm_draft_put_at(draft, place, hsm_bytes_of(&value, sizeof value));
 }
 
 /* --- get ---------------------------------------------------------------------------------------- */
 
 hsm_bytes hsm_draft_at(const hsm_draft *draft, unsigned place)
 {
-    const uint8_t *data = value_of(draft, place);
-
-    return data == NULL ? hsm_bytes_none() : hsm_bytes_of(data, draft->extents[place].len);
+    if ((draft->present & hsm_place_bit(place)) == 0 || draft->extents[place].len == 0)
+        return hsm_bytes_none();
+    return hsm_bytes_of(room_of(draft, place), draft->extents[place].len);
 }
 
 bool hsm_draft_get(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value)
@@ -228,11 +269,12 @@ bool hsm_draft_get(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, hsm_bytes *ou
 
 bool hsm_draft_bool(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, bool fallback)
 {
-    hsm_bytes value;
+    const unsigned place = hsm_layout_find(draft->layout, type);
 
-    if (!hsm_draft_get(draft, type, &value) || value.len != sizeof(CK_BBOOL))
+    if (place == HSM_PLACE_NONE ||
+        (draft->present & draft->layout->bools & hsm_place_bit(place)) == 0)
         return fallback;
-    return value.data[0] != CK_FALSE;
+    return (draft->truths & hsm_place_bit(place)) != 0;
 }
 
 CK_ULONG hsm_draft_ulong(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULONG fallback)
@@ -248,12 +290,12 @@ CK_ULONG hsm_draft_ulong(const hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULON
 
 hsm_bytes hsm_draft_open(const hsm_draft *draft)
 {
-    return hsm_buf_view(&draft->open);
+    return hsm_bytes_of(draft->open, draft->open_len);
 }
 
-hsm_extent hsm_draft_extent(const hsm_draft *draft, unsigned place)
+const hsm_extent *hsm_draft_extents(const hsm_draft *draft)
 {
-    return draft->extents[place];
+    return draft->extents;
 }
 
 size_t hsm_draft_secret_room(const hsm_draft *draft)
@@ -263,7 +305,11 @@ size_t hsm_draft_secret_room(const hsm_draft *draft)
 
 hsm_secret *hsm_draft_take_secrets(hsm_draft *draft)
 {
-    draft->present &= ~hsm_layout_with(draft->layout, HSM_ATTR_SECRET);
+    const hsm_place_set secrets = hsm_layout_with(draft->layout, HSM_ATTR_SECRET);
+
+    for (hsm_place_set rest = secrets & draft->present; rest != 0; rest &= rest - 1)
+        draft->extents[hsm_place_first(rest)] = (hsm_extent){ 0 };
+    draft->present &= ~secrets;
     draft->secret_len = 0;
     return HSM_MOVE(draft->secret);
 }

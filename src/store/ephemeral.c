@@ -12,7 +12,8 @@
 
 #define BUCKETS_FIRST 64u
 #define NONCE_BYTES 8u
-#define UNIQUE_ID_CHARS (2 * (sizeof(uint64_t) + NONCE_BYTES))
+#define NONCE_CHARS (2 * NONCE_BYTES)
+#define UNIQUE_ID_CHARS (2 * sizeof(uint64_t) + NONCE_CHARS)
 
 typedef struct entry entry;
 struct entry {
@@ -34,7 +35,7 @@ typedef struct slot_list {
 
 struct hsm_ephemeral {
     hsm_seal *seal;
-    uint8_t nonce[NONCE_BYTES]; /* tells this process's unique ids from another's */
+    char nonce[NONCE_CHARS]; /* tells this process's unique ids from another's */
     atomic_uint_least64_t last_id;
     atomic_size_t count;
     atomic_size_t own_open_bytes;
@@ -183,10 +184,12 @@ static void grow(hsm_ephemeral *e, size_t more)
 static hsm_err make_keys(hsm_ephemeral *e, hsm_crypto *crypto)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *key = NULL;
+    uint8_t nonce[NONCE_BYTES];
 
     HSM_TRY(hsm_secret_create(HSM_AEAD_KEY_BYTES, &key));
     HSM_TRY(hsm_crypto_random(crypto, hsm_secret_data(key), HSM_AEAD_KEY_BYTES));
-    HSM_TRY(hsm_crypto_random(crypto, e->nonce, sizeof e->nonce));
+    HSM_TRY(hsm_crypto_random(crypto, nonce, sizeof nonce));
+    hsm_hex_encode(hsm_bytes_of(nonce, sizeof nonce), e->nonce);
     return hsm_seal_create_counting(crypto, hsm_secret_view(key), &e->seal);
 }
 
@@ -239,7 +242,7 @@ static hsm_err put_unique_id(const hsm_ephemeral *e, uint64_t id, hsm_draft *dra
 
     hsm_write_u64(&writer, id);
     hsm_hex_encode(hsm_bytes_of(id_bytes, sizeof id_bytes), text);
-    hsm_hex_encode(hsm_bytes_of(e->nonce, sizeof e->nonce), text + 2 * sizeof id_bytes);
+    memcpy(text + 2 * sizeof id_bytes, e->nonce, sizeof e->nonce);
     return hsm_draft_put_unique_id(draft, hsm_bytes_of(text, sizeof text));
 }
 
@@ -268,11 +271,10 @@ static hsm_err make_entry(hsm_ephemeral *e, const hsm_ephemeral_owner *owner, hs
         .slot = owner->slot,
         .token_serial = owner->token_serial,
     };
-    HSM_AUTO(release_batch) entry *item = calloc(1, sizeof *item);
+    HSM_AUTO(release_batch) entry *item = malloc(sizeof *item);
 
     HSM_CHECK(item != NULL, HSM_E_NO_MEMORY);
-    item->home = e;
-    item->session = owner->session;
+    *item = (entry){ .home = e, .session = owner->session };
     HSM_TRY(put_unique_id(e, ident.id, draft));
     HSM_TRY(make_object(e, draft, &ident, &item->object));
 

@@ -84,26 +84,30 @@ typedef struct source {
     const hsm_template *tmpl;
 } source;
 
-static const hsm_attr *attr_of(const source *from, CK_ATTRIBUTE_TYPE type)
+static bool get(const source *from, CK_ATTRIBUTE_TYPE type, hsm_attr *out_attr)
 {
-    return from->object != NULL ? hsm_object_attr(from->object, type)
-                                : hsm_template_get(from->tmpl, type);
+    out_attr->type = type;
+    if (from->object != NULL)
+        return hsm_object_get(from->object, type, &out_attr->value);
+    const hsm_attr *attr = hsm_template_get(from->tmpl, type);
+    if (attr != NULL)
+        *out_attr = *attr;
+    return attr != NULL;
 }
 
 static hsm_err tag_all(hsm_index *index, const source *from, hsm_tags *out_tags)
 {
     hsm_tags tags = { 0 };
+    hsm_attr attr;
 
     for (size_t i = 0; i < HSM_TAGS_FINE_MAX; i++) {
-        const hsm_attr *attr = attr_of(from, hsm_attr_index_fine[i]);
-        if (attr != NULL)
-            HSM_TRY(hsm_index_tag(index, attr, &tags.fine[tags.fine_count++]));
+        if (get(from, hsm_attr_index_fine[i], &attr))
+            HSM_TRY(hsm_index_tag(index, &attr, &tags.fine[tags.fine_count++]));
     }
     for (size_t i = 0; i < HSM_TAGS_COARSE; i++) {
-        const hsm_attr *attr = attr_of(from, hsm_attr_index_coarse[i]);
-        tags.has_coarse[i] = attr != NULL;
-        if (attr != NULL)
-            HSM_TRY(hsm_index_tag(index, attr, &tags.coarse[i]));
+        tags.has_coarse[i] = get(from, hsm_attr_index_coarse[i], &attr);
+        if (tags.has_coarse[i])
+            HSM_TRY(hsm_index_tag(index, &attr, &tags.coarse[i]));
     }
     *out_tags = tags;
     return HSM_OK;

@@ -25,23 +25,13 @@ void hsm_object_aad(const hsm_object_ident *ident, const char part[5],
 
 /* --- life --------------------------------------------------------------------------------------- */
 
-/* What an object needs room for. */
-typedef struct room {
-    const hsm_layout *layout;
-    hsm_place_set present; /* attributes that are not secret, */
-    size_t values_len;     /* and their values */
-    size_t open_count;     /* secret attributes; their values lie elsewhere */
-} room;
-
-/* An object with room for its attributes and their values behind it: everything is in one block. */
-static hsm_object *new_object(const hsm_object_ident *ident, const room *need)
+/* An object with room for its extents and values behind it, both to be filled: everything is in one block. */
+static hsm_object *new_object(const hsm_object_ident *ident, const hsm_layout *layout,
+                              size_t values_len)
 {
-    const size_t count = hsm_place_count(need->present);
-
-    _Static_assert(sizeof(hsm_object) % _Alignof(hsm_attr) == 0, "the array follows the object");
+    _Static_assert(sizeof(hsm_object) % _Alignof(hsm_extent) == 0, "the array follows the object");
     /* bounded: HSM_OBJECT_MAX_BYTES or the size of a record */
-    hsm_object *object =
-        malloc(sizeof *object + (count + need->open_count) * sizeof(hsm_attr) + need->values_len);
+    hsm_object *object = malloc(sizeof *object + layout->count * sizeof(hsm_extent) + values_len);
     if (object == NULL)
         return NULL;
     *object = (hsm_object){
@@ -50,81 +40,56 @@ static hsm_object *new_object(const hsm_object_ident *ident, const room *need)
         .id = ident->id,
         .version = ident->version,
         .slot = ident->slot,
-        .kind = need->layout->kind,
-        .layout = need->layout,
-        .present = need->present,
-        .open_count = need->open_count,
-        .attr_count = count,
-        .attrs = (const hsm_attr *)(object + 1),
+        .kind = layout->kind,
+        .layout = layout,
     };
     return object;
 }
 
-static hsm_attr *attrs_of(hsm_object *object)
+static hsm_extent *extents_of(hsm_object *object)
 {
-    return (hsm_attr *)(object + 1);
+    return (hsm_extent *)(object + 1);
 }
 
 static uint8_t *values_of(hsm_object *object)
 {
-    return (uint8_t *)(attrs_of(object) + object->attr_count + object->open_count);
+    return (uint8_t *)(extents_of(object) + object->layout->count);
 }
 
-/* Both ascend, and all are of the layout. */
-static hsm_place_set places_of(const hsm_layout *layout, const hsm_template *attrs)
+/* Puts a value at the end of those that are there. */
+static void put_value(hsm_object *object, unsigned place, hsm_bytes value, size_t at)
 {
-    hsm_place_set present = 0;
-    unsigned place = 0;
-
-    for (size_t i = 0; i < attrs->count; i++, place++) {
-        while (hsm_layout_row(layout, place)->type != attrs->attrs[i].type)
-            place++;
-        present |= hsm_place_bit(place);
-    }
-    return present;
+    if (value.len > 0)
+        memcpy(values_of(object) + at, value.data, value.len);
+    extents_of(object)[place] = (hsm_extent){ .at = (uint32_t)at, .len = (uint32_t)value.len };
+    object->present |= hsm_place_bit(place);
+    if ((object->layout->bools & hsm_place_bit(place)) != 0 && value.data[0] != CK_FALSE)
+        object->truths |= hsm_place_bit(place);
 }
 
 hsm_err hsm_object_build(const hsm_object_ident *ident, const hsm_layout *layout,
                          const hsm_template *attrs, hsm_seal *seal, hsm_object **out_object)
 {
-    room need = { .layout = layout, .present = places_of(layout, attrs) };
+    size_t values_len = 0;
+    unsigned place = 0;
 
     for (size_t i = 0; i < attrs->count; i++)
-        need.values_len += attrs->attrs[i].value.len;
-    hsm_object *object = new_object(ident, &need);
+        values_len += attrs->attrs[i].value.len;
+    hsm_object *object = new_object(ident, layout, values_len);
     HSM_CHECK(object != NULL, HSM_E_NO_MEMORY);
-    uint8_t *at = values_of(object);
-    for (size_t i = 0; i < attrs->count; i++) {
-        const hsm_bytes value = attrs->attrs[i].value;
-
-        if (value.len > 0)
-            memcpy(at, value.data, value.len);
-        attrs_of(object)[i] = (hsm_attr){ attrs->attrs[i].type, hsm_bytes_of(at, value.len) };
-        at += value.len;
+    size_t at = 0;
+    for (size_t i = 0; i < attrs->count; i++, place++) {
+        /* Both ascend, and all are of the layout. */
+        while (hsm_layout_row(layout, place)->type != attrs->attrs[i].type)
+            place++;
+        put_value(object, place, attrs->attrs[i].value, at);
+        at += attrs->attrs[i].value.len;
     }
     object->seal = hsm_seal_acquire(seal);
     hsm_facts_read(object);
 
     *out_object = object;
     return HSM_OK;
-}
-
-/* The draft's values as they lie, with what became of older ones between them. */
-static void copy_open(hsm_object *object, const hsm_draft *draft)
-{
-    const hsm_bytes open = hsm_draft_open(draft);
-    uint8_t *values = values_of(object);
-    hsm_attr *attr = attrs_of(object);
-
-    if (open.len > 0)
-        memcpy(values, open.data, open.len);
-    for (hsm_place_set rest = object->present; rest != 0; rest &= rest - 1) {
-        const unsigned place = hsm_place_first(rest);
-        const hsm_extent extent = hsm_draft_extent(draft, place);
-
-        *attr++ = (hsm_attr){ hsm_layout_row(object->layout, place)->type,
-                              hsm_bytes_of(values + extent.at, extent.len) };
-    }
 }
 
 /* Encodes secret attributes and seals them. */
@@ -146,23 +111,23 @@ static hsm_err seal_secrets(hsm_object *object, const hsm_object_ident *ident,
                           &object->sealed);
 }
 
-/* An object of what is not secret in a draft, with room for `open_count` secret attributes. */
+/* An object of what is not secret in a draft: its values as they lie, with what became of older ones
+ * between them. */
 static hsm_err without_secrets(const hsm_draft *draft, const hsm_object_ident *ident,
-                               size_t open_count, hsm_object **out_object)
+                               hsm_seal *seal, hsm_object **out_object)
 {
     const hsm_layout *layout = hsm_draft_layout(draft);
     const hsm_place_set present = hsm_draft_present(draft);
-    const room need = {
-        .layout = layout,
-        .present = present & ~hsm_layout_with(layout, HSM_ATTR_SECRET),
-        .values_len = hsm_draft_open(draft).len,
-        .open_count = open_count,
-    };
+    const hsm_bytes values = hsm_draft_open(draft);
 
     HSM_CHECK((layout->naming & ~present) == 0, HSM_E_TEMPLATE_INCOMPLETE);
-    hsm_object *object = new_object(ident, &need);
+    hsm_object *object = new_object(ident, layout, values.len);
     HSM_CHECK(object != NULL, HSM_E_NO_MEMORY);
-    copy_open(object, draft);
+    object->present = present & ~hsm_layout_with(layout, HSM_ATTR_SECRET);
+    object->truths = hsm_draft_truths(draft);
+    object->seal = hsm_seal_acquire(seal);
+    memcpy(extents_of(object), hsm_draft_extents(draft), layout->count * sizeof(hsm_extent));
+    memcpy(values_of(object), values.data, values.len);
     hsm_facts_read(object);
 
     *out_object = object;
@@ -175,8 +140,7 @@ hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident,
     HSM_UNINITIALIZED hsm_attr attrs[HSM_OBJECT_SECRETS_MAX]; /* hsm_draft_secrets() fills it */
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
 
-    HSM_TRY(without_secrets(draft, ident, 0, &object));
-    object->seal = hsm_seal_acquire(seal);
+    HSM_TRY(without_secrets(draft, ident, seal, &object));
     const hsm_template secrets = { attrs, hsm_draft_secrets(draft, attrs) };
     if (secrets.count > 0)
         HSM_TRY(seal_secrets(object, ident, &secrets));
@@ -188,13 +152,11 @@ hsm_err hsm_object_create(const hsm_draft *draft, const hsm_object_ident *ident,
 hsm_err hsm_object_take(hsm_draft *draft, const hsm_object_ident *ident, hsm_seal *seal,
                         hsm_object **out_object)
 {
-    const hsm_place_set secrets =
-        hsm_draft_present(draft) & hsm_layout_with(hsm_draft_layout(draft), HSM_ATTR_SECRET);
+    const hsm_place_set present = hsm_draft_present(draft);
     hsm_object *object = NULL;
 
-    HSM_TRY(without_secrets(draft, ident, hsm_place_count(secrets), &object));
-    object->seal = hsm_seal_acquire(seal);
-    (void)hsm_draft_secrets(draft, attrs_of(object) + object->attr_count);
+    HSM_TRY(without_secrets(draft, ident, seal, &object));
+    object->opened = present & hsm_layout_with(object->layout, HSM_ATTR_SECRET);
     object->open = hsm_draft_take_secrets(draft);
 
     *out_object = object;
@@ -219,8 +181,11 @@ hsm_err hsm_object_to_draft(const hsm_object *object, hsm_bytes token_serial, hs
 
     HSM_TRY(hsm_object_open_secrets(object, token_serial, &secrets));
     HSM_TRY(hsm_draft_create(object->kind, &draft));
-    for (size_t i = 0; i < object->attr_count; i++)
-        HSM_TRY(hsm_draft_put(draft, object->attrs[i].type, object->attrs[i].value));
+    for (hsm_place_set rest = object->present; rest != 0; rest &= rest - 1) {
+        const unsigned place = hsm_place_first(rest);
+
+        HSM_TRY(hsm_draft_put_at(draft, place, hsm_object_at(object, place)));
+    }
     for (size_t i = 0; i < secrets.attr_count; i++)
         HSM_TRY(hsm_draft_put(draft, secrets.attrs[i].type, secrets.attrs[i].value));
     HSM_TRY(hsm_draft_put_check_value(draft, object, &secrets));
@@ -231,41 +196,63 @@ hsm_err hsm_object_to_draft(const hsm_object *object, hsm_bytes token_serial, hs
 
 /* --- attributes --------------------------------------------------------------------------------- */
 
-const hsm_attr *hsm_object_attr(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
+bool hsm_object_get(const hsm_object *object, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value)
 {
     const unsigned place = hsm_layout_find(object->layout, type);
 
     if (place == HSM_PLACE_NONE || (object->present & hsm_place_bit(place)) == 0)
-        return NULL;
-    return &object->attrs[hsm_place_count(object->present & (hsm_place_bit(place) - 1))];
+        return false;
+    *out_value = hsm_object_at(object, place);
+    return true;
+}
+
+hsm_bytes hsm_object_value(const hsm_object *object, CK_ATTRIBUTE_TYPE type)
+{
+    hsm_bytes value;
+
+    return hsm_object_get(object, type, &value) ? value : hsm_bytes_none();
 }
 
 bool hsm_object_bool(const hsm_object *object, CK_ATTRIBUTE_TYPE type, bool fallback)
 {
-    const hsm_attr *attr = hsm_object_attr(object, type);
+    const unsigned place = hsm_layout_find(object->layout, type);
 
-    if (attr == NULL || attr->value.len != sizeof(CK_BBOOL))
+    if (place == HSM_PLACE_NONE ||
+        (object->present & object->layout->bools & hsm_place_bit(place)) == 0)
         return fallback;
-    return attr->value.data[0] != CK_FALSE;
+    return (object->truths & hsm_place_bit(place)) != 0;
 }
 
 CK_ULONG hsm_object_ulong(const hsm_object *object, CK_ATTRIBUTE_TYPE type, CK_ULONG fallback)
 {
-    const hsm_attr *attr = hsm_object_attr(object, type);
+    const hsm_bytes bytes = hsm_object_value(object, type);
     CK_ULONG value;
 
-    if (attr == NULL || attr->value.len != sizeof value)
+    if (bytes.len != sizeof value)
         return fallback;
-    memcpy(&value, attr->value.data, sizeof value); /* values lie side by side */
+    memcpy(&value, bytes.data, sizeof value); /* values lie side by side */
     return value;
+}
+
+size_t hsm_object_attrs(const hsm_object *object, hsm_attr out_attrs[HSM_OBJECT_ATTRS_MAX])
+{
+    size_t count = 0;
+
+    for (hsm_place_set rest = object->present; rest != 0; rest &= rest - 1) {
+        const unsigned place = hsm_place_first(rest);
+
+        out_attrs[count++] =
+            (hsm_attr){ hsm_layout_row(object->layout, place)->type, hsm_object_at(object, place) };
+    }
+    return count;
 }
 
 size_t hsm_object_bytes(const hsm_object *object)
 {
     size_t bytes = object->sealed.len;
 
-    for (size_t i = 0; i < object->attr_count + object->open_count; i++)
-        bytes += object->attrs[i].value.len;
+    for (hsm_place_set rest = object->present | object->opened; rest != 0; rest &= rest - 1)
+        bytes += hsm_object_extents(object)[hsm_place_first(rest)].len;
     return bytes;
 }
 
@@ -287,6 +274,15 @@ static hsm_err read_secrets(const hsm_object *object, hsm_object_secrets *secret
     return HSM_OK;
 }
 
+/* A secret attribute that is not sealed. */
+static hsm_attr open_at(const hsm_object *object, unsigned place)
+{
+    const hsm_extent extent = hsm_object_extents(object)[place];
+
+    return (hsm_attr){ hsm_layout_row(object->layout, place)->type,
+                       hsm_bytes_of(hsm_secret_view(object->open).data + extent.at, extent.len) };
+}
+
 hsm_err hsm_object_open_secrets(const hsm_object *object, hsm_bytes token_serial,
                                 hsm_object_secrets *out_secrets)
 {
@@ -297,9 +293,8 @@ hsm_err hsm_object_open_secrets(const hsm_object *object, hsm_bytes token_serial
                                      .token_serial = token_serial };
     uint8_t aad[HSM_OBJECT_AAD_BYTES];
 
-    secrets.attr_count = object->open_count;
-    for (size_t i = 0; i < object->open_count; i++)
-        secrets.attrs[i] = object->attrs[object->attr_count + i];
+    for (hsm_place_set rest = object->opened; rest != 0; rest &= rest - 1)
+        secrets.attrs[secrets.attr_count++] = open_at(object, hsm_place_first(rest));
     if (object->sealed.len > 0) {
         hsm_object_aad(&ident, HSM_OBJECT_PART_SECRET, aad);
         HSM_TRY(hsm_seal_open(object->seal, hsm_bytes_of(aad, sizeof aad),

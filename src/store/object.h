@@ -73,14 +73,14 @@ typedef struct hsm_object {
     bool always_authenticate;
     bool has_allowed_mechanisms;
     bool has_life; /* CKA_START_DATE, CKA_END_DATE or CKA_CRATON_KEY_STATE is there and not empty */
-    const struct hsm_layout *layout; /* of its kind */
-    uint64_t present;                /* the places in it of the attributes */
+    const struct hsm_layout *layout; /* of its kind: which attribute has which place, */
+    uint64_t present;                /* the places of the attributes that are not secret, */
+    uint64_t truths;                 /* those of them whose value is CK_TRUE, */
+    uint64_t opened;                 /* and the places of the attributes in `open` */
     hsm_seal *seal;                  /* what seals the secret part; borrowed from store or core */
-    hsm_buf sealed;    /* secret attributes, encoded and sealed; empty if none, or open */
-    hsm_secret *open;  /* or they lie here, as hsm_object_take() was given them */
-    size_t open_count; /* how many: attrs[attr_count] and those that follow it */
-    size_t attr_count;
-    const hsm_attr *attrs; /* not secret, sorted by type; in one block with the object */
+    hsm_buf sealed;   /* secret attributes, encoded and sealed; empty if none, or open */
+    hsm_secret *open; /* or they lie here, as hsm_object_take() was given them */
+    /* In the same block follow where each place's value lies, and the values. */
 } hsm_object;
 
 /* What identifies an object apart from its attributes. */
@@ -126,10 +126,14 @@ static inline void hsm_object_drop(hsm_object **object)
     *object = NULL;
 }
 
-/* A public attribute, borrowed while the object is referenced; NULL if absent or secret. */
-const hsm_attr *hsm_object_attr(const hsm_object *object, CK_ATTRIBUTE_TYPE type);
+/* A public attribute's value, borrowed while the object is referenced; false if absent or secret. */
+bool hsm_object_get(const hsm_object *object, CK_ATTRIBUTE_TYPE type, hsm_bytes *out_value);
+/* The same where it makes no difference whether it is absent or empty. */
+hsm_bytes hsm_object_value(const hsm_object *object, CK_ATTRIBUTE_TYPE type);
 bool hsm_object_bool(const hsm_object *object, CK_ATTRIBUTE_TYPE type, bool fallback);
 CK_ULONG hsm_object_ulong(const hsm_object *object, CK_ATTRIBUTE_TYPE type, CK_ULONG fallback);
+/* All public attributes by ascending type; how many. */
+size_t hsm_object_attrs(const hsm_object *object, hsm_attr out_attrs[HSM_OBJECT_ATTRS_MAX]);
 /* What its attributes take, secret ones included. */
 size_t hsm_object_bytes(const hsm_object *object);
 

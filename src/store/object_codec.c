@@ -34,7 +34,8 @@ hsm_err hsm_part_read(hsm_bytes part, hsm_writer *room, hsm_attr *out_attrs, siz
 
 hsm_err hsm_object_encode_public(const hsm_object *object, hsm_buf *out_encoded)
 {
-    const hsm_template attrs = { .attrs = object->attrs, .count = object->attr_count };
+    HSM_UNINITIALIZED hsm_attr places[HSM_OBJECT_ATTRS_MAX]; /* hsm_object_attrs() fills it */
+    const hsm_template attrs = { .attrs = places, .count = hsm_object_attrs(object, places) };
     hsm_writer counter = hsm_writer_of(NULL, 0);
 
     hsm_part_write(&counter, &attrs);

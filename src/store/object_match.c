@@ -32,8 +32,9 @@ static bool matches_public(const hsm_object *object, const hsm_template *tmpl, s
             owed++;
             continue;
         }
-        const hsm_attr *attr = hsm_object_attr(object, info->type);
-        if (attr == NULL || !is_wanted(info, tmpl->attrs[i].value, attr->value))
+        hsm_bytes value;
+        if (!hsm_object_get(object, info->type, &value) ||
+            !is_wanted(info, tmpl->attrs[i].value, value))
             return false;
     }
     *out_secret = secret;

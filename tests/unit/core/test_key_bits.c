@@ -168,11 +168,12 @@ static hsm_bytes modulus_of(const bench *on, CK_OBJECT_HANDLE handle, uint8_t ou
 
     CHECK_OK(hsm_core_session(on->core, on->session, &session));
     CHECK_OK(hsm_core_object(on->core, session, handle, &object));
-    const hsm_attr *modulus = object == NULL ? NULL : hsm_object_attr(object, CKA_MODULUS);
-    if (!CHECK_THAT(modulus != NULL && modulus->value.len == 256))
+    const hsm_bytes modulus =
+        object == NULL ? hsm_bytes_none() : hsm_object_value(object, CKA_MODULUS);
+    if (!CHECK_EQ(modulus.len, 256))
         return hsm_bytes_none();
     memset(out, 0, 2);
-    memcpy(out + 2, modulus->value.data, 256);
+    memcpy(out + 2, modulus.data, 256);
     return hsm_bytes_of(out, 258);
 }
 

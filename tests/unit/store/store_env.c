@@ -113,10 +113,10 @@ bool store_env_is_whole(hsm_store *store, const hsm_object *object, uint32_t num
 {
     hsm_object_secrets secrets = { 0 };
     uint8_t value[16];
-    const hsm_attr *id = hsm_object_attr(object, CKA_ID);
+    const hsm_bytes id = hsm_object_value(object, CKA_ID);
 
     fill_value(number, value);
-    if (id == NULL || !hsm_bytes_equal(id->value, hsm_bytes_of(&number, sizeof number)))
+    if (!hsm_bytes_equal(id, hsm_bytes_of(&number, sizeof number)))
         return false;
     if (hsm_object_open_secrets(object, hsm_store_serial(store, object->slot), &secrets) != HSM_OK)
         return false;

@@ -129,13 +129,13 @@ static void kinds_have_few_rows(void)
     }
 }
 
-static void check_default(const hsm_layout *layout, unsigned place)
+static void check_first(const hsm_layout *layout, unsigned place)
 {
     const hsm_attr_info *row = hsm_layout_row(layout, place);
-    const hsm_extent extent = layout->defaults[place];
-    const uint8_t *value = layout->default_bytes + extent.at;
+    const hsm_extent extent = layout->first_extents[place];
+    const uint8_t *value = layout->first_bytes + extent.at;
 
-    CHECK_THAT(extent.at + extent.len <= layout->default_len);
+    CHECK_THAT(extent.at + extent.len <= layout->first_len);
     if (row->kind == HSM_ATTR_BOOL)
         CHECK_THAT(extent.len == 1 && value[0] == row->default_value);
     else if (row->kind == HSM_ATTR_ULONG)
@@ -155,7 +155,7 @@ static void layouts_are_the_table(void)
         unsigned place = 0;
 
         CHECK_EQ(layout->kind, kind);
-        CHECK_THAT(layout->default_len <= HSM_DEFAULTS_MAX_BYTES);
+        CHECK_THAT(layout->first_len <= HSM_LAYOUT_FIRST_MAX_BYTES);
         for (size_t i = 0; i < count; i++) {
             if ((table[i].kinds & kind) == 0)
                 continue;
@@ -165,8 +165,7 @@ static void layouts_are_the_table(void)
             for (unsigned flag = 1; flag <= HSM_ATTR_HAS_DEFAULT; flag <<= 1)
                 CHECK_EQ((hsm_layout_with(layout, flag) >> place & 1) != 0,
                          (table[i].flags & flag) != 0);
-            if ((table[i].flags & HSM_ATTR_HAS_DEFAULT) != 0)
-                check_default(layout, place);
+            check_first(layout, place);
             place++;
         }
         CHECK_EQ(layout->count, place);

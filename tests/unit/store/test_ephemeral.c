@@ -52,11 +52,10 @@ static void objects_get_ids_of_their_own(void)
     CHECK_THAT((objects[1]->id & HSM_EPHEMERAL_ID_BIT) != 0);
     CHECK_THAT(objects[0]->id != objects[1]->id);
     CHECK_EQ(objects[1]->slot, 1);
-    const hsm_attr *a = hsm_object_attr(objects[0], CKA_UNIQUE_ID);
-    const hsm_attr *b = hsm_object_attr(objects[1], CKA_UNIQUE_ID);
-    REQUIRE_THAT(a != NULL && b != NULL);
-    CHECK_EQ(a->value.len, 32);
-    CHECK_THAT(!hsm_bytes_equal(a->value, b->value));
+    const hsm_bytes a = hsm_object_value(objects[0], CKA_UNIQUE_ID);
+    const hsm_bytes b = hsm_object_value(objects[1], CKA_UNIQUE_ID);
+    CHECK_EQ(a.len, 32);
+    CHECK_THAT(!hsm_bytes_equal(a, b));
     HSM_AUTO(hsm_object_secrets_clear) hsm_object_secrets secrets = { 0 };
     CHECK_OK(hsm_object_open_secrets(objects[1], env_serial_bytes(), &secrets));
     CHECK_EQ(secrets.attr_count, 1);

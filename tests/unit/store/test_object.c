@@ -9,15 +9,21 @@ static void attributes_are_found(void)
     HSM_AUTO(hsm_object_drop) hsm_object *object = env_object(ENV_RSA_PRIVATE, seal);
 
     REQUIRE_THAT(object != NULL);
-    for (size_t i = 0; i < object->attr_count; i++) {
-        CHECK_THAT(hsm_object_attr(object, object->attrs[i].type) == &object->attrs[i]);
-        CHECK_THAT(i == 0 || object->attrs[i].type > object->attrs[i - 1].type);
+    hsm_attr attrs[HSM_OBJECT_ATTRS_MAX];
+    const size_t count = hsm_object_attrs(object, attrs);
+    hsm_bytes value;
+    CHECK_THAT(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        REQUIRE_THAT(hsm_object_get(object, attrs[i].type, &value));
+        CHECK_THAT(value.data == attrs[i].value.data && value.len == attrs[i].value.len);
+        CHECK_THAT(i == 0 || attrs[i].type > attrs[i - 1].type);
     }
-    const hsm_attr *modulus = hsm_object_attr(object, CKA_MODULUS);
-    REQUIRE_THAT(modulus != NULL);
-    CHECK_BYTES(modulus->value.data, modulus->value.len, value16, sizeof value16);
-    CHECK_THAT(hsm_object_attr(object, CKA_PRIVATE_EXPONENT) == NULL); /* secret */
-    CHECK_THAT(hsm_object_attr(object, CKA_VALUE_LEN) == NULL);
+    REQUIRE_THAT(hsm_object_get(object, CKA_MODULUS, &value));
+    CHECK_BYTES(value.data, value.len, value16, sizeof value16);
+    CHECK_EQ(hsm_object_value(object, CKA_MODULUS).len, sizeof value16);
+    CHECK_THAT(!hsm_object_get(object, CKA_PRIVATE_EXPONENT, &value)); /* secret */
+    CHECK_THAT(!hsm_object_get(object, CKA_VALUE_LEN, &value));
+    CHECK_EQ(hsm_object_value(object, CKA_VALUE_LEN).len, 0);
     CHECK_EQ(hsm_object_ulong(object, CKA_KEY_TYPE, 99), CKK_RSA);
     CHECK_EQ(hsm_object_ulong(object, CKA_VALUE_LEN, 99), 99);
     CHECK_THAT(hsm_object_bool(object, CKA_SIGN, false));
@@ -155,8 +161,10 @@ static void secrets_are_sealed_in_memory(void)
 
     CHECK_THAT(object->sealed.len > sizeof value16 + HSM_SEAL_OVERHEAD_BYTES);
     CHECK_THAT(memmem(object->sealed.data, object->sealed.len, value16, sizeof value16) == NULL);
-    for (size_t i = 0; i < object->attr_count; i++) {
-        const hsm_bytes value = object->attrs[i].value;
+    hsm_attr attrs[HSM_OBJECT_ATTRS_MAX];
+    const size_t count = hsm_object_attrs(object, attrs);
+    for (size_t i = 0; i < count; i++) {
+        const hsm_bytes value = attrs[i].value;
 
         CHECK_THAT(value.len == 0 ||
                    memmem(value.data, value.len, value16, sizeof value16) == NULL);
@@ -195,7 +203,7 @@ static void a_taken_draft_gives_its_secrets_away(void)
                !hsm_draft_get(draft, CKA_PRIVATE_EXPONENT, &value));
     CHECK_THAT(hsm_draft_get(draft, CKA_MODULUS, &value));
     CHECK_EQ(hsm_secret_room(object->open), room);
-    CHECK_THAT(object->sealed.len == 0 && hsm_object_attr(object, CKA_PRIVATE_EXPONENT) == NULL);
+    CHECK_THAT(object->sealed.len == 0 && !hsm_object_get(object, CKA_PRIVATE_EXPONENT, &value));
 
     REQUIRE_OK(hsm_object_open_secrets(object, env_serial_bytes(), &secrets));
     REQUIRE_THAT(secrets.attr_count == 3 && secrets.plain == NULL);

@@ -43,11 +43,14 @@ static void check_same(const hsm_object *got, const hsm_object *want)
     CHECK_THAT(got->id == want->id && got->version == want->version && got->slot == want->slot);
     CHECK_EQ(got->kind, want->kind);
     CHECK_EQ(got->usages, want->usages);
-    CHECK_EQ(got->attr_count, want->attr_count);
-    for (size_t i = 0; i < want->attr_count && i < got->attr_count; i++) {
-        CHECK_EQ(got->attrs[i].type, want->attrs[i].type);
-        CHECK_BYTES(got->attrs[i].value.data, got->attrs[i].value.len, want->attrs[i].value.data,
-                    want->attrs[i].value.len);
+    hsm_attr a[HSM_OBJECT_ATTRS_MAX];
+    hsm_attr b[HSM_OBJECT_ATTRS_MAX];
+    const size_t count = hsm_object_attrs(want, b);
+    REQUIRE_THAT(hsm_object_attrs(got, a) == count);
+    for (size_t i = 0; i < count; i++) {
+        CHECK_EQ(a[i].type, b[i].type);
+        CHECK_BYTES(a[i].value.data, a[i].value.len, b[i].value.data, b[i].value.len);
+        CHECK_EQ(hsm_object_bool(got, a[i].type, false), hsm_object_bool(want, a[i].type, false));
     }
     CHECK_BYTES(got->sealed.data, got->sealed.len, want->sealed.data, want->sealed.len);
 }

@@ -61,9 +61,9 @@ static void body_insert(hsm_store *store)
     CHECK_THAT(again == object); /* from the cache */
     CHECK_EQ(count_by_label(store, "mine"), 1);
     CHECK_EQ(count_by_label(store, "Mine"), 0);
-    const hsm_attr *unique_id = hsm_object_attr(object, CKA_UNIQUE_ID);
-    REQUIRE_THAT(unique_id != NULL);
-    env_bytes(&t, CKA_UNIQUE_ID, unique_id->value.data, unique_id->value.len);
+    hsm_bytes unique_id;
+    REQUIRE_THAT(hsm_object_get(object, CKA_UNIQUE_ID, &unique_id));
+    env_bytes(&t, CKA_UNIQUE_ID, unique_id.data, unique_id.len);
     CHECK_EQ(store_env_find(store, &t), 1);
     CHECK_EQ(count_all(store), 1);
 }
