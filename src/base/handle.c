@@ -118,20 +118,23 @@ static hsm_err take_slot(hsm_handle_table *table, uint32_t *out_index)
     return HSM_OK;
 }
 
-hsm_err hsm_handle_add(hsm_handle_table *table, void *item, CK_ULONG *out_handle)
+hsm_err hsm_handle_add_alone(hsm_handle_table *table, void *item, CK_ULONG *out_handle)
 {
     uint32_t index = 0;
 
     HSM_CHECK(item != NULL, HSM_E_ARG);
-    (void)pthread_mutex_lock(&table->lock);
-    const hsm_err err = take_slot(table, &index);
-    if (err == HSM_OK) {
-        slot *place = &chunk_of(table, index)->slots[index % CHUNK_SLOTS];
+    HSM_TRY(take_slot(table, &index));
+    slot *place = &chunk_of(table, index)->slots[index % CHUNK_SLOTS];
+    *out_handle = atomic_load_explicit(&place->handle, memory_order_relaxed);
+    atomic_store_explicit(&place->item, item, memory_order_release);
+    atomic_fetch_add_explicit(&table->items, 1, memory_order_relaxed);
+    return HSM_OK;
+}
 
-        *out_handle = atomic_load_explicit(&place->handle, memory_order_relaxed);
-        atomic_store_explicit(&place->item, item, memory_order_release);
-        atomic_fetch_add_explicit(&table->items, 1, memory_order_relaxed);
-    }
+hsm_err hsm_handle_add(hsm_handle_table *table, void *item, CK_ULONG *out_handle)
+{
+    (void)pthread_mutex_lock(&table->lock);
+    const hsm_err err = hsm_handle_add_alone(table, item, out_handle);
     (void)pthread_mutex_unlock(&table->lock);
     return err;
 }
@@ -162,7 +165,7 @@ void *hsm_handle_get(const hsm_handle_table *table, CK_ULONG handle)
     return item;
 }
 
-/* Frees the slot of a live handle; expects the lock. */
+/* Frees the slot of a live handle; nobody else changes the table. */
 static void release_slot(hsm_handle_table *table, slot *place, CK_ULONG handle)
 {
     const uint32_t index = (uint32_t)(handle & INDEX_MASK) - 1;
@@ -176,12 +179,19 @@ static void release_slot(hsm_handle_table *table, slot *place, CK_ULONG handle)
     table->free_head = index;
 }
 
+void *hsm_handle_remove_alone(hsm_handle_table *table, CK_ULONG handle)
+{
+    void *item = hsm_handle_get(table, handle);
+
+    if (item != NULL)
+        release_slot(table, slot_of(table, handle), handle);
+    return item;
+}
+
 void *hsm_handle_remove(hsm_handle_table *table, CK_ULONG handle)
 {
     (void)pthread_mutex_lock(&table->lock);
-    void *item = hsm_handle_get(table, handle);
-    if (item != NULL)
-        release_slot(table, slot_of(table, handle), handle);
+    void *item = hsm_handle_remove_alone(table, handle);
     (void)pthread_mutex_unlock(&table->lock);
     return item;
 }

@@ -26,6 +26,9 @@ HSM_DEFINE_DROP(hsm_handle_table)
  * errors  HSM_E_LIMIT (max_items reached), HSM_E_NO_MEMORY
  * thread  takes the table's own lock */
 HSM_MUST_USE hsm_err hsm_handle_add(hsm_handle_table *table, void *item, CK_ULONG *out_handle);
+/* The same for a table that only one thread at a time changes: takes no lock. */
+HSM_MUST_USE hsm_err hsm_handle_add_alone(hsm_handle_table *table, void *item,
+                                          CK_ULONG *out_handle);
 
 /* The item of a handle, or NULL if the handle is unknown, stale or HSM_HANDLE_NONE.
  * thread  lock-free and wait-free, at any time. The item may be removed a moment later: its memory
@@ -35,6 +38,8 @@ void *hsm_handle_get(const hsm_handle_table *table, CK_ULONG handle);
 
 /* Removes a handle and returns its item, or NULL if it was not valid. O(1). */
 void *hsm_handle_remove(hsm_handle_table *table, CK_ULONG handle);
+/* The same without a lock, as hsm_handle_add_alone(). */
+void *hsm_handle_remove_alone(hsm_handle_table *table, CK_ULONG handle);
 
 /* Handles in use. */
 size_t hsm_handle_count(const hsm_handle_table *table);

@@ -20,7 +20,7 @@ typedef struct block {
 } block;
 
 struct hsm_handles {
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* of all that follows */
     hsm_handle_table *table;
     entry **buckets; /* by id */
     size_t bucket_count;
@@ -142,7 +142,7 @@ hsm_err hsm_handles_put(hsm_handles *handles, const hsm_handle_target *target,
     if (handles->free_entries == NULL)
         HSM_TRY(refill(handles));
     taken = handles->free_entries;
-    HSM_TRY(hsm_handle_add(handles->table, taken, &taken->handle));
+    HSM_TRY(hsm_handle_add_alone(handles->table, taken, &taken->handle));
     handles->free_entries = taken->next;
     taken->target = *target;
     if (target->object != NULL)
@@ -177,7 +177,7 @@ static void take_out(hsm_handles *handles, entry **link)
     entry *gone = *link;
 
     *link = gone->next;
-    (void)hsm_handle_remove(handles->table, gone->handle);
+    (void)hsm_handle_remove_alone(handles->table, gone->handle);
     gone->handle = HSM_HANDLE_NONE;
     hsm_object_drop(&gone->target.object);
     gone->next = handles->free_entries;

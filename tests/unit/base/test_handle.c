@@ -90,6 +90,30 @@ static bool count_all(CK_ULONG handle, void *item, void *arg)
     return true;
 }
 
+/* Both ways of writing work on one table, and answer alike. */
+static void without_the_lock_it_is_the_same(void)
+{
+    HSM_AUTO(hsm_handle_table_drop) hsm_handle_table *table = NULL;
+    CK_ULONG first = 0;
+    CK_ULONG second = 0;
+    CK_ULONG third = 77;
+    int a = 0;
+    int b = 0;
+
+    REQUIRE_OK(hsm_handle_table_create(2, &table));
+    CHECK_ERR(hsm_handle_add_alone(table, NULL, &third), HSM_E_ARG);
+    REQUIRE_OK(hsm_handle_add_alone(table, &a, &first));
+    REQUIRE_OK(hsm_handle_add(table, &b, &second));
+    CHECK_ERR(hsm_handle_add_alone(table, &b, &third), HSM_E_LIMIT);
+    CHECK_EQ(third, 77);
+    CHECK_THAT(hsm_handle_get(table, first) == &a && hsm_handle_get(table, second) == &b);
+    CHECK_THAT(hsm_handle_remove_alone(table, second) == &b);
+    CHECK_THAT(hsm_handle_remove_alone(table, second) == NULL);
+    CHECK_THAT(hsm_handle_remove(table, first) == &a);
+    CHECK_THAT(hsm_handle_remove_alone(table, first) == NULL);
+    CHECK_EQ(hsm_handle_count(table), 0);
+}
+
 static void many_and_each(void)
 {
     static int items[5000];
@@ -169,6 +193,7 @@ static const check_test tests[] = {
     CHECK_TEST(resolves_until_removed),
     CHECK_TEST(unknown_handles_give_null),
     CHECK_TEST(limits_hold),
+    CHECK_TEST(without_the_lock_it_is_the_same),
     CHECK_TEST(many_and_each),
     CHECK_TEST(threads_never_mix_items),
 };
