@@ -79,8 +79,9 @@ bool hsm_kdf_is(const hsm_mech *mech);
 bool hsm_kdf_shows_base(const hsm_mech *mech);
 
 /* Reads and checks the parameter (hsm_mech_params.raw).
+ * inout   kdf  2 KB and read in place: anything before, nothing to use after an error
  * errors  HSM_E_MECHANISM_PARAM */
-HSM_MUST_USE hsm_err hsm_kdf_read(const hsm_mech *mech, hsm_bytes raw, hsm_kdf *out_kdf);
+HSM_MUST_USE hsm_err hsm_kdf_read(const hsm_mech *mech, hsm_bytes raw, hsm_kdf *kdf);
 
 /* Lays out the keys. A length of 0 becomes what the mechanism gives by itself.
  * in      base_len  bytes of the base key

@@ -437,15 +437,13 @@ bool hsm_kdf_is(const hsm_mech *mech)
     return readers[mech->alg] != NULL;
 }
 
-hsm_err hsm_kdf_read(const hsm_mech *mech, hsm_bytes raw, hsm_kdf *out_kdf)
+hsm_err hsm_kdf_read(const hsm_mech *mech, hsm_bytes raw, hsm_kdf *kdf)
 {
-    hsm_kdf kdf = { .hash = mech->hash };
-
     HSM_CHECK(hsm_kdf_is(mech), HSM_E_MECHANISM);
-    HSM_TRY(readers[mech->alg](raw, &kdf));
+    *kdf = (hsm_kdf){ .hash = mech->hash };
+    HSM_TRY(readers[mech->alg](raw, kdf));
     /* Only the client's own premaster carries a version (PKCS#11 v3.2, ..._DERIVE_DH). */
-    HSM_CHECK(mech->key_min_bits == mech->key_max_bits || kdf.out_version == NULL,
+    HSM_CHECK(mech->key_min_bits == mech->key_max_bits || kdf->out_version == NULL,
               HSM_E_MECHANISM_PARAM);
-    *out_kdf = kdf;
     return HSM_OK;
 }
