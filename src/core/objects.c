@@ -53,8 +53,8 @@ static hsm_err insert(hsm_core *core, hsm_session *session, hsm_draft *const *dr
 static hsm_err add_alike(hsm_core *core, hsm_session *session, hsm_draft *const *drafts,
                          size_t count, CK_OBJECT_HANDLE *out_handles)
 {
-    hsm_object *objects[HSM_CORE_ADD_MAX] = { NULL };
-    CK_OBJECT_HANDLE handles[HSM_CORE_ADD_MAX];
+    HSM_UNINITIALIZED hsm_object *objects[HSM_CORE_ADD_MAX];
+    HSM_UNINITIALIZED CK_OBJECT_HANDLE handles[HSM_CORE_ADD_MAX];
     hsm_err err = HSM_OK;
 
     HSM_CHECK(count >= 1 && count <= HSM_ARRAY_LEN(objects), HSM_E_ARG);

@@ -155,7 +155,7 @@ static uint8_t *room_of(const hsm_draft *draft, unsigned place)
            draft->extents[place].at;
 }
 
-/* Booleans are never secret, and have their room from the beginning. */
+/* Booleans and numbers are never secret, and have their room from the beginning. */
 static void set_bool(hsm_draft *draft, unsigned place, bool value)
 {
     const hsm_place_set bit = hsm_place_bit(place);
@@ -165,17 +165,16 @@ static void set_bool(hsm_draft *draft, unsigned place, bool value)
     draft->truths = value ? draft->truths | bit : draft->truths & ~bit;
 }
 
-hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value)
+static void set_ulong(hsm_draft *draft, unsigned place, const void *native)
 {
-    const hsm_attr_kind kind = hsm_layout_row(draft->layout, place)->kind;
+    memcpy(draft->open + draft->extents[place].at, native, sizeof(CK_ULONG));
+    draft->present |= hsm_place_bit(place);
+}
+
+static hsm_err put_bytes(hsm_draft *draft, unsigned place, hsm_bytes value)
+{
     size_t at = draft->extents[place].at;
 
-    if (kind == HSM_ATTR_BOOL) {
-        set_bool(draft, place, value.data[0] != CK_FALSE);
-        return HSM_OK;
-    }
-    if (kind == HSM_ATTR_NUMBER)
-        value = hsm_attr_trim(value);
     if (value.len > draft->extents[place].len) {
         HSM_TRY(is_secret(draft, place) ? append_secret(draft, value, &at)
                                         : append_open(draft, value, &at));
@@ -186,6 +185,27 @@ hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value)
     draft->extents[place] = (hsm_extent){ .at = (uint32_t)at, .len = (uint32_t)value.len };
     draft->present |= hsm_place_bit(place);
     return HSM_OK;
+}
+
+hsm_err hsm_draft_put_at(hsm_draft *draft, unsigned place, hsm_bytes value)
+{
+    switch (hsm_layout_row(draft->layout, place)->kind) {
+    case HSM_ATTR_BOOL:
+        set_bool(draft, place, value.data[0] != CK_FALSE);
+        return HSM_OK;
+    case HSM_ATTR_ULONG:
+        set_ulong(draft, place, value.data);
+        return HSM_OK;
+    case HSM_ATTR_NUMBER:
+        return put_bytes(draft, place, hsm_attr_trim(value));
+    case HSM_ATTR_BYTES:
+    case HSM_ATTR_TEXT:
+    case HSM_ATTR_DATE:
+    case HSM_ATTR_MECHANISMS:
+    case HSM_ATTR_TEMPLATE:
+        return put_bytes(draft, place, value);
+    }
+    return HSM_E_INTERNAL;
 }
 
 void hsm_draft_put_defaults(hsm_draft *draft, hsm_place_set places)
@@ -245,7 +265,8 @@ hsm_err hsm_draft_put_ulong(hsm_draft *draft, CK_ATTRIBUTE_TYPE type, CK_ULONG v
     unsigned place = 0;
 
     HSM_TRY(place_of_kind(draft, type, HSM_ATTR_ULONG, &place));
-    return hsm_draft_put_at(draft, place, hsm_bytes_of(&value, sizeof value));
+    set_ulong(draft, place, &value);
+    return HSM_OK;
 }
 
 /* --- get ---------------------------------------------------------------------------------------- */
