@@ -3,16 +3,14 @@
 #ifndef HSM_AUDIT_INTERNAL_H
 #define HSM_AUDIT_INTERNAL_H
 
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "audit/head.h"
 #include "audit/log.h"
+#include "os/combiner.h"
 #include "os/lock.h"
 
-/* Entries written at once, and the room for their lines. */
-#define HSM_AUDIT_BATCH_MAX 256u
+/* The room for lines that are written at once. */
 #define HSM_AUDIT_BUFFER_BYTES ((size_t)256 * 1024)
 
 /* --- the file (log_file.c) --------------------------------------------------------------------- */
@@ -50,25 +48,12 @@ bool hsm_log_is_filling(hsm_bytes bytes);
 
 /* --- the log ------------------------------------------------------------------------------------ */
 
-/* An event that waits to be written, on its caller's stack. */
+/* An event that waits to be written, on its caller's stack: an item of the combiner. */
 typedef struct hsm_audit_request {
     hsm_bytes members;
     bool is_checkpoint; /* no event: asks for a checkpoint */
     hsm_err err;
-    bool must_lead; /* woken to write for all who wait; else: it is done */
-    bool is_low;    /* of a thread that the clerk leads for */
-    sem_t wake;
-    struct hsm_audit_request *next;
 } hsm_audit_request;
-
-/* Leads in the stead of threads that may not run again for long. */
-typedef struct hsm_log_clerk {
-    pthread_t thread;
-    sem_t wake;
-    int nice;       /* threads above it are led for */
-    bool is_there;  /* written before other threads know the log, and after they have left */
-    bool is_ending; /* before the last time it is woken */
-} hsm_log_clerk;
 
 struct hsm_audit_log {
     hsm_meter meter;           /* of hsm_audit_append() */
@@ -78,13 +63,7 @@ struct hsm_audit_log {
     hsm_secret *keys; /* MAC key, then seal key */
     uint32_t pid;
 
-    pthread_mutex_t mutex; /* guards the queue */
-    hsm_audit_request *first;
-    hsm_audit_request *last;
-    size_t waiting;
-    size_t last_size; /* requests of the last write */
-    bool is_led;
-    hsm_log_clerk clerk;
+    hsm_combiner combiner; /* of hsm_audit_request */
 
     /* What follows is the leader's, under the lock of all processes. */
     bool is_ready; /* opened and in order */
@@ -99,21 +78,11 @@ struct hsm_audit_log {
     bool is_shared;         /* others wrote, not long ago */
     char *buffer;           /* HSM_AUDIT_BUFFER_BYTES: lines on their way */
     uint64_t synced_ns;     /* monotonic: of the last sync */
-    uint64_t sync_cost_ns;  /* what that took */
     uint64_t tried_ns;      /* monotonic: of the last try to open */
     uint64_t checkpoint_ns; /* monotonic: of this process's last checkpoint; 0: none */
     atomic_bool is_stopped; /* a sync failed: nothing more is written until it is opened anew */
     _Atomic(uint64_t) lost;
 };
-
-/* Has a request written, and waits for that (log_queue.c). errors HSM_E_AUDIT */
-HSM_MUST_USE hsm_err hsm_log_submit(hsm_audit_log *log, hsm_audit_request *own);
-/* Ends the clerk, if there is one; nobody else is inside (log_queue.c). */
-void hsm_log_end_clerk(hsm_audit_log *log);
-/* Writes for those who wait, under the lock of all processes; the leader, or whoever opens the log
- * (log.c). */
-HSM_MUST_USE hsm_err hsm_log_take_turn(hsm_audit_log *log, hsm_audit_request *const *requests,
-                                       size_t count);
 
 /* All of these: the leader, who holds the lock of all processes. */
 
@@ -127,9 +96,8 @@ HSM_MUST_USE hsm_err hsm_log_check_place(hsm_audit_log *log);
 /* Writes lines that were made, moves the head to next (log_write.c). */
 HSM_MUST_USE hsm_err hsm_log_commit(hsm_audit_log *log, hsm_head *next, hsm_bytes lines,
                                     bool is_sync);
-/* Writes the requests' events (log_write.c). */
-HSM_MUST_USE hsm_err hsm_log_write(hsm_audit_log *log, hsm_audit_request *const *requests,
-                                   size_t count);
+/* Writes the events of hsm_audit_requests (log_write.c). */
+HSM_MUST_USE hsm_err hsm_log_write(hsm_audit_log *log, void *const *requests, size_t count);
 /* Stamp of entries made now. */
 hsm_line_stamp hsm_log_stamp(const hsm_audit_log *log);
 /* Adds the line of an event of the log's own. */

@@ -87,7 +87,7 @@ static bool is_worth_trying(const hsm_audit_log *log)
 
 /* --- one turn --------------------------------------------------------------------------------- */
 
-static hsm_err in_turn(hsm_audit_log *log, hsm_audit_request *const *requests, size_t count)
+static hsm_err in_turn(hsm_audit_log *log, void *const *requests, size_t count)
 {
     hsm_err err = HSM_OK;
 
@@ -100,7 +100,8 @@ static hsm_err in_turn(hsm_audit_log *log, hsm_audit_request *const *requests, s
     return err == HSM_OK ? hsm_log_write(log, requests, count) : err;
 }
 
-hsm_err hsm_log_take_turn(hsm_audit_log *log, hsm_audit_request *const *requests, size_t count)
+/* The leader, or whoever opens the log. */
+static hsm_err take_turn(hsm_audit_log *log, void *const *requests, size_t count)
 {
     HSM_CHECK(!atomic_load(&log->is_stopped), HSM_E_AUDIT);
     HSM_TRY(refuse(log, "head", open_page(log)));
@@ -108,6 +109,42 @@ hsm_err hsm_log_take_turn(hsm_audit_log *log, hsm_audit_request *const *requests
     const hsm_err err = in_turn(log, requests, count);
     hsm_latch_leave(&log->latch);
     return err;
+}
+
+/* The combiner's write(). */
+static void write_requests(void *arg, void *const *requests, size_t count)
+{
+    hsm_audit_log *log = arg;
+    const hsm_err err = take_turn(log, requests, count);
+
+    for (size_t i = 0; i < count; i++) {
+        hsm_audit_request *one = requests[i];
+
+        one->err = err;
+    }
+}
+
+/* A write of the combiner fits into the buffer, beside the log's own entries. */
+static void init_combiner(hsm_audit_log *log, bool is_batch)
+{
+    const hsm_combiner_options options = {
+        .write = write_requests,
+        .arg = log,
+        .count_max = HSM_COMBINER_MAX,
+        .bytes_max = HSM_AUDIT_BUFFER_BYTES - 2 * (size_t)HSM_LINE_MAX_BYTES,
+        .is_gathering = !is_batch,
+    };
+
+    hsm_combiner_init(&log->combiner, &options);
+}
+
+static hsm_err submit(hsm_audit_log *log, hsm_audit_request *request)
+{
+    const size_t bytes =
+        request->is_checkpoint ? HSM_LINE_MAX_BYTES : request->members.len + HSM_LINE_FRAME_BYTES;
+
+    hsm_combiner_submit(&log->combiner, request, bytes);
+    return request->err == HSM_OK ? HSM_OK : HSM_E_AUDIT;
 }
 
 /* --- what others call ------------------------------------------------------------------------- */
@@ -129,7 +166,7 @@ hsm_err hsm_audit_append(hsm_audit_log *log, const hsm_audit_event *event)
     hsm_audit_event_write(event, &text);
     hsm_audit_request request = { .members = hsm_text_view(&text) };
     const uint64_t begun_ns = hsm_meter_begin(&log->meter);
-    const hsm_err err = text.is_failed ? HSM_E_AUDIT : hsm_log_submit(log, &request);
+    const hsm_err err = text.is_failed ? HSM_E_AUDIT : submit(log, &request);
     hsm_meter_end(&log->meter, begun_ns);
     if (err != HSM_OK && log->options.may_lose) {
         (void)atomic_fetch_add(&log->lost, 1);
@@ -142,7 +179,12 @@ hsm_err hsm_audit_checkpoint(hsm_audit_log *log)
 {
     hsm_audit_request request = { .is_checkpoint = true };
 
-    return hsm_log_submit(log, &request);
+    return submit(log, &request);
+}
+
+hsm_err hsm_audit_start_clerk(hsm_audit_log *log)
+{
+    return hsm_combiner_start_clerk(&log->combiner);
 }
 
 hsm_meter *hsm_audit_meter(hsm_audit_log *log)
@@ -213,14 +255,16 @@ static void destroy(hsm_audit_log *log)
 
 static void log_drop(hsm_audit_log **log)
 {
-    if (*log != NULL)
+    if (*log != NULL) {
+        hsm_combiner_clear(&(*log)->combiner);
         destroy(*log);
+    }
     *log = NULL;
 }
 
 static hsm_err first_turn(hsm_audit_log *log)
 {
-    const hsm_err err = hsm_log_take_turn(log, NULL, 0);
+    const hsm_err err = take_turn(log, NULL, 0);
 
     if (err == HSM_OK || log->options.may_lose)
         return HSM_OK;
@@ -237,7 +281,7 @@ hsm_err hsm_audit_open(const hsm_audit_options *options, hsm_audit_log **out_log
     log->latch = (hsm_latch){ .gate_fd = -1, .owners_fd = -1 };
     log->file.fd = -1;
     log->pid = (uint32_t)getpid();
-    (void)pthread_mutex_init(&log->mutex, NULL);
+    init_combiner(log, options->is_batch);
     HSM_TRY(copy_options(log, options));
     log->buffer = malloc(HSM_AUDIT_BUFFER_BYTES);
     HSM_CHECK(log->buffer != NULL, HSM_E_NO_MEMORY);
@@ -281,7 +325,7 @@ void hsm_audit_close(hsm_audit_log *log)
 {
     if (log == NULL)
         return;
-    hsm_log_end_clerk(log);
+    hsm_combiner_clear(&log->combiner);
     if (log->is_ready && !atomic_load(&log->is_stopped) &&
         hsm_latch_enter(&log->latch, log->options.busy_ms) == HSM_OK) {
         const hsm_err err = settle(log);
@@ -291,7 +335,6 @@ void hsm_audit_close(hsm_audit_log *log)
         hsm_latch_leave(&log->latch);
     }
     leave_lost(log);
-    (void)pthread_mutex_destroy(&log->mutex);
     destroy(log);
 }
 

@@ -49,12 +49,9 @@ static hsm_err stop(hsm_audit_log *log)
 
 static hsm_err sync_now(hsm_audit_log *log, hsm_head *next)
 {
-    const uint64_t begun_ns = hsm_clock_monotonic_ns();
-
     if (hsm_log_file_sync(&log->file) != HSM_OK)
         return stop(log);
     log->synced_ns = hsm_clock_monotonic_ns();
-    log->sync_cost_ns = log->synced_ns - begun_ns;
     next->durable_count = next->chain.count;
     next->durable_offset = next->offset;
     return HSM_OK;
@@ -168,21 +165,23 @@ static hsm_err rotate_if_full(hsm_audit_log *log, size_t members_len, size_t cou
     return err;
 }
 
-static hsm_err add_requests(hsm_audit_log *log, hsm_head *next, hsm_audit_request *const *requests,
-                            size_t count, hsm_text *out)
+static hsm_err add_requests(hsm_audit_log *log, hsm_head *next, void *const *requests, size_t count,
+                            hsm_text *out)
 {
     const hsm_line_stamp stamp = hsm_log_stamp(log);
 
     for (size_t i = 0; i < count; i++) {
-        if (!requests[i]->is_checkpoint)
-            HSM_TRY(hsm_line_append(&log->chain, &next->chain, &stamp, requests[i]->members, out));
+        const hsm_audit_request *one = requests[i];
+
+        if (!one->is_checkpoint)
+            HSM_TRY(hsm_line_append(&log->chain, &next->chain, &stamp, one->members, out));
         else
             HSM_TRY(add_checkpoint(log, next, out));
     }
     return HSM_OK;
 }
 
-hsm_err hsm_log_write(hsm_audit_log *log, hsm_audit_request *const *requests, size_t count)
+hsm_err hsm_log_write(hsm_audit_log *log, void *const *requests, size_t count)
 {
     const uint64_t lost = atomic_load(&log->lost);
     const uint64_t left = atomic_load(hsm_head_lost(log->page));
@@ -190,8 +189,10 @@ hsm_err hsm_log_write(hsm_audit_log *log, hsm_audit_request *const *requests, si
     size_t members_len = 0;
 
     for (size_t i = 0; i < count; i++) {
-        members_len += requests[i]->members.len;
-        is_sync = is_sync || requests[i]->is_checkpoint;
+        const hsm_audit_request *one = requests[i];
+
+        members_len += one->members.len;
+        is_sync = is_sync || one->is_checkpoint;
     }
     if (is_sync)
         HSM_TRY(hsm_log_check_place(log));
