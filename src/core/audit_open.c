@@ -128,8 +128,3 @@ hsm_err hsm_core_audit_checkpoint(hsm_core *core)
 {
     return core->audit == NULL ? HSM_OK : hsm_audit_checkpoint(core->audit);
 }
-
-hsm_err hsm_core_start_clerk(hsm_core *core)
-{
-    return core->audit == NULL ? HSM_OK : hsm_audit_start_clerk(core->audit);
-}

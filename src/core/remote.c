@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/remote.h"
 
+#include "audit/log.h"
 #include "core/internal.h"
 
 /* A shape that is not here is not served: a new one must be looked at first. */
@@ -135,4 +136,12 @@ hsm_err hsm_core_find_signer(hsm_core *core, hsm_session *session, hsm_bytes lab
     HSM_CHECK(count == 1, HSM_E_KEY_HANDLE);
     *out_key = found[0];
     return HSM_OK;
+}
+
+/* --- threads ------------------------------------------------------------------------------------ */
+
+hsm_err hsm_core_start_clerks(hsm_core *core)
+{
+    HSM_TRY(hsm_store_start_clerk(core->store));
+    return core->audit == NULL ? HSM_OK : hsm_audit_start_clerk(core->audit);
 }

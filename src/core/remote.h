@@ -67,10 +67,10 @@ HSM_MUST_USE hsm_err hsm_core_find_signer(hsm_core *core, hsm_session *session, 
  * thread  any; waits for the disk */
 HSM_MUST_USE hsm_err hsm_core_refused(hsm_core *core, const char *client, const char *what);
 
-/* For who serves callers by threads of different priority, before there are any: the audit log is written
- * by threads of the caller's priority or a better one, so that nobody waits for one that may not run for
- * long (audit/log.h). Nothing without a log.
+/* For who serves callers by threads of different priority, before there are any: what the store and the
+ * audit log write is written by threads of the caller's priority or a better one, so that nobody waits for
+ * one that may not run for long (os/combiner.h). Two threads, which closing ends.
  * errors  HSM_E_NO_MEMORY */
-HSM_MUST_USE hsm_err hsm_core_start_clerk(hsm_core *core);
+HSM_MUST_USE hsm_err hsm_core_start_clerks(hsm_core *core);
 
 #endif

@@ -422,7 +422,7 @@ static hsm_err open_core(server *on, const pool_options *workers)
     const uint32_t slots = on->config->token.slot_count;
 
     HSM_TRY(hsm_core_open(on->config, &on->root));
-    HSM_TRY(hsm_core_start_clerk(on->root)); /* before the pool's threads lower their priority */
+    HSM_TRY(hsm_core_start_clerks(on->root)); /* before the pool's threads lower their priority */
     on->slot_sessions = calloc(slots, sizeof *on->slot_sessions);
     on->slot_rw_sessions = calloc(slots, sizeof *on->slot_rw_sessions);
     HSM_CHECK(on->slot_sessions != NULL && on->slot_rw_sessions != NULL, HSM_E_NO_MEMORY);

@@ -231,6 +231,11 @@ hsm_err hsm_store_share(hsm_store *parent, uint32_t cached_max, hsm_store **out_
     return HSM_OK;
 }
 
+hsm_err hsm_store_start_clerk(hsm_store *store)
+{
+    return hsm_group_commit_start_clerk(store->group);
+}
+
 /* --- close -------------------------------------------------------------------------------------- */
 
 /* What holds keys: also in a forked child, where they have no business. */

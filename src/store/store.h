@@ -35,6 +35,11 @@ HSM_MUST_USE hsm_err hsm_store_open(const hsm_store_options *options, hsm_store 
  * in      cached_max  decoded objects kept, 1 or more
  * errors  HSM_E_ARG, HSM_E_NO_MEMORY */
 HSM_MUST_USE hsm_err hsm_store_share(hsm_store *parent, uint32_t cached_max, hsm_store **out_store);
+/* Starts a thread that writes in the stead of threads of lower priority than the caller's, so that nobody
+ * whose changes share a commit with theirs waits for a thread that may not run for long. Before the store
+ * is used or shared; once is enough; closing ends it.
+ * errors  HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_store_start_clerk(hsm_store *store);
 /* Every object of it must be released; NULL is allowed. */
 void hsm_store_close(hsm_store *store);
 /* In a forked child: gives up descriptors and memory of the parent's store without touching its

@@ -1,6 +1,5 @@
 #include "async.h"
 
-#include <dirent.h>
 #include <poll.h>
 
 bool has_async_sessions(const fixture *fix)
@@ -102,18 +101,6 @@ CK_RV verify_signature(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE mechanism, C
     memcpy(data, signed_text, sizeof data);
     const CK_RV begun = p11->C_VerifyInit(session, &with, key);
     return begun == CKR_OK ? p11->C_Verify(session, data, sizeof data, signature, len) : begun;
-}
-
-size_t count_threads(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    size_t count = 0;
-
-    while (tasks != NULL && readdir(tasks) != NULL)
-        count++;
-    if (tasks != NULL)
-        (void)closedir(tasks);
-    return count - 2; /* . and .. */
 }
 
 bool threads_fall_to(size_t count)

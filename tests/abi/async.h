@@ -3,6 +3,7 @@
 #define ABI_ASYNC_H
 
 #include "support.h"
+#include "support/threads.h"
 
 /* Larger than any result here. */
 enum { ASYNC_ROOM = 20000 };
@@ -37,8 +38,6 @@ CK_RV start_signature(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE mechanism, CK
 CK_RV verify_signature(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE mechanism, CK_OBJECT_HANDLE key,
                        CK_BYTE *signature, CK_ULONG len);
 
-/* Threads of this process. One that has ended, and was waited for, may be counted a moment longer. */
-size_t count_threads(void);
 /* Waits until there are no more than so many; false if that does not come. */
 bool threads_fall_to(size_t count);
 
