@@ -12,6 +12,11 @@ static void kdf_drop(EVP_KDF_CTX **p)
     EVP_KDF_CTX_free(*p);
 }
 
+static void mac_drop(EVP_MAC_CTX **p)
+{
+    EVP_MAC_CTX_free(*p);
+}
+
 static void md_ctx_drop(EVP_MD_CTX **p)
 {
     EVP_MD_CTX_free(*p);
@@ -43,39 +48,52 @@ static hsm_err run_kdf(EVP_KDF_CTX *take_ctx, const OSSL_PARAM *params, hsm_secr
                          HSM_E_CRYPTO);
 }
 
-static hsm_err hkdf(hsm_crypto *crypto, const hsm_kdf *kdf, int mode, hsm_bytes base,
-                    hsm_secret *out)
+/* RFC 5869, 2.2: HMAC with the salt, or as many zeros as the hash has bytes, as its key. OpenSSL's KDF
+ * does the same, but looks up algorithms by name to do it, which takes as long again. */
+static hsm_err hkdf_extract(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes base, hsm_secret *prk)
 {
-    const hsm_bytes salt = kdf->has_salt_key ? kdf->values[0] : kdf->salt;
+    static const uint8_t zeros[HSM_HASH_MAX_BYTES];
+    const hsm_bytes given = kdf->has_salt_key ? kdf->values[0] : kdf->salt;
+    const hsm_bytes salt = given.len > 0 ? given : hsm_bytes_of(zeros, hsm_secret_len(prk));
+    HSM_AUTO(mac_drop) EVP_MAC_CTX *mac = NULL;
+    size_t len = 0;
+
+    HSM_TRY(hsm_ossl_prf_open(crypto, kdf, salt, &mac));
+    HSM_TRY(hsm_ossl_done(EVP_MAC_update(mac, base.data, base.len), HSM_E_CRYPTO));
+    return hsm_ossl_done(EVP_MAC_final(mac, hsm_secret_data(prk), &len, hsm_secret_len(prk)),
+                         HSM_E_CRYPTO);
+}
+
+/* RFC 5869, 2.3 */
+static hsm_err hkdf_expand(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes prk, hsm_secret *out)
+{
     const EVP_KDF_CTX *with_hash = hsm_ossl_of(crypto)->hkdf_with[kdf->hash];
-    OSSL_PARAM params[5];
+    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+    OSSL_PARAM params[4];
     size_t count = 0;
 
     HSM_CHECK(with_hash != NULL, HSM_E_MECHANISM_PARAM);
     params[count++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
-    params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_KEY, base);
-    if (kdf->does_extract && salt.len > 0)
-        params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_SALT, salt);
-    if (kdf->does_expand && kdf->info.len > 0)
+    params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_KEY, prk);
+    if (kdf->info.len > 0)
         params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_INFO, kdf->info);
     params[count] = OSSL_PARAM_construct_end();
     return run_kdf(EVP_KDF_CTX_dup(with_hash), params, out);
 }
 
-/* RFC 5869. An extracted key shorter than the hash is its beginning. */
+/* An extracted key shorter than the hash is its beginning. */
 static hsm_err run_hkdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
                         hsm_bytes base, hsm_secret *out)
 {
     HSM_AUTO(hsm_secret_drop) hsm_secret *prk = NULL;
 
     (void)mech;
-    if (kdf->does_expand)
-        return hkdf(crypto, kdf,
-                    kdf->does_extract ? EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND
-                                      : EVP_KDF_HKDF_MODE_EXPAND_ONLY,
-                    base, out);
+    if (!kdf->does_extract)
+        return hkdf_expand(crypto, kdf, base, out);
     HSM_TRY(hsm_secret_create(hsm_hash_get(kdf->hash)->len, &prk));
-    HSM_TRY(hkdf(crypto, kdf, EVP_KDF_HKDF_MODE_EXTRACT_ONLY, base, prk));
+    HSM_TRY(hkdf_extract(crypto, kdf, base, prk));
+    if (kdf->does_expand)
+        return hkdf_expand(crypto, kdf, hsm_secret_view(prk), out);
     memcpy(hsm_secret_data(out), hsm_secret_data(prk), hsm_secret_len(out));
     return HSM_OK;
 }
