@@ -3,6 +3,7 @@
 #include "base/break.h"
 #include "base/codec.h"
 #include "core/internal.h"
+#include "crypto/number.h"
 
 /* Where the parts of a key lie among an object's attributes. */
 static const struct {
@@ -174,21 +175,6 @@ static hsm_err put_point(hsm_draft *draft, const hsm_key_parts *parts)
     return hsm_draft_put(draft, CKA_EC_POINT, hsm_bytes_of(der, writer.len));
 }
 
-/* Significant bits of a big-endian number. */
-static CK_ULONG number_bits(hsm_bytes number)
-{
-    CK_ULONG bits = (CK_ULONG)number.len * 8;
-
-    for (size_t i = 0; i < number.len; i++) {
-        for (unsigned mask = 0x80; mask != 0; mask >>= 1) {
-            if ((number.data[i] & mask) != 0)
-                return bits;
-            bits--;
-        }
-    }
-    return 0;
-}
-
 /* PKCS#11 v3.2, 6.4: a length that the caller did not ask for is what came out. */
 static hsm_err put_value_bits(hsm_draft *draft, const hsm_key_parts *parts)
 {
@@ -197,15 +183,17 @@ static hsm_err put_value_bits(hsm_draft *draft, const hsm_key_parts *parts)
     if (parts->key_type != CKK_DH || hsm_draft_kind(draft) != HSM_KIND_DH_PRIVATE ||
         hsm_draft_get(draft, CKA_VALUE_BITS, &given))
         return HSM_OK;
-    return hsm_draft_put_ulong(draft, CKA_VALUE_BITS, number_bits(parts->part[HSM_PART_VALUE]));
+    return hsm_draft_put_ulong(draft, CKA_VALUE_BITS, hsm_number_bits(parts->part[HSM_PART_VALUE]));
 }
 
 hsm_err hsm_core_put_parts(hsm_draft *draft, const hsm_key_parts *parts)
 {
+    const hsm_object_kind kind = hsm_draft_kind(draft);
+
     for (size_t i = 0; i < HSM_ARRAY_LEN(part_attrs); i++) {
         const hsm_bytes value = parts->part[part_attrs[i].part];
 
-        if ((part_attrs[i].kinds & hsm_draft_kind(draft)) == 0 || value.len == 0)
+        if ((part_attrs[i].kinds & kind) == 0 || value.len == 0)
             continue;
         if (part_attrs[i].part == HSM_PART_POINT)
             HSM_TRY(put_point(draft, parts));
@@ -225,7 +213,7 @@ hsm_err hsm_core_put_domain(hsm_draft *draft)
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(lengths); i++) {
         if (hsm_draft_get(draft, lengths[i].number, &number))
-            HSM_TRY(hsm_draft_put_ulong(draft, lengths[i].bits, number_bits(number)));
+            HSM_TRY(hsm_draft_put_ulong(draft, lengths[i].bits, hsm_number_bits(number)));
     }
     return HSM_OK;
 }
@@ -280,17 +268,20 @@ static hsm_err put_public_info(hsm_draft *draft, hsm_key *key)
 hsm_err hsm_core_put_derived(hsm_core *core, hsm_draft *draft, hsm_key *known)
 {
     HSM_AUTO(hsm_key_drop) hsm_key *key = NULL;
+    hsm_bytes modulus = hsm_bytes_none();
     hsm_key_parts parts;
 
     if (hsm_draft_kind(draft) == HSM_KIND_SECRET)
         return hsm_core_complete_secret(core, draft);
+    if (hsm_draft_kind(draft) == HSM_KIND_RSA_PUBLIC) {
+        (void)hsm_draft_get(draft, CKA_MODULUS, &modulus);
+        HSM_TRY(hsm_draft_put_ulong(draft, CKA_MODULUS_BITS, hsm_number_bits(modulus)));
+    }
+    if (known != NULL)
+        return put_public_info(draft, known);
     HSM_TRY(hsm_core_draft_parts(draft, &parts));
-    if (hsm_draft_kind(draft) == HSM_KIND_RSA_PUBLIC)
-        HSM_TRY(hsm_draft_put_ulong(draft, CKA_MODULUS_BITS,
-                                    number_bits(parts.part[HSM_PART_MODULUS])));
-    if (known == NULL)
-        HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
-    return put_public_info(draft, known != NULL ? known : key);
+    HSM_TRY(hsm_key_create(core->crypto, &parts, &key));
+    return put_public_info(draft, key);
 }
 
 hsm_err hsm_core_check_public_info(hsm_core *core, hsm_draft *draft, const hsm_template *changes)

@@ -74,8 +74,8 @@ static hsm_err put_rsa_numbers(hsm_der_writer *writer, const hsm_key *key, size_
 
 hsm_err hsm_ossl_spki(hsm_key *key, hsm_buf *out_der)
 {
-    uint8_t room[SPKI_MAX_BYTES];
-    uint8_t scratch[HSM_RSA_MAX_BYTES]; /* public numbers */
+    HSM_UNINITIALIZED uint8_t room[SPKI_MAX_BYTES];
+    HSM_UNINITIALIZED uint8_t scratch[HSM_RSA_MAX_BYTES]; /* public numbers */
     hsm_der_writer writer = hsm_der_writer_of(room, sizeof room);
 
     if (key->set != NULL)
