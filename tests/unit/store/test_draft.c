@@ -19,6 +19,11 @@ static void values_are_kept(void)
     CHECK_OK(hsm_draft_put(draft, CKA_LABEL, hsm_bytes_of("long", 4)));
     CHECK_OK(hsm_draft_put(draft, CKA_LABEL, hsm_bytes_of("longer than before", 18)));
     CHECK_OK(hsm_draft_put_bool(draft, CKA_SIGN, true));
+    CHECK_OK(hsm_draft_put_bool(draft, CKA_UNWRAP, true));
+    CHECK_OK(hsm_draft_put_bool(draft, CKA_UNWRAP, false));
+    CHECK_ERR(hsm_draft_put_bool(draft, CKA_KEY_TYPE, true), HSM_E_ATTRIBUTE_VALUE);
+    CHECK_ERR(hsm_draft_put_ulong(draft, CKA_SIGN, 1), HSM_E_ATTRIBUTE_VALUE);
+    CHECK_ERR(hsm_draft_put_ulong(draft, CKA_VALUE_LEN, 1), HSM_E_ATTRIBUTE_TYPE);
     CHECK_OK(hsm_draft_put_ulong(draft, CKA_KEY_GEN_MECHANISM, 77));
     CHECK_OK(hsm_draft_put(draft, CKA_ID, hsm_bytes_none()));
 
@@ -31,6 +36,7 @@ static void values_are_kept(void)
     REQUIRE_THAT(hsm_draft_get(draft, CKA_LABEL, &value));
     CHECK_BYTES(value.data, value.len, "longer than before", 18);
     CHECK_THAT(hsm_draft_bool(draft, CKA_SIGN, false));
+    CHECK_THAT(!hsm_draft_bool(draft, CKA_UNWRAP, true));
     CHECK_THAT(hsm_draft_bool(draft, CKA_DECRYPT, true));
     CHECK_EQ(hsm_draft_ulong(draft, CKA_KEY_GEN_MECHANISM, 0), 77);
     CHECK_EQ(hsm_draft_ulong(draft, CKA_KEY_TYPE, 5), 5);
@@ -57,6 +63,13 @@ static void a_part_of_itself_can_be_put(void)
     CHECK_OK(hsm_draft_put(draft, CKA_SUBJECT, value)); /* the buffer moves while growing */
     REQUIRE_THAT(hsm_draft_get(draft, CKA_SUBJECT, &value));
     CHECK_BYTES(value.data, value.len, id, sizeof id);
+    /* What was there moved with it. */
+    CHECK_EQ(hsm_draft_ulong(draft, CKA_CLASS, 0), CKO_PUBLIC_KEY);
+    CHECK_EQ(hsm_draft_ulong(draft, CKA_KEY_TYPE, 0), CKK_EC);
+    REQUIRE_THAT(hsm_draft_get(draft, CKA_EC_POINT, &value));
+    CHECK_BYTES(value.data, value.len, "pqr", 3);
+    CHECK_OK(hsm_draft_put_bool(draft, CKA_TOKEN, true));
+    CHECK_THAT(hsm_draft_get(draft, CKA_TOKEN, &value) && value.data[0] == CK_TRUE);
 }
 
 static const struct {
