@@ -15,7 +15,7 @@ typedef struct seen {
 
 static seen read_all(hsm_bytes input, size_t piece)
 {
-    frame_reader reader = { .max_len = LIMIT };
+    frame_reader reader = { .max_len = LIMIT, .message = HSM_BUF_WIPED };
     seen of = { .last = FRAME_MORE };
 
     while (input.len > 0 && (of.last == FRAME_MORE || of.last == FRAME_COMPLETE)) {
@@ -32,7 +32,7 @@ static seen read_all(hsm_bytes input, size_t piece)
             of.sum = of.sum * 31 + reader.message.data[i] + 1;
         frame_next(&reader);
     }
-    wipe_buf_clear(&reader.message);
+    hsm_buf_clear(&reader.message);
     return of;
 }
 

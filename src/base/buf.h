@@ -1,4 +1,5 @@
-/* A growing byte buffer on the heap. Keys and PINs are never in one (secret.h).
+/* A growing byte buffer on the heap. Keys and PINs lie elsewhere (secret.h), and in one of these only while
+ * they are part of a message; then it is wiped.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef HSM_BASE_BUF_H
 #define HSM_BASE_BUF_H

@@ -74,6 +74,10 @@ hsm_err call_create(conn *on, int32_t stream_id, call **out_call)
     made->started_ms = on->server->now_ms;
     made->timer.fire = on_timer;
     made->timer.owner = made;
+    made->reader.message = HSM_BUF_WIPED;
+    made->backlog = HSM_BUF_WIPED;
+    made->out = HSM_BUF_WIPED;
+    made->result = HSM_BUF_WIPED;
     made->next = on->calls;
     if (on->calls != NULL)
         on->calls->prev = made;
@@ -95,10 +99,10 @@ static void call_free(call *on)
     else
         of->calls = on->next;
     of->call_count--;
-    wipe_buf_clear(&on->reader.message);
-    wipe_buf_clear(&on->backlog);
-    wipe_buf_clear(&on->out);
-    wipe_buf_clear(&on->result);
+    hsm_buf_clear(&on->reader.message);
+    hsm_buf_clear(&on->backlog);
+    hsm_buf_clear(&on->out);
+    hsm_buf_clear(&on->result);
     arena_clear(&on->memory);
     call_uncharge(on, on->charged);
     keep_spare(of->server, on);
@@ -126,6 +130,12 @@ bool call_charge(call *on, size_t bytes)
     return true;
 }
 
+hsm_err call_keep(hsm_buf *buf, hsm_bytes bytes)
+{
+    HSM_CHECK(bytes.len <= CALL_BUFFER_MAX_BYTES - buf->len, HSM_E_LIMIT);
+    return hsm_buf_append(buf, bytes);
+}
+
 void call_uncharge(call *on, size_t bytes)
 {
     if (bytes > on->charged)
@@ -150,7 +160,7 @@ void call_finish(call *on, call_outcome outcome)
         metrics_mechanism(of->metrics, on->mechanism, outcome.status == 0,
                           (of->now_ms - on->started_ms) * 1000);
     server_log_call(of, on);
-    wipe_buf_clear(&on->backlog);
+    hsm_buf_clear(&on->backlog);
     frame_next(&on->reader);
     if (on->method != NULL && on->method->kind == RPC_WATCH)
         health_unwatch(of, on);
@@ -438,7 +448,7 @@ size_t call_on_data(call *on, hsm_bytes data)
         read_unary(on, data);
         return data.len;
     }
-    if (wipe_buf_append(&on->backlog, data) != HSM_OK) {
+    if (call_keep(&on->backlog, data) != HSM_OK) {
         call_finish(on, call_outcome_fault(CALL_MEMORY));
         return data.len;
     }

@@ -110,7 +110,7 @@ static ssize_t read_body(nghttp2_session *h2, int32_t stream_id, uint8_t *room, 
         on->out_at += take;
     }
     if (on->out_at == on->out.len) {
-        wipe_buf_clear(&on->out);
+        hsm_buf_clear(&on->out);
         on->out_at = 0;
         on->wants_pump = !on->is_answered;
         on->conn->has_pumps = on->conn->has_pumps || on->wants_pump;

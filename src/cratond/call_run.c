@@ -45,7 +45,7 @@ static call_outcome pack(call *on, const ProtobufCMessage *response)
 
     if (len > RPC_RESPONSE_MAX_BYTES)
         return call_outcome_fault(CALL_RESPONSE_TOO_LARGE);
-    if (wipe_buf_reserve(&on->result, FRAME_PREFIX_BYTES + len) != HSM_OK)
+    if (hsm_buf_reserve(&on->result, FRAME_PREFIX_BYTES + len) != HSM_OK)
         return call_outcome_of(HSM_E_NO_MEMORY);
     frame_prefix(len, on->result.data + on->result.len);
     (void)protobuf_c_message_pack(response, on->result.data + on->result.len + FRAME_PREFIX_BYTES);
@@ -94,11 +94,11 @@ static void take_result(call *on)
         return;
     if (on->out.len == 0) {
         on->out = on->result;
-        on->result = (wipe_buf){ 0 };
-    } else if (wipe_buf_append(&on->out, hsm_bytes_of(on->result.data, on->result.len)) != HSM_OK) {
+        on->result = HSM_BUF_WIPED;
+    } else if (call_keep(&on->out, hsm_buf_view(&on->result)) != HSM_OK) {
         on->outcome_run = call_outcome_fault(CALL_MEMORY);
     }
-    wipe_buf_clear(&on->result);
+    hsm_buf_clear(&on->result);
 }
 
 void call_push(call *on, const ProtobufCMessage *response)
@@ -157,7 +157,7 @@ static void finished(void *owner)
         take_result(on);
     if (on->outcome_run.status != 0 || on->method->kind == RPC_UNARY || on->context.is_last) {
         if (on->outcome_run.status != 0)
-            wipe_buf_clear(&on->out);
+            hsm_buf_clear(&on->out);
         call_finish(on, on->outcome_run);
         return;
     }
@@ -186,7 +186,7 @@ static void submit(call *on)
         return;
     }
     /* Memory of the loop's, because the loop frees it: what another thread allocated costs more. */
-    if (wipe_buf_reserve(&on->result, RESULT_USUAL_BYTES) == HSM_OK &&
+    if (hsm_buf_reserve(&on->result, RESULT_USUAL_BYTES) == HSM_OK &&
         pool_add(on->conn->server->workers, lane, &on->job) == HSM_OK)
         return;
     on->outcome_run = call_outcome_fault(CALL_BUSY);
@@ -238,7 +238,7 @@ static bool find_session(call *on)
 
 static hsm_err decode(call *on)
 {
-    const wipe_buf *message = &on->reader.message;
+    const hsm_buf *message = &on->reader.message;
     const size_t budget = ARENA_BASE_BYTES + ARENA_FACTOR * message->len;
 
     on->memory.budget = budget;

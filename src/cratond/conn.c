@@ -68,7 +68,7 @@ static void conn_free(conn *on)
     conn_shake_over(on);
     if (on->client != NULL)
         client_leave(on->client);
-    wipe_buf_clear(&on->out);
+    hsm_buf_clear(&on->out);
     free(on);
 }
 
@@ -344,6 +344,7 @@ void conn_accept(server *on, int take_fd, const struct sockaddr *peer)
     if (made != NULL) {
         made->server = on;
         made->fd = take_fd;
+        made->out = HSM_BUF_WIPED;
     }
     if (made == NULL || (peer != NULL && !conn_shake_begin(made, peer))) {
         hsm_fd_drop(&take_fd);
@@ -400,7 +401,7 @@ static bool write_rest(conn *on)
     const bool is_done = write_out(on, &data);
     on->out_at = on->out.len - data.len;
     if (is_done) {
-        wipe_buf_clear(&on->out);
+        hsm_buf_clear(&on->out);
         on->out_at = 0;
     }
     return is_done;
@@ -445,7 +446,7 @@ static bool write_frames(conn *on)
         if (len == 0)
             return true;
         const bool is_done = write_out(on, &data);
-        if (!is_done && on->state == CONN_OPEN && wipe_buf_append(&on->out, data) != HSM_OK)
+        if (!is_done && on->state == CONN_OPEN && hsm_buf_append(&on->out, data) != HSM_OK)
             conn_close(on);
         explicit_bzero(on->server->scratch, len);
         if (!is_done)

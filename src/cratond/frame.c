@@ -32,7 +32,7 @@ frame_result frame_read(frame_reader *reader, hsm_bytes *data)
             return result;
     }
     const size_t take = smaller(data->len, reader->want - reader->message.len);
-    if (wipe_buf_append(&reader->message, hsm_bytes_of(data->data, take)) != HSM_OK)
+    if (hsm_buf_append(&reader->message, hsm_bytes_of(data->data, take)) != HSM_OK)
         return FRAME_NO_MEMORY;
     *data = hsm_bytes_of(data->data + take, data->len - take);
     return reader->message.len == reader->want ? FRAME_COMPLETE : FRAME_MORE;
@@ -40,7 +40,7 @@ frame_result frame_read(frame_reader *reader, hsm_bytes *data)
 
 void frame_next(frame_reader *reader)
 {
-    wipe_buf_clear(&reader->message);
+    hsm_buf_clear(&reader->message);
     reader->prefix_len = 0;
     reader->want = 0;
 }

@@ -3,7 +3,7 @@
 #ifndef HSM_CRATOND_FRAME_H
 #define HSM_CRATOND_FRAME_H
 
-#include "cratond/wipe.h"
+#include "base/buf.h"
 
 #define FRAME_PREFIX_BYTES 5u
 
@@ -22,7 +22,7 @@ typedef struct frame_reader {
     uint8_t prefix[FRAME_PREFIX_BYTES];
     size_t prefix_len;
     size_t want;
-    wipe_buf message;
+    hsm_buf message; /* HSM_BUF_WIPED at its start */
 } frame_reader;
 
 /* Takes bytes from the front of *data until a message is complete or an error is met. */

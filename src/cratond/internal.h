@@ -21,6 +21,10 @@
 #include "cratond/timers.h"
 #include "cratond/tls.h"
 
+/* What waits in one buffer of a call, at most: an answer of the largest size has room, and others before
+ * it. */
+#define CALL_BUFFER_MAX_BYTES ((size_t)64 * 1024 * 1024)
+
 /* Of one connection. */
 #define CONN_WINDOW_BYTES (4 * 1024 * 1024) /* what may be on its way to us */
 #define STREAM_WINDOW_BYTES (256 * 1024)    /* the same, for one call */
@@ -69,7 +73,7 @@ struct call {
     uint64_t mechanism; /* that the request named */
     bool has_mechanism;
     frame_reader reader;
-    wipe_buf backlog; /* of a stream: body bytes that came while a part was worked on */
+    hsm_buf backlog;  /* of a stream: body bytes that came while a part was worked on */
     bool has_ended;   /* the client's half */
     bool has_message; /* a complete one waits to be worked on, or is */
 
@@ -91,11 +95,11 @@ struct call {
     rpc_context context;
     call_outcome outcome_run; /* of the last step */
     call_outcome outcome;     /* of the call */
-    wipe_buf out;             /* framed messages, from out_at on to be sent */
+    hsm_buf out;              /* framed messages, from out_at on to be sent */
     size_t out_at;
-    size_t charged;  /* bytes counted against the connection */
-    wipe_buf result; /* what the worker made, framed */
-    arena memory;    /* last: a spare call is zeroed up to here */
+    size_t charged; /* bytes counted against the connection */
+    hsm_buf result; /* what the worker made, framed */
+    arena memory;   /* last: a spare call is zeroed up to here */
 };
 
 HSM_MUST_USE hsm_err call_create(conn *on, int32_t stream_id, call **out_call);
@@ -125,6 +129,8 @@ void call_settle(call *on);
 void call_reply(call *on);
 void call_reply_status(call *on, int http_status);
 HSM_MUST_USE bool call_charge(call *on, size_t bytes);
+/* Appends to a buffer of a call. errors HSM_E_LIMIT (over CALL_BUFFER_MAX_BYTES), HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err call_keep(hsm_buf *buf, hsm_bytes bytes);
 void call_uncharge(call *on, size_t bytes);
 
 /* --- connections (conn.c, conn_h2.c) -------------------------------------------------------------- */
@@ -175,7 +181,7 @@ struct conn {
     size_t bytes;            /* of messages held for this connection */
     session_entry *sessions;
     bool has_pumps; /* some call wants_pump */
-    wipe_buf out;   /* what the socket did not take, from out_at on */
+    hsm_buf out;    /* what the socket did not take, from out_at on */
     size_t out_at;
     bool wants_write; /* the socket was full */
     bool is_draining;

@@ -4,6 +4,7 @@
 #include "cratond/frame.h"
 #include "cratond/grpc_status.h"
 #include "cratond/h2_memory.h"
+#include "cratond/internal.h"
 #include "cratond/names.h"
 #include "cratond/timers.h"
 #include "support/check.h"
@@ -31,7 +32,7 @@ static void messages_come_in_any_pieces(void)
     static const uint8_t framed[] = { 0, 0, 0, 0, 3, 'a', 'b', 'c' };
 
     for (size_t piece = 1; piece <= sizeof framed; piece++) {
-        frame_reader reader = { .max_len = 3 };
+        frame_reader reader = { .max_len = 3, .message = HSM_BUF_WIPED };
 
         CHECK_THAT(frame_is_between(&reader));
         CHECK_EQ(feed(&reader, hsm_bytes_of(framed, sizeof framed), piece), FRAME_COMPLETE);
@@ -57,24 +58,24 @@ static void bad_frames_are_refused(void)
     };
 
     for (size_t i = 0; i < HSM_ARRAY_LEN(cases); i++) {
-        frame_reader reader = { .max_len = 4 };
+        frame_reader reader = { .max_len = 4, .message = HSM_BUF_WIPED };
 
         CASE(cases[i].label);
         CHECK_EQ(feed(&reader, hsm_bytes_of(cases[i].prefix, 5), 5), cases[i].want);
         CHECK_EQ(reader.message.cap,
                  cases[i].want == FRAME_MORE || i == 0 ? reader.message.cap : 0);
-        wipe_buf_clear(&reader.message);
+        hsm_buf_clear(&reader.message);
     }
 }
 
 static void announced_lengths_take_no_memory(void)
 {
     static const uint8_t prefix[] = { 0, 0, 0x40, 0, 0, 'x' };
-    frame_reader reader = { .max_len = 0x400000 };
+    frame_reader reader = { .max_len = 0x400000, .message = HSM_BUF_WIPED };
 
     CHECK_EQ(feed(&reader, hsm_bytes_of(prefix, sizeof prefix), 6), FRAME_MORE);
     CHECK_THAT(reader.message.cap <= 256);
-    wipe_buf_clear(&reader.message);
+    hsm_buf_clear(&reader.message);
 }
 
 static void prefixes_are_big_endian(void)
@@ -132,17 +133,49 @@ static void small_blocks_share_a_room(void)
     arena_clear(&memory);
 }
 
-static void buffers_grow_within_their_limit(void)
+static void buffers_of_a_call_have_a_limit(void)
 {
-    wipe_buf buf = { 0 };
+    hsm_buf buf = HSM_BUF_WIPED;
 
-    CHECK_OK(wipe_buf_append(&buf, hsm_bytes_of_text("abc")));
-    CHECK_OK(wipe_buf_reserve(&buf, 1000));
-    CHECK_BYTES(buf.data, buf.len, "abc", 3);
-    CHECK_ERR(wipe_buf_reserve(&buf, WIPE_BUF_MAX_BYTES), HSM_E_NO_MEMORY);
-    CHECK_BYTES(buf.data, buf.len, "abc", 3);
-    wipe_buf_clear(&buf);
-    CHECK_THAT(buf.data == NULL && buf.len == 0 && buf.cap == 0);
+    CHECK_OK(call_keep(&buf, hsm_bytes_of_text("abc")));
+    CHECK_OK(hsm_buf_reserve(&buf, CALL_BUFFER_MAX_BYTES - buf.len));
+    buf.len = CALL_BUFFER_MAX_BYTES - 3; /* as if so much had been kept */
+    CHECK_OK(call_keep(&buf, hsm_bytes_of_text("def")));
+    CHECK_EQ(buf.len, CALL_BUFFER_MAX_BYTES);
+    CHECK_BYTES(buf.data + buf.len - 3, 3, "def", 3);
+    CHECK_OK(call_keep(&buf, hsm_bytes_none()));
+    CHECK_ERR(call_keep(&buf, hsm_bytes_of_text("g")), HSM_E_LIMIT);
+    CHECK_EQ(buf.len, CALL_BUFFER_MAX_BYTES);
+    hsm_buf_clear(&buf);
+}
+
+static void check_wiped(const call *on)
+{
+    CHECK_THAT(on->reader.message.is_wiped);
+    CHECK_THAT(on->backlog.is_wiped);
+    CHECK_THAT(on->out.is_wiped);
+    CHECK_THAT(on->result.is_wiped);
+}
+
+/* They may hold PINs and plaintext. */
+static void buffers_of_a_call_are_wiped(void)
+{
+    static server of;
+    conn on = { .server = &of };
+    call *made = NULL;
+
+    REQUIRE_OK(call_create(&on, 1, &made));
+    check_wiped(made);
+    made->is_gone = true;
+    call_settle(made);
+    CASE("of a call that is used again");
+    call *again = NULL;
+    REQUIRE_OK(call_create(&on, 3, &again));
+    CHECK_THAT(again == made);
+    check_wiped(again);
+    again->is_gone = true;
+    call_settle(again);
+    call_free_spares(&of);
 }
 
 static void blocks_of_a_size_are_used_again(void)
@@ -367,7 +400,8 @@ static const check_test tests[] = {
     CHECK_TEST(prefixes_are_big_endian),
     CHECK_TEST(a_budget_is_kept),
     CHECK_TEST(small_blocks_share_a_room),
-    CHECK_TEST(buffers_grow_within_their_limit),
+    CHECK_TEST(buffers_of_a_call_have_a_limit),
+    CHECK_TEST(buffers_of_a_call_are_wiped),
     CHECK_TEST(blocks_of_a_size_are_used_again),
     CHECK_TEST(only_so_many_blocks_are_kept),
     CHECK_TEST(blocks_grow_with_what_is_in_them),
