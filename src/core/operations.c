@@ -3,6 +3,7 @@
 #include "core/async.h"
 #include "core/audited.h"
 #include "core/internal.h"
+#include "core/lifecycle.h"
 
 static hsm_operation *operation_of(hsm_session *session, hsm_op op)
 {
@@ -41,6 +42,7 @@ static hsm_err resolve_key(hsm_core *core, const hsm_session *session, hsm_opera
     operation->object = HSM_MOVE(object);
     operation->handle = key;
     operation->is_admitted = false;
+    operation->is_repeatable = false;
     return HSM_OK;
 }
 
@@ -54,17 +56,39 @@ static hsm_err cancel(hsm_core *core, hsm_session *session, hsm_op op)
     return HSM_OK;
 }
 
-hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
-                            const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+/* Whether the last operation is asked for once more, with the same key and no parameter: the answers
+ * are those of the last time, but for what days and the key's place in memory change. */
+static bool is_repeated(const hsm_operation *operation, const CK_MECHANISM *mechanism)
+{
+    return operation->is_repeatable && mechanism->mechanism == operation->mech->id &&
+           mechanism->ulParameterLen == 0;
+}
+
+static void open_operation(hsm_session *session, hsm_operation *operation)
+{
+    operation->is_approved = session->is_approved;
+    operation->needs_login = operation->object != NULL && operation->object->always_authenticate;
+    operation->is_open = true;
+}
+
+static hsm_err repeat(hsm_core *core, hsm_session *session, hsm_op op)
 {
     hsm_operation *operation = operation_of(session, op);
+    hsm_key *parsed = NULL;
 
-    if (mechanism == NULL)
-        return cancel(core, session, op);
-    HSM_CHECK(!operation->is_open && !hsm_core_has_job(session, op), HSM_E_OPERATION_ACTIVE);
-    if (op != HSM_OP_DIGEST)
-        HSM_TRY(resolve_key(core, session, operation, key));
+    if (operation->object != NULL) {
+        HSM_TRY(hsm_core_check_life(core, operation->object, op));
+        HSM_TRY(hsm_core_key(core, operation->object, &parsed));
+    }
+    session->is_approved = operation->was_approved;
+    HSM_TRY(hsm_crypt_begin_again(operation->crypt, operation->mech, parsed));
+    open_operation(session, operation);
+    return HSM_OK;
+}
 
+static hsm_err begin(hsm_core *core, hsm_session *session, hsm_op op, const CK_MECHANISM *mechanism)
+{
+    hsm_operation *operation = operation_of(session, op);
     const hsm_mech *mech = NULL;
     hsm_key *parsed = NULL;
     HSM_UNINITIALIZED hsm_mech_params params; /* filled by hsm_core_admit() */
@@ -75,6 +99,8 @@ hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
         .admitted = operation->is_admitted ? operation->mech : NULL,
         .session = session,
     };
+
+    operation->is_repeatable = false;
     HSM_TRY(hsm_core_admit(core, &use, &mech, &params, &parsed));
     operation->mech = mech;
     operation->is_admitted = true;
@@ -84,11 +110,25 @@ hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
     else
         HSM_TRY(hsm_crypt_begin(operation->crypt, op, mech, &params, parsed));
 
+    operation->is_repeatable = mech->params == HSM_PARAM_NONE && (op & HSM_OPS_MESSAGE) == 0;
+    operation->was_approved = session->is_approved;
     operation->mac_len = params.mac_len;
-    operation->is_approved = session->is_approved;
-    operation->needs_login = use.object != NULL && use.object->always_authenticate;
-    operation->is_open = true;
+    open_operation(session, operation);
     return HSM_OK;
+}
+
+hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
+                            const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    hsm_operation *operation = operation_of(session, op);
+
+    if (mechanism == NULL)
+        return cancel(core, session, op);
+    HSM_CHECK(!operation->is_open && !hsm_core_has_job(session, op), HSM_E_OPERATION_ACTIVE);
+    if (op != HSM_OP_DIGEST)
+        HSM_TRY(resolve_key(core, session, operation, key));
+    return is_repeated(operation, mechanism) ? repeat(core, session, op)
+                                             : begin(core, session, op, mechanism);
 }
 
 /* The operation, ready to be used: open, and authenticated for this once if the key asks for it.

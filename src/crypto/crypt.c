@@ -135,6 +135,14 @@ static bool is_sha1_signature(const hsm_crypt *crypt)
            crypt->kept.hash == HSM_HASH_SHA1;
 }
 
+static hsm_err begin_family(hsm_crypt *crypt, const hsm_mech_params *params)
+{
+    crypt->params = params;
+    const hsm_err err = crypt->family->begin(crypt);
+    crypt->params = NULL;
+    return err;
+}
+
 static hsm_err begin(hsm_crypt *crypt, const hsm_mech_params *params)
 {
     crypt->family_id = algs[crypt->mech->alg].family;
@@ -146,10 +154,7 @@ static hsm_err begin(hsm_crypt *crypt, const hsm_mech_params *params)
     HSM_CHECK(crypt->crypto->options.may_sign_sha1 || !is_sha1_signature(crypt),
               HSM_E_MECHANISM_PARAM);
 
-    crypt->params = params;
-    const hsm_err err = crypt->family->begin(crypt);
-    crypt->params = NULL;
-    return err;
+    return begin_family(crypt, params);
 }
 
 static inline hsm_err start(hsm_crypt *crypt, const crypt_question *question)
@@ -181,6 +186,20 @@ hsm_err hsm_crypt_begin(hsm_crypt *crypt, hsm_op op, const hsm_mech *mech,
         crypt->proved = mech; /* what passed once is never taken back, except by failing for good */
     }
     return start(crypt, &question);
+}
+
+hsm_err hsm_crypt_begin_again(hsm_crypt *crypt, const hsm_mech *mech, hsm_key *key)
+{
+    static const hsm_mech_params none = { 0 };
+
+    HSM_CHECK(!hsm_crypto_has_failed(crypt->crypto), HSM_E_SELF_TEST);
+    hsm_crypt_end(crypt);
+    crypt->mech = mech;
+    crypt->key = key;
+    const hsm_err err = begin_family(crypt, &none);
+    if (err != HSM_OK)
+        hsm_crypt_end(crypt);
+    return err;
 }
 
 /* One step that gives a result: family->single, update, final, or the last two at once. */

@@ -33,6 +33,13 @@ HSM_DEFINE_DROP(hsm_crypt)
 HSM_MUST_USE hsm_err hsm_crypt_begin(hsm_crypt *crypt, hsm_op op, const hsm_mech *mech,
                                      const hsm_mech_params *params, hsm_key *key);
 
+/* Opens once more what the last hsm_crypt_begin() here opened, if that had no parameters: quicker, as
+ * all that follows from op and mech is still there.
+ * in      mech  that of the last time, whose params are HSM_PARAM_NONE
+ * in      key   one with which the last could have been opened too; mostly the same
+ * errors  as hsm_crypt_begin() */
+HSM_MUST_USE hsm_err hsm_crypt_begin_again(hsm_crypt *crypt, const hsm_mech *mech, hsm_key *key);
+
 /**
  * Whole message at once: the result of encrypt, decrypt, digest, sign (and the recover forms).
  * Allowed only before the first update. out->data NULL: only out->len is set (an upper bound is

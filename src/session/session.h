@@ -40,7 +40,9 @@ typedef struct hsm_message {
  * the same key; hsm_session_forget_keys() drops them. */
 typedef struct hsm_operation {
     const hsm_mech *mech; /* of the last operation */
-    bool is_admitted; /* mech and object together: what neither changes need not be asked again */
+    bool is_admitted;   /* mech and object together: what neither changes need not be asked again */
+    bool is_repeatable; /* it had no parameter, and crypt can open it again as it was */
+    bool was_approved;  /* is_approved at its start, while is_repeatable */
     bool is_open;
     bool is_approved;   /* what the approved mode's rules say of it, in force or not */
     bool needs_login;   /* CKA_ALWAYS_AUTHENTICATE: until C_Login(context specific) */

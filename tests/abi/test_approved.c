@@ -468,6 +468,7 @@ static void indicator_of_sessions(void)
 {
     FIXTURE(fix);
     CK_MECHANISM sha1_sign = { CKM_ECDSA_SHA1, NULL, 0 }, sign = { CKM_ECDSA_SHA256, NULL, 0 };
+    CK_MECHANISM mac = { CKM_SHA256_HMAC, NULL, 0 };
     CK_BYTE data[32] = { 1 }, signature[64];
     CK_ULONG len = sizeof signature;
     const CK_SESSION_HANDLE other = open_session(&fix, true);
@@ -487,6 +488,20 @@ static void indicator_of_sessions(void)
     CHECK_OK(p11->C_Sign(fix.session, data, 20, signature, &len));
     CHECK_EQ(last_flags(fix.session), 0);
 
+    CASE("the same mechanism again, and data of a hash's length");
+    len = sizeof signature;
+    CHECK_OK(p11->C_SignInit(fix.session, &raw, keys.private_key));
+    CHECK_OK(p11->C_Sign(fix.session, data, 32, signature, &len));
+    CHECK_EQ(last_flags(fix.session), 1);
+    const CK_OBJECT_HANDLE weak = import_secret(fix.session, CKK_GENERIC_SECRET, "abc", 3);
+    for (int i = 0; i < 2; i++) {
+        len = sizeof signature;
+        CHECK_OK(p11->C_SignInit(fix.session, &mac, weak));
+        CHECK_OK(p11->C_Sign(fix.session, data, 20, signature, &len));
+        CHECK_EQ(last_flags(fix.session), 0);
+    }
+
+    CASE("in parts");
     CHECK_OK(p11->C_SignInit(fix.session, &sign, keys.private_key));
     CHECK_OK(p11->C_SignUpdate(fix.session, data, 5));
     len = sizeof signature;

@@ -117,10 +117,56 @@ static void keys_are_digested(void)
     CHECK_EQ(p11->C_DigestKey(fix.session, key), CKR_OPERATION_NOT_INITIALIZED);
 }
 
+static void check_again(CK_SESSION_HANDLE session, CK_MECHANISM_TYPE id, const char *want_hex)
+{
+    CK_MECHANISM mechanism = { id, NULL, 0 };
+    CK_BYTE data[3] = { 'a', 'b', 'c' }, want[64], digest[64];
+    CK_ULONG len = sizeof digest;
+    const size_t want_len = from_hex(want_hex, want, sizeof want);
+
+    CHECK_OK(p11->C_DigestInit(session, &mechanism));
+    CHECK_OK(p11->C_Digest(session, data, sizeof data, digest, &len));
+    CHECK_BYTES(digest, len, want, want_len);
+}
+
+/* A mechanism that the session had last is opened by a shorter way: each start must still be its own. */
+static void what_was_last_is_asked_for_again(void)
+{
+    FIXTURE(fix);
+    const char *const sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const char *const sha224 = "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7";
+    CK_BYTE byte = 'x', digest[64];
+    CK_ULONG len = sizeof digest;
+    CK_MECHANISM plain = { CKM_SHA256, NULL, 0 }, more = { CKM_SHA256, &byte, 1 };
+    CK_MECHANISM mac = { CKM_SHA256_HMAC, NULL, 0 };
+
+    check_again(fix.session, CKM_SHA256, sha256);
+    check_again(fix.session, CKM_SHA256, sha256);
+    check_again(fix.session, CKM_SHA224, sha224);
+    check_again(fix.session, CKM_SHA256, sha256);
+
+    CASE("refused in between");
+    CHECK_EQ(p11->C_DigestInit(fix.session, &more), CKR_MECHANISM_PARAM_INVALID);
+    check_again(fix.session, CKM_SHA256, sha256);
+    CHECK_EQ(p11->C_DigestInit(fix.session, &mac), CKR_MECHANISM_INVALID);
+    check_again(fix.session, CKM_SHA256, sha256);
+
+    CASE("begun and left");
+    CHECK_OK(p11->C_DigestInit(fix.session, &plain));
+    CHECK_EQ(p11->C_DigestInit(fix.session, &plain), CKR_OPERATION_ACTIVE);
+    CHECK_OK(p11->C_DigestUpdate(fix.session, &byte, 1));
+    CHECK_OK(p11_3->C_SessionCancel(fix.session, CKF_DIGEST));
+    check_again(fix.session, CKM_SHA256, sha256);
+
+    CASE("no longer open");
+    CHECK_EQ(p11->C_Digest(fix.session, &byte, 1, digest, &len), CKR_OPERATION_NOT_INITIALIZED);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(known_answers),
     CHECK_TEST(a_million_letters),
     CHECK_TEST(parts_and_whole_do_not_mix),
     CHECK_TEST(keys_are_digested),
+    CHECK_TEST(what_was_last_is_asked_for_again),
 };
 CHECK_MAIN(tests)

@@ -306,6 +306,57 @@ static void states(void)
     teardown(&b);
 }
 
+static void check_once_more(hsm_crypt *crypt, const param *p, hsm_key *key, const blob *message,
+                            const blob *want)
+{
+    const hsm_mech *mech = hsm_mech_find(p->mechanism.mechanism);
+    blob out;
+
+    CHECK_OK(hsm_crypt_begin_again(crypt, mech, key));
+    CHECK_OK(single(crypt, view(message), &out));
+    CHECK_BYTES(out.data, out.len, want->data, want->len);
+}
+
+/* What was opened is opened again: after its end, unfinished, and with another key. */
+static void once_more(void)
+{
+    bench b = setup();
+    const blob message = unhex("616263");
+    const blob sha256 = unhex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    blob none = { .len = 0 }, first, second;
+    hsm_key *key = secret_key(b.crypto, CKK_GENERIC_SECRET, hsm_bytes_of(message.data, 3));
+    hsm_key *other = secret_key(b.crypto, CKK_GENERIC_SECRET, hsm_bytes_of(message.data, 2));
+    param digest, mac;
+
+    param_plain(&digest, CKM_SHA256, &none);
+    param_mac(&mac, CKM_SHA256_HMAC, 0);
+    CASE("after its end");
+    CHECK_OK(begin(b.crypt, HSM_OP_DIGEST, &digest, NULL));
+    CHECK_OK(single(b.crypt, view(&message), &first));
+    hsm_crypt_end(b.crypt);
+    check_once_more(b.crypt, &digest, NULL, &message, &sha256);
+    CASE("unfinished");
+    CHECK_OK(hsm_crypt_begin_again(b.crypt, hsm_mech_find(CKM_SHA256), NULL));
+    CHECK_OK(hsm_crypt_update(b.crypt, view(&message), NULL));
+    check_once_more(b.crypt, &digest, NULL, &message, &sha256);
+    CASE("forgotten meanwhile");
+    hsm_crypt_forget(b.crypt);
+    check_once_more(b.crypt, &digest, NULL, &message, &sha256);
+    CASE("keys");
+    CHECK_OK(begin(b.crypt, HSM_OP_SIGN, &mac, other));
+    CHECK_OK(single(b.crypt, view(&message), &second));
+    CHECK_OK(begin(b.crypt, HSM_OP_SIGN, &mac, key));
+    CHECK_OK(single(b.crypt, view(&message), &first));
+    check_once_more(b.crypt, &mac, key, &message, &first);
+    check_once_more(b.crypt, &mac, other, &message, &second);
+    CASE("in the error state");
+    CHECK_ERR(hsm_crypto_fail(b.crypto, "this test's wish"), HSM_E_SELF_TEST);
+    CHECK_ERR(hsm_crypt_begin_again(b.crypt, hsm_mech_find(CKM_SHA256_HMAC), key), HSM_E_SELF_TEST);
+    hsm_key_destroy(key);
+    hsm_key_destroy(other);
+    teardown(&b);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(digests),
     CHECK_TEST(digests_are_all_there),
@@ -314,5 +365,6 @@ static const check_test tests[] = {
     CHECK_TEST(keys_in_turn),
     CHECK_TEST(states),
     CHECK_TEST(keys_are_known_by_serial),
+    CHECK_TEST(once_more),
 };
 CHECK_MAIN(tests)
