@@ -22,8 +22,8 @@
  * is loaded at run time shares a few hundred bytes of that with others: flags and pointers only. */
 #define HSM_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 
-/* Declares a local that `drop` releases however the scope is left. */
-#define HSM_AUTO(drop) __attribute__((cleanup(drop)))
+/* Declares a local that `drop` releases however the scope is left; some are there for nothing else. */
+#define HSM_AUTO(drop) __attribute__((cleanup(drop), unused))
 
 /* Returns the error of `call`, if any. */
 #define HSM_TRY(call)                   \

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/ec.h>
 
-#include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_fresh.h"
+#include "crypto/backend_openssl_pkey.h"
 
 static bool is_weierstrass(const hsm_curve *curve)
 {

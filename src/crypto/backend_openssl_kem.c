@@ -2,8 +2,8 @@
  * has the others.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/backend_openssl_dh.h"
-#include "crypto/backend_openssl_pqc.h"
 #include "crypto/backend_openssl_fresh.h"
+#include "crypto/backend_openssl_pqc.h"
 #include "crypto/kem.h"
 
 #define ML_KEM_SECRET_BYTES 32u

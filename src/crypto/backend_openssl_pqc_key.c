@@ -1,8 +1,8 @@
 /* ML-DSA, ML-KEM and SLH-DSA keys: import from seed, expanded key or both, completion, generation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/ct.h"
-#include "crypto/backend_openssl_pqc.h"
 #include "crypto/backend_openssl_fresh.h"
+#include "crypto/backend_openssl_pqc.h"
 
 #define PARAM_SEED OSSL_PKEY_PARAM_ML_DSA_SEED /* ML-KEM's has the same name */
 

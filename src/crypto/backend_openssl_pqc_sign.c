@@ -6,8 +6,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "crypto/backend_openssl_pqc.h"
 #include "crypto/backend_openssl_fresh.h"
+#include "crypto/backend_openssl_pqc.h"
 
 #define CONTEXT_MAX_BYTES 255u
 #define MU_BYTES 64u

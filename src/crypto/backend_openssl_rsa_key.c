@@ -1,7 +1,7 @@
 /* RSA keys: import, check, completion and generation.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_fresh.h"
+#include "crypto/backend_openssl_pkey.h"
 #include "crypto/backend_openssl_rsa_number.h"
 
 /* OpenSSL's own bound for public exponents of larger keys, and FIPS 186-5's for all (A.1.1). */
