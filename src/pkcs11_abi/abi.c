@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "base/thread_mark.h"
 #include "core/process.h"
 
 #define STRIPE_COUNT 64u
@@ -40,13 +41,11 @@ static struct {
     .closed = PTHREAD_COND_INITIALIZER,
 };
 
-/* Threads have different thread pointers; multiplying spreads them over the stripes. A thread-local
- * variable would do too, but its first use in a loaded library may allocate, and fail. */
+/* Multiplying spreads the threads over the stripes. */
 static stripe *own_stripe(void)
 {
-    const uint64_t id = (uint64_t)(uintptr_t)pthread_self();
-
-    return &library.stripes[(id >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - STRIPE_BITS)];
+    return &library.stripes[(hsm_thread_mark() >> 6) * UINT64_C(0x9e3779b97f4a7c15) >>
+                            (64 - STRIPE_BITS)];
 }
 
 static bool is_anybody_inside(void)

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/thread_mark.h"
+
 /* A reader locks one stripe, the one of its thread; a writer all of them. */
 #define STRIPES 16u
 #define CACHE_LINE_BYTES 64
@@ -39,7 +41,7 @@ static uint64_t mix(uint64_t value)
 
 static stripe *own_stripe(hsm_cache *cache)
 {
-    return &cache->stripes[(mix((uint64_t)pthread_self()) >> 32) % STRIPES];
+    return &cache->stripes[(mix(hsm_thread_mark()) >> 32) % STRIPES];
 }
 
 static void lock_all(hsm_cache *cache)
