@@ -50,10 +50,11 @@ hsm_err hsm_core_op_init(hsm_core *core, hsm_session *session, hsm_op op,
                          const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
     const hsm_err done = hsm_core_do_op_init(core, session, op, mechanism, key);
-    hsm_audited_call call;
 
     if (done == HSM_OK || !hsm_core_audits(core, hsm_audited_of(op)))
         return done;
+
+    HSM_UNINITIALIZED hsm_audited_call call;
     hsm_audited_begin(&call, core, session, hsm_audited_of(op));
     hsm_audited_mechanism(&call, mechanism);
     if (op != HSM_OP_DIGEST)

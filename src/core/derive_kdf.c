@@ -139,7 +139,7 @@ static hsm_err open_job(job *j, const CK_MECHANISM *mechanism)
         .object = is_data ? NULL : j->base,
         .session = j->session,
     };
-    hsm_mech_params params;
+    HSM_UNINITIALIZED hsm_mech_params params; /* filled by hsm_core_admit() */
 
     HSM_TRY(hsm_core_admit(j->core, &use, &j->mech, &params, &j->key));
     HSM_CHECK(is_data || j->base->object_class == CKO_SECRET_KEY, HSM_E_KEY_TYPE);

@@ -94,8 +94,10 @@ static hsm_err fetch_others(hsm_ossl *ossl)
 
 static hsm_err prepare_hash(hsm_ossl *ossl, hsm_hash hash)
 {
+    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
     const OSSL_PARAM params[] = {
         hsm_ossl_text(OSSL_ALG_PARAM_DIGEST, hsm_hash_get(hash)->name),
+        OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode), /* HMAC takes what it knows */
         OSSL_PARAM_construct_end(),
     };
 

@@ -29,7 +29,8 @@ typedef struct hsm_ossl {
     EVP_MAC *hmac;
     EVP_MAC *cmac;
     EVP_KDF *hkdf;
-    /* With the hash set and no key, to be copied: setting it is a search by name. NULL: SHAKE. */
+    /* With the hash set and no key, to be copied: setting it is a search by name. NULL: SHAKE. HKDF's
+     * only expand. */
     EVP_MAC_CTX *hmac_with[HSM_HASH_COUNT];
     EVP_KDF_CTX *hkdf_with[HSM_HASH_COUNT];
     EVP_KDF *pbkdf2;

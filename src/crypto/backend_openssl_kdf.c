@@ -68,12 +68,10 @@ static hsm_err hkdf_extract(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes ba
 static hsm_err hkdf_expand(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes prk, hsm_secret *out)
 {
     const EVP_KDF_CTX *with_hash = hsm_ossl_of(crypto)->hkdf_with[kdf->hash];
-    int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
-    OSSL_PARAM params[4];
+    OSSL_PARAM params[3];
     size_t count = 0;
 
     HSM_CHECK(with_hash != NULL, HSM_E_MECHANISM_PARAM);
-    params[count++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
     params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_KEY, prk);
     if (kdf->info.len > 0)
         params[count++] = hsm_ossl_octets(OSSL_KDF_PARAM_INFO, kdf->info);
