@@ -131,6 +131,7 @@ static hsm_err fill_op_job(hsm_job *job, hsm_session *session, const hsm_op_end 
     job->room = *out;
     job->is_bound = job->is_bound || operation->object->is_private;
     of->operation = *operation;
+    of->operation.is_approved = session->is_approved; /* its data has been looked at */
     *operation = (hsm_operation){ 0 };
     return HSM_OK;
 }

@@ -189,7 +189,7 @@ typedef struct hsm_key_use {
     const CK_MECHANISM *mechanism;
     hsm_op op;
     hsm_object *object;       /* NULL for digests */
-    const hsm_mech *admitted; /* the row that passed with this op and object before, or NULL */
+    const hsm_mech *admitted; /* the mechanism's row, if op and object passed with it before */
     bool is_authenticated;    /* wrapping with a message's parameter, which is not read here */
     hsm_session *session;     /* whose is_approved says afterwards whether the use is approved */
 } hsm_key_use;
@@ -209,9 +209,10 @@ HSM_MUST_USE hsm_err hsm_core_rule(const hsm_core *core, hsm_session *session, h
 struct hsm_approval_case;
 HSM_MUST_USE hsm_err hsm_core_rule_use(const hsm_core *core, hsm_session *session,
                                        const struct hsm_approval_case *use);
-/* The same for what is signed or verified at once, which is known only after the operation's start. */
+/* The same for what is signed or verified at once, which is known only after the operation's start; the
+ * call's indicator says already what that was. */
 HSM_MUST_USE hsm_err hsm_core_rule_data(const hsm_core *core, hsm_session *session,
-                                        hsm_operation *operation, hsm_op op, size_t data_len);
+                                        const hsm_mech *mech, hsm_op op, size_t data_len);
 /* An operation of the session completed. */
 void hsm_core_completed(hsm_session *session, bool is_approved);
 /* Whether the object was made by an approved operation from keys that were, too. */

@@ -40,6 +40,7 @@ hsm_err hsm_core_message_ready(hsm_session *session, hsm_op op, bool is_in_parts
         HSM_CHECK(!operation->message->is_in_parts, HSM_E_OPERATION_ACTIVE);
     /* Each message is a use of the key (CKA_ALWAYS_AUTHENTICATE). */
     HSM_CHECK(!operation->needs_login, HSM_E_NOT_LOGGED_IN);
+    session->is_approved = operation->is_approved;
     *out_operation = operation;
     return HSM_OK;
 }
@@ -47,7 +48,7 @@ hsm_err hsm_core_message_ready(hsm_session *session, hsm_op op, bool is_in_parts
 void hsm_core_message_end(hsm_session *session, hsm_operation *operation, hsm_err err)
 {
     if (err == HSM_OK)
-        hsm_core_completed(session, operation->is_approved);
+        hsm_core_completed(session, session->is_approved);
     hsm_crypt_end(operation->crypt);
     operation->message->is_in_parts = false;
     operation->needs_login = operation->object->always_authenticate;

@@ -49,7 +49,7 @@ hsm_err hsm_core_do_message_sign(hsm_core *core, hsm_session *session, const hsm
     HSM_TRY(hsm_core_message_ready(session, HSM_OP_MESSAGE_SIGN, false, &operation));
     hsm_err err = start(core, session, operation, HSM_OP_SIGN, part->param);
     if (err == HSM_OK)
-        err = hsm_core_rule_data(core, session, operation, HSM_OP_SIGN, part->in.len);
+        err = hsm_core_rule_data(core, session, operation->mech, HSM_OP_SIGN, part->in.len);
     if (err == HSM_OK)
         err = hsm_crypt_single(operation->crypt, part->in, out);
     if (goes_on(err, out))
@@ -67,7 +67,7 @@ hsm_err hsm_core_do_message_verify(hsm_core *core, hsm_session *session,
     HSM_TRY(hsm_core_message_ready(session, HSM_OP_MESSAGE_VERIFY, false, &operation));
     hsm_err err = start(core, session, operation, HSM_OP_VERIFY, part->param);
     if (err == HSM_OK)
-        err = hsm_core_rule_data(core, session, operation, HSM_OP_VERIFY, part->in.len);
+        err = hsm_core_rule_data(core, session, operation->mech, HSM_OP_VERIFY, part->in.len);
     if (err == HSM_OK)
         err = hsm_crypt_verify(operation->crypt, part->in, signature);
     hsm_core_message_end(session, operation, err);

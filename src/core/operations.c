@@ -42,7 +42,6 @@ static hsm_err resolve_key(hsm_core *core, const hsm_session *session, hsm_opera
     operation->object = HSM_MOVE(object);
     operation->handle = key;
     operation->is_admitted = false;
-    operation->is_repeatable = false;
     return HSM_OK;
 }
 
@@ -56,33 +55,38 @@ static hsm_err cancel(hsm_core *core, hsm_session *session, hsm_op op)
     return HSM_OK;
 }
 
-/* Whether the last operation is asked for once more, with the same key and no parameter: the answers
- * are those of the last time, but for what days and the key's place in memory change. */
+/* Whether the mechanism of the last operation is asked for once more, with the same key (resolve_key() sees
+ * to that). The rules in force, the rows and the objects do not change (who changes an object makes
+ * another), so that what only they decide is decided. */
 static bool is_repeated(const hsm_operation *operation, const CK_MECHANISM *mechanism)
 {
-    return operation->is_repeatable && mechanism->mechanism == operation->mech->id &&
-           mechanism->ulParameterLen == 0;
+    return operation->is_admitted && mechanism->mechanism == operation->mech->id;
 }
 
-static void open_operation(hsm_session *session, hsm_operation *operation)
+/* Without a parameter the answers are those of the last time, but for what days and the key's place in
+ * memory change. A message may still bring one. */
+static bool is_without_params(const hsm_mech *mech, hsm_op op, const CK_MECHANISM *mechanism)
 {
-    operation->is_approved = session->is_approved;
+    return mech->params == HSM_PARAM_NONE && mechanism->ulParameterLen == 0 &&
+           (op & HSM_OPS_MESSAGE) == 0;
+}
+
+static void open_operation(hsm_operation *operation)
+{
     operation->needs_login = operation->object != NULL && operation->object->always_authenticate;
     operation->is_open = true;
 }
 
-static hsm_err repeat(hsm_core *core, hsm_session *session, hsm_op op)
+static hsm_err repeat(hsm_core *core, hsm_operation *operation, hsm_op op)
 {
-    hsm_operation *operation = operation_of(session, op);
     hsm_key *parsed = NULL;
 
     if (operation->object != NULL) {
         HSM_TRY(hsm_core_check_life(core, operation->object, op));
         HSM_TRY(hsm_core_key(core, operation->object, &parsed));
     }
-    session->is_approved = operation->was_approved;
     HSM_TRY(hsm_crypt_begin_again(operation->crypt, operation->mech, parsed));
-    open_operation(session, operation);
+    open_operation(operation);
     return HSM_OK;
 }
 
@@ -96,24 +100,23 @@ static hsm_err begin(hsm_core *core, hsm_session *session, hsm_op op, const CK_M
         .mechanism = mechanism,
         .op = op,
         .object = op == HSM_OP_DIGEST ? NULL : operation->object,
-        .admitted = operation->is_admitted ? operation->mech : NULL,
+        .admitted = is_repeated(operation, mechanism) ? operation->mech : NULL,
         .session = session,
     };
 
-    operation->is_repeatable = false;
+    operation->is_admitted = false; /* until all of it went well */
     HSM_TRY(hsm_core_admit(core, &use, &mech, &params, &parsed));
     operation->mech = mech;
-    operation->is_admitted = true;
     HSM_TRY(hsm_operation_prepare(operation, core->crypto));
     if ((op & HSM_OPS_MESSAGE) != 0)
         HSM_TRY(hsm_core_message_open(operation, &params));
     else
         HSM_TRY(hsm_crypt_begin(operation->crypt, op, mech, &params, parsed));
 
-    operation->is_repeatable = mech->params == HSM_PARAM_NONE && (op & HSM_OPS_MESSAGE) == 0;
-    operation->was_approved = session->is_approved;
+    operation->is_admitted = true;
+    operation->is_approved = session->is_approved;
     operation->mac_len = params.mac_len;
-    open_operation(session, operation);
+    open_operation(operation);
     return HSM_OK;
 }
 
@@ -127,19 +130,22 @@ hsm_err hsm_core_do_op_init(hsm_core *core, hsm_session *session, hsm_op op,
     HSM_CHECK(!operation->is_open && !hsm_core_has_job(session, op), HSM_E_OPERATION_ACTIVE);
     if (op != HSM_OP_DIGEST)
         HSM_TRY(resolve_key(core, session, operation, key));
-    return is_repeated(operation, mechanism) ? repeat(core, session, op)
-                                             : begin(core, session, op, mechanism);
+    if (is_repeated(operation, mechanism) && is_without_params(operation->mech, op, mechanism))
+        return repeat(core, operation, op);
+    return begin(core, session, op, mechanism);
 }
 
 /* The operation, ready to be used: open, and authenticated for this once if the key asks for it.
- * A missing authentication ends it, as every error does. */
-static hsm_err ready(hsm_operation *operation)
+ * A missing authentication ends it, as every error does. The call's indicator begins with what the rules
+ * said at the operation's start. */
+static hsm_err ready(hsm_session *session, hsm_operation *operation)
 {
     HSM_CHECK(operation->is_open, HSM_E_OPERATION);
     if (operation->needs_login) {
         hsm_operation_end(operation);
         return HSM_E_NOT_LOGGED_IN;
     }
+    session->is_approved = operation->is_approved;
     return HSM_OK;
 }
 
@@ -153,7 +159,7 @@ static hsm_err ends(hsm_session *session, hsm_operation *operation, hsm_err err,
     if (goes_on)
         return err;
     if (err == HSM_OK)
-        hsm_core_completed(session, operation->is_approved);
+        hsm_core_completed(session, session->is_approved);
     hsm_operation_end(operation);
     return err;
 }
@@ -164,9 +170,9 @@ hsm_err hsm_core_do_op_single(hsm_core *core, hsm_session *session, hsm_op op, h
     hsm_operation *operation = operation_of(session, op);
     const hsm_op_end end = { .op = op, .in = in };
 
-    HSM_TRY(ready(operation));
+    HSM_TRY(ready(session, operation));
     hsm_err err =
-        out->data == NULL ? HSM_OK : hsm_core_rule_data(core, session, operation, op, in.len);
+        out->data == NULL ? HSM_OK : hsm_core_rule_data(core, session, operation->mech, op, in.len);
     if (err == HSM_OK && session->is_async && hsm_core_is_op_job(session, &end, out))
         return hsm_core_begin_op_job(core, session, &end, out);
     if (err == HSM_OK)
@@ -180,7 +186,7 @@ hsm_err hsm_core_do_op_update(hsm_core *core, hsm_session *session, hsm_op op, h
     hsm_operation *operation = operation_of(session, op);
 
     (void)core;
-    HSM_TRY(ready(operation));
+    HSM_TRY(ready(session, operation));
     const hsm_err err = hsm_crypt_update(operation->crypt, in, out);
     if (err == HSM_OK && out == NULL)
         hsm_core_state_feed(operation, in);
@@ -194,7 +200,7 @@ hsm_err hsm_core_do_op_final(hsm_core *core, hsm_session *session, hsm_op op, hs
     hsm_operation *operation = operation_of(session, op);
     const hsm_op_end end = { .op = op, .is_final = true };
 
-    HSM_TRY(ready(operation));
+    HSM_TRY(ready(session, operation));
     if (hsm_core_is_op_job(session, &end, out))
         return hsm_core_begin_op_job(core, session, &end, out);
     return ends(session, operation, hsm_crypt_final(operation->crypt, out), out);
@@ -206,8 +212,8 @@ hsm_err hsm_core_do_verify(hsm_core *core, hsm_session *session, hsm_bytes data,
     hsm_operation *operation = operation_of(session, HSM_OP_VERIFY);
 
     HSM_CHECK(!operation->has_signature, HSM_E_OPERATION);
-    HSM_TRY(ready(operation));
-    hsm_err err = hsm_core_rule_data(core, session, operation, HSM_OP_VERIFY, data.len);
+    HSM_TRY(ready(session, operation));
+    hsm_err err = hsm_core_rule_data(core, session, operation->mech, HSM_OP_VERIFY, data.len);
     if (err == HSM_OK)
         err = hsm_crypt_verify(operation->crypt, data, signature);
     return ends(session, operation, err, NULL);
@@ -219,7 +225,7 @@ hsm_err hsm_core_do_verify_final(hsm_core *core, hsm_session *session, hsm_bytes
 
     (void)core;
     HSM_CHECK(!operation->has_signature, HSM_E_OPERATION);
-    HSM_TRY(ready(operation));
+    HSM_TRY(ready(session, operation));
     return ends(session, operation, hsm_crypt_verify_final(operation->crypt, signature), NULL);
 }
 
@@ -244,7 +250,7 @@ hsm_err hsm_core_do_digest_key(hsm_core *core, hsm_session *session, CK_OBJECT_H
     hsm_operation *operation = operation_of(session, HSM_OP_DIGEST);
     HSM_AUTO(hsm_object_drop) hsm_object *object = NULL;
 
-    HSM_TRY(ready(operation));
+    HSM_TRY(ready(session, operation));
     hsm_err err = hsm_core_object(core, session, key, &object);
     if (err == HSM_E_OBJECT_HANDLE)
         err = HSM_E_KEY_HANDLE;

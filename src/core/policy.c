@@ -47,13 +47,6 @@ static hsm_err check_presence(const hsm_key_use *use)
     return HSM_OK;
 }
 
-/* Whether the same was asked before: the rules in force, the rows and the objects do not change (who
- * changes an object makes another), so that what only they decide is decided. */
-static bool is_repeated(const hsm_key_use *use)
-{
-    return use->admitted != NULL && use->admitted->id == use->mechanism->mechanism;
-}
-
 /* Days pass, PINs are given and keys go from memory: those are looked at each time. */
 static hsm_err check_key_again(hsm_core *core, const hsm_key_use *use, hsm_key **out_key)
 {
@@ -67,7 +60,7 @@ static hsm_err check_key(hsm_core *core, const hsm_key_use *use, const hsm_mech 
 {
     hsm_key *key = NULL;
 
-    if (is_repeated(use))
+    if (use->admitted != NULL)
         return check_key_again(core, use, out_key);
     HSM_CHECK((use->object->usages & use->op) != 0, HSM_E_KEY_FUNCTION);
     HSM_CHECK(key_lists(use->object, mech->id), HSM_E_MECHANISM);
@@ -81,7 +74,7 @@ static hsm_err find_row(const hsm_core *core, const hsm_key_use *use, const hsm_
 {
     const hsm_mech *mech = use->admitted;
 
-    if (!is_repeated(use)) {
+    if (mech == NULL) {
         mech = hsm_mech_find(use->mechanism->mechanism);
         HSM_CHECK(mech != NULL && (mech->ops & use->op) != 0, HSM_E_MECHANISM);
         HSM_TRY(hsm_mech_allow(core->crypto, mech, use->op));
@@ -105,14 +98,10 @@ hsm_err hsm_core_rule_use(const hsm_core *core, hsm_session *session,
     return hsm_core_rule(core, session, hsm_approval_of_use(use));
 }
 
-hsm_err hsm_core_rule_data(const hsm_core *core, hsm_session *session, hsm_operation *operation,
+hsm_err hsm_core_rule_data(const hsm_core *core, hsm_session *session, const hsm_mech *mech,
                            hsm_op op, size_t data_len)
 {
-    session->is_approved = operation->is_approved;
-    const hsm_err ruling = hsm_approval_of_data(operation->mech, op, data_len);
-    const hsm_err err = hsm_core_rule(core, session, ruling);
-    operation->is_approved = session->is_approved;
-    return err;
+    return hsm_core_rule(core, session, hsm_approval_of_data(mech, op, data_len));
 }
 
 void hsm_core_completed(hsm_session *session, bool is_approved)

@@ -27,7 +27,6 @@ static void forget(hsm_operation *operation)
     operation->object = NULL;
     operation->handle = HSM_HANDLE_NONE;
     operation->is_admitted = false;
-    operation->is_repeatable = false;
     operation->must_forget = false;
 }
 

@@ -40,11 +40,11 @@ typedef struct hsm_message {
  * the same key; hsm_session_forget_keys() drops them. */
 typedef struct hsm_operation {
     const hsm_mech *mech; /* of the last operation */
-    bool is_admitted;   /* mech and object together: what neither changes need not be asked again */
-    bool is_repeatable; /* it had no parameter, and crypt can open it again as it was */
-    bool was_approved;  /* is_approved at its start, while is_repeatable */
+    bool is_admitted; /* it was opened with object: what neither changes need not be asked again */
     bool is_open;
-    bool is_approved;   /* what the approved mode's rules say of it, in force or not */
+    /* What the approved mode's rules, in force or not, say of it, or of the message that goes on, before
+     * its data is known. Stays after the end: it is true of the next one, too, that is admitted at once. */
+    bool is_approved;
     bool needs_login;   /* CKA_ALWAYS_AUTHENTICATE: until C_Login(context specific) */
     bool must_forget;   /* at its end: a logout came while it was open */
     hsm_crypt *crypt;   /* made on first use */

@@ -482,6 +482,15 @@ static void open_at_once(void)
         got.len = RESULT_MAX;
         CHECK_OK(p11->C_DigestFinal(h, got.bytes, &got.len));
         CHECK_EQ(last_flags(h), 1);
+
+        CASE("too small a room, and then another length");
+        CHECK_OK(p11->C_SignInit(h, &ecdsa, k.ec.private_key));
+        got.len = 1;
+        CHECK_EQ(p11->C_Sign(h, data, SHORT, got.bytes, &got.len), CKR_BUFFER_TOO_SMALL);
+        CHECK_EQ(last_flags(h), 1);
+        got.len = RESULT_MAX;
+        CHECK_OK(p11->C_Sign(h, data, LONG, got.bytes, &got.len));
+        CHECK_EQ(last_flags(h), 1);
     }
 }
 
