@@ -8,66 +8,7 @@ the log, the audit log and the store's files at any time. Both are looked for in
 /proc: root only, and that nobody else can look is checked where we are not root.
 """
 from daemon import *  # pylint: disable=wildcard-import,unused-wildcard-import
-
-import base64
-
-PIECE = 12  # bytes in a row that chance does not make; so a copy in parts is found too
-
-
-class Needles:
-    """Secrets, searched for as they are, turned round (as big numbers lie in memory), in hex and base64."""
-
-    def __init__(self):
-        self.all = {}
-
-    def add(self, label, value):
-        forms = {"": value, ", turned": value[::-1]}
-        for name, form in forms.items():
-            for at in range(0, len(form) - PIECE + 1, PIECE):
-                self.all[form[at:at + PIECE]] = label + name
-        for form in (value.hex().encode(), value.hex().upper().encode(), base64.b64encode(value)):
-            for at in range(0, len(form) - 2 * PIECE + 1, PIECE):
-                self.all[form[at:at + 2 * PIECE]] = label + ", as text"
-
-    def find(self, data):
-        """(label, place) of each that is there."""
-        return [(label, data.find(piece)) for piece, label in self.all.items() if piece in data]
-
-
-def mappings(pid):
-    """(start, end, whether a core file leaves it out, name) of what may be written."""
-    found = []
-    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)", line)
-        if head:
-            start, end, mode, name = head.groups()
-        elif line.startswith("VmFlags:") and mode.startswith("rw"):
-            found.append((int(start, 16), int(end, 16), " dd" in line, name))
-    return found
-
-
-def in_memory(needles, only_dumped):
-    """Labels of what is found, with the kind of mapping."""
-    seen = set()
-    with open(f"/proc/{d.process.pid}/mem", "rb", buffering=0) as memory:
-        for start, end, is_left_out, name in mappings(d.process.pid):
-            if only_dumped and is_left_out:
-                continue
-            data = bytearray()
-            memory.seek(start)
-            try:
-                while len(data) < end - start:
-                    data += memory.read(end - start - len(data))
-            except OSError:  # a guard page
-                pass
-            seen |= {f"{label} in {name or 'memory of its own'}{' (left out of core files)' if is_left_out else ''}"
-                     for label, _ in needles.find(bytes(data))}
-    return sorted(seen)
-
-
-def none(label, found):
-    return check(label + (f": {found}" if found else ""), not found)
-
+from needles import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
 def in_files():
     store = work / f"{d.name}-store"
@@ -187,9 +128,9 @@ def is_open_to_others():
 if os.geteuid() != 0:
     check("the daemon's memory is closed to others of its user", not is_open_to_others())
 else:
-    none("in use, in what a core file takes along", in_memory(secrets_of_callers, True))
-    none("the TLS key in use, the same", in_memory(tls, True))
-    check("the search finds what is there", len(in_memory(secrets_of_callers, False)) > 0)
+    none("in use, in what a core file takes along", in_memory(d.process.pid, secrets_of_callers, True))
+    none("the TLS key in use, the same", in_memory(d.process.pid, tls, True))
+    check("the search finds what is there", len(in_memory(d.process.pid, secrets_of_callers, False)) > 0)
 none("in files", in_files())
 
 stub.Logout(pb.LogoutRequest(session_handle=session))
@@ -198,11 +139,11 @@ other = d.stub("other")
 none_open = lambda: other.HealthCheck(pb.HealthCheckRequest()).active_sessions == 0
 check("no session is open", lambda: wait_for(none_open))
 if os.geteuid() == 0:
-    none("after logout, anywhere", in_memory(secrets_of_callers, False))
+    none("after logout, anywhere", in_memory(d.process.pid, secrets_of_callers, False))
     d.reload()
     d.said(r"(?i)read again|reload")
-    none("the TLS key, in what a core file takes along, after it was read again", in_memory(tls, True))
-    none("and its file's text, anywhere", [place for place in in_memory(tls, False) if "as text" in place])
+    none("the TLS key, in what a core file takes along, after it was read again", in_memory(d.process.pid, tls, True))
+    none("and its file's text, anywhere", [place for place in in_memory(d.process.pid, tls, False) if "as text" in place])
 check("the daemon ends", lambda: d.stop() == 0)
 none("in files, afterwards", in_files())
 finish()
