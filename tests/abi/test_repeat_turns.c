@@ -451,6 +451,13 @@ static void in_every_order_approved(void)
     all_in_turn(true);
 }
 
+static CK_RV digest_whole(CK_SESSION_HANDLE session, result *out)
+{
+    static use plain = { DIGEST, PLAIN(CKM_SHA256), "", 0, 0, LONG, YES };
+
+    return digest(session, &plain, out);
+}
+
 /* Two operations open at once: the end of each says what that one was. */
 static void open_at_once(void)
 {
@@ -466,11 +473,21 @@ static void open_at_once(void)
         CASE("a digest while something else is signed in parts");
         CHECK_OK(p11->C_SignInit(h, &hmac, k.weak));
         CHECK_OK(p11->C_SignUpdate(h, data, LONG));
-        CHECK_OK(p11->C_DigestInit(h, &sha256));
-        CHECK_OK(p11->C_Digest(h, data, LONG, got.bytes, &got.len));
+        CHECK_OK(digest_whole(h, &got));
         CHECK_EQ(last_flags(h), 1);
         CHECK_OK(p11->C_SignFinal(h, got.bytes, &got.len));
         CHECK_EQ(last_flags(h), 0);
+
+        CASE("a digest while a message is signed in parts");
+        CHECK_OK(p11_3->C_MessageSignInit(h, &hmac, k.weak));
+        CHECK_OK(p11_3->C_SignMessageBegin(h, NULL, 0));
+        got.len = RESULT_MAX;
+        CHECK_OK(digest_whole(h, &got));
+        CHECK_EQ(last_flags(h), 1);
+        got.len = RESULT_MAX;
+        CHECK_OK(p11_3->C_SignMessageNext(h, NULL, 0, data, LONG, got.bytes, &got.len));
+        CHECK_EQ(last_flags(h), 0);
+        CHECK_OK(p11_3->C_MessageSignFinal(h));
 
         CASE("a signature while something else is digested in parts");
         CHECK_OK(p11->C_DigestInit(h, &sha256));
