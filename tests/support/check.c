@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Of the test function that runs now. A label belongs to its thread, the rest to all of them. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -53,6 +54,14 @@ __attribute__((format(printf, 3, 4))) static void fail(const char *file, int lin
         putchar('\n');
     }
     pthread_mutex_unlock(&lock);
+}
+
+void check_give_up(const char *what, unsigned after_s)
+{
+    printf("Bail out! %s%s%s within %u s\n", case_label != NULL ? case_label : "",
+           case_label != NULL ? ": " : "", what, after_s);
+    (void)fflush(stdout);
+    _exit(1);
 }
 
 bool check_that(bool holds, const char *text, const char *file, int line)

@@ -97,6 +97,8 @@ bool check_eq(uint64_t got, uint64_t want, const char *got_text, const char *wan
 bool check_str(const char *got, const char *want, const char *text, const char *file, int line);
 bool check_bytes(const void *data, size_t len, const void *want, size_t want_len, const char *text,
                  const char *file, int line);
+/* Ends the program, failed: a thread waits for what does not come, and nobody can free it. */
+_Noreturn void check_give_up(const char *what, unsigned after_s);
 /* Checks that failed since the test function began; in a process without one: since its start. */
 unsigned check_failures(void);
 int check_main(const check_test *tests, size_t count, int argc, char **argv);

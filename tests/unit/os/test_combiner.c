@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "support/check.h"
 #include "support/gate.h"
 
@@ -36,6 +37,7 @@ typedef struct writer {
     pid_t tid;
     size_t written; /* as the n-th of all items; 0: not yet */
     pthread_t thread;
+    bell has_answer; /* to all it submits */
 } writer;
 
 static void write_items(void *arg, void *const *items, size_t count)
@@ -91,6 +93,7 @@ static void *submit_one(void *arg)
     if (own->is_low)
         CHECK_EQ(setpriority(PRIO_PROCESS, (id_t)own->tid, getpriority(PRIO_PROCESS, 0) + 1), 0);
     hsm_combiner_submit(&own->at->combiner, own, own->bytes);
+    bell_ring(&own->has_answer);
     CHECK_THAT(own->written > 0);
     return NULL;
 }
@@ -99,13 +102,17 @@ static void start(writer *own, desk *at)
 {
     own->at = at;
     own->written = 0;
+    own->has_answer = (bell)BELL_INIT;
     REQUIRE_OK(pthread_create(&own->thread, NULL, submit_one, own));
 }
 
-static void join(const writer *writers, size_t count)
+/* Whoever has no answer would never be joined. */
+static void join(writer *writers, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        bell_wait(&writers[i].has_answer, "a writer has no answer");
         (void)pthread_join(writers[i].thread, NULL);
+    }
 }
 
 static void check_leader(desk *at, unsigned write, const writer *own)
@@ -121,9 +128,14 @@ static void queue_up(desk *at, writer *writers, size_t count)
     const size_t before = hsm_combiner_waiting(&at->combiner);
 
     for (size_t i = 0; i < count; i++) {
+        const uint64_t end_ns = hsm_clock_deadline_ns(GATE_PATIENCE_S * UINT64_C(1000));
+
         start(&writers[i], at);
-        while (hsm_combiner_waiting(&at->combiner) != before + i + 1)
+        while (hsm_combiner_waiting(&at->combiner) != before + i + 1) {
+            if (hsm_clock_monotonic_ns() > end_ns)
+                check_give_up("a writer does not wait", GATE_PATIENCE_S);
             (void)sched_yield();
+        }
     }
 }
 
@@ -295,6 +307,7 @@ static void *submit_many(void *arg)
         hsm_combiner_submit(&own->at->combiner, own, own->bytes);
         CHECK_THAT(own->written > 0);
     }
+    bell_ring(&own->has_answer);
     return NULL;
 }
 
@@ -308,6 +321,7 @@ static void everybody_gets_an_answer(void)
     for (size_t i = 0; i < HSM_ARRAY_LEN(writers); i++) {
         writers[i] = (writer){ .at = &at,
                                .bytes = 15 * i,
+                               .has_answer = BELL_INIT,
                                .is_low = i % 2 == 1 && getpriority(PRIO_PROCESS, 0) < NICE_MOST };
         CHECK_OK(pthread_create(&writers[i].thread, NULL, submit_many, &writers[i]));
     }

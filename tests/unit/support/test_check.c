@@ -39,6 +39,12 @@ static void skips(void)
     SKIP("nothing here");
 }
 
+static void gives_up(void)
+{
+    CASE("third row");
+    check_give_up("nobody came", 7);
+}
+
 /* Runs one inner test in a child; out_text gets what it printed. Returns its exit status. */
 static int run_child(const check_test *test, size_t count, char *out_text, size_t room)
 {
@@ -86,6 +92,8 @@ static const struct {
       "3 bytes, want 4; from byte 3 on: , want 64" },
     { "bytes from nowhere", CHECK_TEST(fails_bytes), 1, "NULL with a length of 1" },
     { "a requirement ends it", CHECK_TEST(requires), 1, "not true: 1 > 2\nnot ok 1 - requires\n" },
+    { "waiting has an end", CHECK_TEST(gives_up), 1,
+      "Bail out! third row: nobody came within 7 s\n" },
     { "a skip", CHECK_TEST(skips), 0, "ok 1 - skips # SKIP nothing here\n1..1\n" },
 };
 
