@@ -99,8 +99,16 @@ VISIBLE int posix_memalign(void **out, size_t align, size_t size)
     return 0;
 }
 
+/* Of Linux 6.11, for random bytes that come without a system call (src/os/random_vdso.c): as in an older
+ * kernel there is none, so that all of them come through getrandom() below. */
+#define DROPPABLE_MEMORY 8
+
 VISIBLE void *mmap64(void *at, size_t len, int prot, int flags, int fd, off64_t offset)
 {
+    if ((flags & MAP_TYPE) == DROPPABLE_MEMORY) {
+        errno = EINVAL;
+        return MAP_FAILED;
+    }
     if (fails(FAULT_MEMORY, ENOMEM))
         return MAP_FAILED;
     return (void *)syscall(SYS_mmap, at, len, prot, flags, fd, offset);

@@ -1,7 +1,8 @@
 /* What a snapshot of a virtual machine that is resumed twice makes of a process: copies with the same
  * memory. Nothing in it may tell them apart, so this takes away what would tell a forked child: the
  * pages that the kernel wipes in it, the fork handlers, and the process id. Only the kernel's own
- * answers differ, its random bytes above all.
+ * answers differ, its random bytes above all. Those of its code in the process (src/os/random_vdso.c) do so here
+ * because it wipes that memory, and in a copied machine because it is told of the copy and takes a new seed.
  * For one file of a program: it defines functions of the C library.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SUPPORT_SNAPSHOT_H
