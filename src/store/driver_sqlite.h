@@ -79,11 +79,12 @@ typedef struct hsm_sqlite {
     pthread_mutex_t write_lock; /* the writer and the turnstile */
     hsm_conn *writer;           /* opened at the first write */
     hsm_turnstile turnstile;
-    int tidy_pages;    /* as many in the log start a checkpoint */
-    int wal_pages;     /* in the write-ahead log after the last commit */
-    int wal_pages_try; /* tidy up when there are so many */
-    uint64_t commits;  /* of this process */
-    int guard_fd;      /* keeps a second copy out of this process; -1: none */
+    int tidy_pages;     /* as many in the log start a checkpoint */
+    int wal_pages;      /* in the write-ahead log after the last commit */
+    int wal_pages_try;  /* tidy up when there are so many */
+    uint64_t log_bytes; /* the log's size when last looked at; 0: look again */
+    uint64_t commits;   /* of this process */
+    int guard_fd;       /* keeps a second copy out of this process; -1: none */
 } hsm_sqlite;
 
 /* --- driver_sqlite_conn.c ---------------------------------------------------------------------- */
@@ -150,7 +151,7 @@ void hsm_sqlite_checkpoint_all(hsm_sqlite *sqlite);
 
 /* Makes room in the log for commits to come. Inside a write transaction, so that nobody else appends;
  * does what it can. */
-void hsm_sqlite_extend_log(const hsm_sqlite *sqlite);
+void hsm_sqlite_extend_log(hsm_sqlite *sqlite);
 
 /* --- driver_sqlite_batch.c ---------------------------------------------------------------------- */
 

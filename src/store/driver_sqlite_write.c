@@ -10,6 +10,8 @@ static int note_pages(void *arg, sqlite3 *db, const char *name, int pages)
 
     (void)db;
     (void)name;
+    if (pages < sqlite->wal_pages)
+        sqlite->log_bytes = 0; /* begun anew, and perhaps made shorter by another process before */
     sqlite->wal_pages = pages;
     return SQLITE_OK;
 }
