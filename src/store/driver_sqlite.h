@@ -155,8 +155,12 @@ void hsm_sqlite_extend_log(hsm_sqlite *sqlite);
 
 /* --- driver_sqlite_batch.c ---------------------------------------------------------------------- */
 
-/* One batch within the open transaction; on failure nothing of it is left. */
+/* One batch within the open transaction. On failure some of it may have happened: the transaction is to
+ * be rolled back. */
 HSM_MUST_USE hsm_err hsm_sqlite_apply(hsm_conn *conn, const hsm_batch *batch);
+/* The same; on failure nothing of it is left, and the transaction may go on. Dearer: SQLite copies each
+ * page that is changed. */
+HSM_MUST_USE hsm_err hsm_sqlite_apply_alone(hsm_conn *conn, const hsm_batch *batch);
 
 /* --- driver_sqlite_guard.c ---------------------------------------------------------------------- */
 

@@ -170,7 +170,7 @@ static hsm_err apply_token(hsm_conn *conn, uint32_t slot, const hsm_batch_token 
     return hsm_conn_finish(conn, stmt);
 }
 
-static hsm_err apply(hsm_conn *conn, const hsm_batch *batch)
+hsm_err hsm_sqlite_apply(hsm_conn *conn, const hsm_batch *batch)
 {
     uint64_t version = 0;
     uint64_t epoch = 0;
@@ -187,10 +187,10 @@ static hsm_err apply(hsm_conn *conn, const hsm_batch *batch)
     return HSM_OK;
 }
 
-hsm_err hsm_sqlite_apply(hsm_conn *conn, const hsm_batch *batch)
+hsm_err hsm_sqlite_apply_alone(hsm_conn *conn, const hsm_batch *batch)
 {
     HSM_TRY(hsm_conn_run(conn, HSM_SQL_SAVEPOINT));
-    hsm_err err = apply(conn, batch);
+    hsm_err err = hsm_sqlite_apply(conn, batch);
     if (err != HSM_OK) {
         const hsm_err undone = hsm_conn_run(conn, HSM_SQL_ROLLBACK_TO);
         (void)undone; /* fails only where the whole transaction is gone, which the caller sees */

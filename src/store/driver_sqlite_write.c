@@ -42,30 +42,51 @@ static bool is_in_transaction(const hsm_conn *conn)
     return sqlite3_get_autocommit(conn->db) == 0;
 }
 
-/* Fills in the batches' answers. A lost transaction (disk full, I/O error) is the answer of all.
- * out_any: something is to be committed. */
-static hsm_err apply_all(hsm_conn *conn, hsm_batch *const *batches, size_t count, bool *out_any)
+static hsm_err begin(hsm_conn *conn)
 {
-    bool is_any = false;
+    return hsm_conn_run(conn, HSM_SQL_BEGIN);
+}
 
-    for (size_t i = 0; i < count; i++) {
-        batches[i]->err = hsm_sqlite_apply(conn, batches[i]);
+typedef hsm_err apply_fn(hsm_conn *conn, const hsm_batch *batch);
+
+/* Fills in the batches' answers and how many are good; plain hsm_sqlite_apply() ends with the first that is
+ * not. A lost transaction (disk full, I/O error) is the answer of all. */
+static hsm_err apply_all(hsm_conn *conn, hsm_batch *const *batches, size_t count, apply_fn *apply,
+                         size_t *out_good)
+{
+    size_t good = 0;
+
+    for (size_t i = 0; i < count && (good == i || apply == hsm_sqlite_apply_alone); i++) {
+        batches[i]->err = apply(conn, batches[i]);
         if (!is_in_transaction(conn))
             return batches[i]->err != HSM_OK ? batches[i]->err : HSM_E_STORE_IO;
-        is_any = is_any || batches[i]->err == HSM_OK;
+        good += batches[i]->err == HSM_OK;
     }
-    *out_any = is_any;
+    *out_good = good;
     return HSM_OK;
+}
+
+/* Expects an open transaction. One batch of many that fails, which is rare, must leave the others alone:
+ * all is begun again, each so that it can be undone by itself. */
+static hsm_err apply_separately(hsm_conn *conn, hsm_batch *const *batches, size_t count,
+                                size_t *out_good)
+{
+    HSM_TRY(hsm_conn_run(conn, HSM_SQL_ROLLBACK));
+    HSM_TRY(begin(conn));
+    return apply_all(conn, batches, count, hsm_sqlite_apply_alone, out_good);
 }
 
 /* Expects the turnstile and an open transaction; ends it. */
 static hsm_err apply_and_commit(hsm_sqlite *sqlite, hsm_batch *const *batches, size_t count)
 {
     hsm_conn *conn = sqlite->writer;
-    bool is_any = false;
+    size_t good = 0;
 
     hsm_sqlite_extend_log(sqlite);
-    hsm_err err = apply_all(conn, batches, count, &is_any);
+    hsm_err err = apply_all(conn, batches, count, hsm_sqlite_apply, &good);
+    if (err == HSM_OK && good < count && count > 1)
+        err = apply_separately(conn, batches, count, &good);
+    const bool is_any = good > 0;
     if (err == HSM_OK && is_any)
         err = hsm_conn_run(conn, HSM_SQL_COMMIT);
     if (is_in_transaction(conn)) {
@@ -92,7 +113,7 @@ static hsm_err commit_together(hsm_sqlite *sqlite, hsm_batch *const *batches, si
 {
     HSM_TRY(open_writer(sqlite));
     HSM_TRY(hsm_turnstile_enter(&sqlite->turnstile, hsm_clock_deadline_ns(sqlite->busy_ms)));
-    hsm_err err = hsm_conn_run(sqlite->writer, HSM_SQL_BEGIN);
+    hsm_err err = begin(sqlite->writer);
     if (err == HSM_OK) {
         hsm_change_begin(sqlite->change);
         err = apply_and_commit(sqlite, batches, count);
