@@ -197,7 +197,7 @@ hsm_err hsm_driver_sqlite_open(const hsm_driver_sqlite_options *options, hsm_sto
 {
     HSM_AUTO(close_drop) hsm_sqlite *sqlite = NULL;
 
-    HSM_CHECK(sqlite3_initialize() == SQLITE_OK, HSM_E_NO_MEMORY);
+    HSM_TRY(hsm_sqlite_start());
     HSM_TRY(make(options, &sqlite));
     HSM_TRY(hsm_fork_setup());
     HSM_TRY(hsm_fork_hook_add(in_child, sqlite));

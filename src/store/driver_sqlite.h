@@ -51,6 +51,9 @@ typedef enum hsm_sql {
 /* Part of our build of SQLite (tools/deps/sqlite.sh): forgets what a child inherited. */
 void sqlite3_hsm_after_fork(void);
 
+/* SQLite's name of the file system that stores are opened with. */
+#define HSM_SQLITE_VFS "craton-hsm"
+
 /* One connection, used by one thread at a time. */
 typedef struct hsm_conn {
     sqlite3 *db;
@@ -161,6 +164,14 @@ HSM_MUST_USE hsm_err hsm_sqlite_apply(hsm_conn *conn, const hsm_batch *batch);
 /* The same; on failure nothing of it is left, and the transaction may go on. Dearer: SQLite copies each
  * page that is changed. */
 HSM_MUST_USE hsm_err hsm_sqlite_apply_alone(hsm_conn *conn, const hsm_batch *batch);
+
+/* --- driver_sqlite_vfs.c ------------------------------------------------------------------------ */
+
+/* Initialises SQLite and makes HSM_SQLITE_VFS known to it; any number of times, before the first connection.
+ * errors  HSM_E_NO_MEMORY */
+HSM_MUST_USE hsm_err hsm_sqlite_start(void);
+/* A write transaction has begun: whatever the one before left in the log's buffer is void. */
+void hsm_sqlite_vfs_begin(hsm_conn *conn);
 
 /* --- driver_sqlite_guard.c ---------------------------------------------------------------------- */
 

@@ -165,7 +165,7 @@ static hsm_err open_file(const hsm_sqlite *sqlite, hsm_conn *conn)
         sqlite3_open_v2(uri, &conn->db,
                         mode | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
                             SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
-                        NULL);
+                        HSM_SQLITE_VFS);
     free(uri);
     HSM_TRY(hsm_conn_err(conn, rc));
     /* SQLite falls back to reading when the file can't be opened for writing, whatever the reason was

@@ -120,7 +120,7 @@ hsm_err hsm_driver_sqlite_begin(const char *directory, uint32_t busy_ms, hsm_bir
     HSM_AUTO(hsm_birth_drop) hsm_birth *birth = NULL;
     struct stat info;
 
-    HSM_CHECK(sqlite3_initialize() == SQLITE_OK, HSM_E_NO_MEMORY);
+    HSM_TRY(hsm_sqlite_start());
     HSM_TRY(make(directory, busy_ms, &birth));
     HSM_TRY(take_turn(birth));
     if (stat(birth->final_path, &info) == 0 && info.st_size > 0) {

@@ -44,7 +44,9 @@ static bool is_in_transaction(const hsm_conn *conn)
 
 static hsm_err begin(hsm_conn *conn)
 {
-    return hsm_conn_run(conn, HSM_SQL_BEGIN);
+    HSM_TRY(hsm_conn_run(conn, HSM_SQL_BEGIN));
+    hsm_sqlite_vfs_begin(conn);
+    return HSM_OK;
 }
 
 typedef hsm_err apply_fn(hsm_conn *conn, const hsm_batch *batch);

@@ -2,6 +2,8 @@
 #include "fault/disk.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@ fault_disk disk;
 void disk_reset(void)
 {
     disk.calls = 0;
+    disk.looks = 0;
     disk.fails_at = 0;
 }
 
@@ -50,4 +53,16 @@ int fdatasync(int fd)
 int fsync(int fd)
 {
     return fdatasync(fd);
+}
+
+int stat64(const char *path, struct stat64 *out_info)
+{
+    disk.looks++;
+    return fstatat64(AT_FDCWD, path, out_info, 0);
+}
+
+int fstat64(int fd, struct stat64 *out_info)
+{
+    disk.looks++;
+    return fstatat64(fd, "", out_info, AT_EMPTY_PATH);
 }

@@ -12,6 +12,7 @@ typedef struct fault_disk {
     long fails_for; /* so many calls */
     int error;      /* errno of those that fail */
     bool is_short;  /* a write that fails has written half of the bytes */
+    long looks;     /* since disk_reset(): a file's size and times were asked for */
 } fault_disk;
 
 extern fault_disk disk;

@@ -526,6 +526,49 @@ static void the_largest_record_fits(void)
     with_each(body_large);
 }
 
+/* More than a writer holds in memory: what went to the log before the commit is read again from there. */
+static void body_overflow(const hsm_storage *on, const hsm_change *change)
+{
+    enum { LARGE = 5 };
+    const hsm_tags tags = tags_of("fine", NULL, "coarse");
+    HSM_AUTO(hsm_buf_clear) hsm_buf large = { 0 };
+    hsm_batch_put puts[LARGE];
+    const hsm_batch_put again = {
+        .id = 1, .expected = 1, .version = 2, .record = hsm_bytes_of_text("small"), .tags = &tags
+    };
+    uint64_t missing = 100;
+    hsm_batch all = { .puts = puts, .put_count = LARGE, .err = HSM_E_INTERNAL };
+    hsm_batch one = { .puts = &again, .put_count = 1, .err = HSM_E_INTERNAL };
+    hsm_batch hopeless = { .deletes = &missing, .delete_count = 1, .err = HSM_E_INTERNAL };
+    hsm_batch *const together[] = { &all, &one, &hopeless };
+
+    (void)change;
+    REQUIRE_OK(hsm_buf_reserve(&large, HSM_RECORD_MAX_BYTES));
+    memset(large.data, 0xa5, HSM_RECORD_MAX_BYTES);
+    large.len = HSM_RECORD_MAX_BYTES;
+    for (uint64_t i = 0; i < LARGE; i++)
+        puts[i] = (hsm_batch_put){
+            .id = i + 1, .version = 1, .record = hsm_buf_view(&large), .tags = &tags
+        };
+    on->driver->commit(on->state, together, HSM_ARRAY_LEN(together));
+    CHECK_OK(all.err);
+    CHECK_OK(one.err);
+    CHECK_ERR(hopeless.err, HSM_E_STORE_NOT_FOUND);
+    check_record(on, 0, 1, 2, "small");
+    for (uint64_t id = 2; id <= LARGE; id++) {
+        HSM_AUTO(hsm_buf_clear) hsm_buf back = { 0 };
+        hsm_record_head head = { 0 };
+        CHECK_OK(on->driver->read(on->state, 0, id, &head, &back));
+        CHECK_THAT(hsm_bytes_equal(hsm_buf_view(&back), hsm_buf_view(&large)));
+    }
+    CHECK_STR(found_by(on, "fine", NULL, "coarse"), "1 2 3 4 5");
+}
+
+static void a_batch_may_be_larger_than_the_writers_memory(void)
+{
+    with_each(body_overflow);
+}
+
 static void body_many(const hsm_storage *on, const hsm_change *change)
 {
     enum { MANY = 600 };
@@ -594,6 +637,7 @@ static const check_test tests[] = {
     CHECK_TEST(token_records_have_versions),
     CHECK_TEST(a_reset_deletes_the_slots_objects),
     CHECK_TEST(the_largest_record_fits),
+    CHECK_TEST(a_batch_may_be_larger_than_the_writers_memory),
     CHECK_TEST(many_records_stay_apart),
     CHECK_TEST(space_is_known),
 };
