@@ -39,10 +39,10 @@ typedef struct free_block {
     struct free_block *next;
 } free_block;
 
-/* Of one thread. */
+/* Of one thread. A block that is alone is in no list, and finds no room in any. */
 typedef struct cache {
-    free_block *list[SIZE_COUNT];
-    uint32_t count[SIZE_COUNT];
+    free_block *list[SIZE_COUNT + 1];
+    uint32_t room[SIZE_COUNT + 1]; /* for how many more */
 } cache;
 
 /* Process-wide, as the library's allocator is. */
@@ -171,24 +171,35 @@ static uint32_t kept_max(uint32_t size)
     return fit < KEPT_COUNT ? (uint32_t)fit : KEPT_COUNT;
 }
 
-/* Whether `count` blocks are more than kept_max(), without its division: every free asks. */
-static bool is_too_many(uint32_t count, uint32_t size)
+static void keep_block(cache *own, uint32_t size, free_block *kept)
 {
-    return count > KEPT_COUNT || count * bytes_of(size) > KEPT_BYTES;
+    kept->next = own->list[size];
+    own->list[size] = kept;
+    own->room[size]--;
 }
 
-/* Leaves `keep` blocks of a size. */
-static void give_back(cache *own, uint32_t size, uint32_t keep)
+static free_block *take_kept(cache *own, uint32_t size)
+{
+    free_block *taken = own->list[size];
+
+    own->list[size] = taken->next;
+    own->room[size]++;
+    return taken;
+}
+
+/* thread  the lock is held */
+static void give_common(uint32_t size, free_block *given)
+{
+    given->next = heap.list[size];
+    heap.list[size] = given;
+}
+
+/* As many of a size as it takes to have room for `room` more. */
+static void give_back(cache *own, uint32_t size, uint32_t room)
 {
     (void)pthread_mutex_lock(&heap.lock);
-    while (own->count[size] > keep) {
-        free_block *given = own->list[size];
-
-        own->list[size] = given->next;
-        own->count[size]--;
-        given->next = heap.list[size];
-        heap.list[size] = given;
-    }
+    while (own->room[size] < room)
+        give_common(size, take_kept(own, size));
     (void)pthread_mutex_unlock(&heap.lock);
 }
 
@@ -198,8 +209,8 @@ static void thread_ends(void *arg)
 
     thread_cache = NULL;
     for (uint32_t size = 0; size < SIZE_COUNT; size++) {
-        if (own->count[size] > 0)
-            give_back(own, size, 0);
+        if (own->list[size] != NULL)
+            give_back(own, size, kept_max(size));
     }
     free(own);
 }
@@ -220,6 +231,8 @@ static cache *make_cache(void)
         free(made);
         return NULL;
     }
+    for (uint32_t size = 0; made != NULL && size < SIZE_COUNT; size++)
+        made->room[size] = kept_max(size);
     thread_cache = made;
     return made;
 }
@@ -240,9 +253,7 @@ static free_block *refill(cache *own, uint32_t size)
 
         if (kept == NULL)
             break;
-        kept->next = own->list[size];
-        own->list[size] = kept;
-        own->count[size]++;
+        keep_block(own, size, kept);
     }
     const size_t unlocked_bytes = heap.stats.mapped_bytes - heap.stats.locked_bytes;
     (void)pthread_mutex_unlock(&heap.lock);
@@ -266,34 +277,40 @@ static void free_alone(block *b)
     (void)munmap((uint8_t *)b - page, to_pages(sizeof *b + b->len) + 2 * page);
 }
 
-static block *alloc_listed(uint32_t size)
+/* Where the thread has no block, or no room for one. */
+static HSM_APART block *alloc_other(size_t bytes, uint32_t size)
 {
-    cache *own = own_cache();
-
-    if (own == NULL || own->list[size] == NULL)
-        return (block *)(void *)refill(own, size);
-    free_block *taken = own->list[size];
-    own->list[size] = taken->next;
-    own->count[size]--;
-    return (block *)(void *)taken;
+    if (size == SIZE_ALONE)
+        return alloc_alone(bytes);
+    return (block *)(void *)refill(own_cache(), size);
 }
 
-static void free_listed(block *b, uint32_t size)
+static HSM_APART void free_other(block *b, uint32_t size)
 {
     free_block *given = (free_block *)(void *)b;
-    cache *own = own_cache();
 
-    if (own == NULL || bytes_of(size) > KEPT_BYTES) {
-        (void)pthread_mutex_lock(&heap.lock);
-        given->next = heap.list[size];
-        heap.list[size] = given;
-        (void)pthread_mutex_unlock(&heap.lock);
+    if (size == SIZE_ALONE) {
+        free_alone(b);
         return;
     }
-    given->next = own->list[size];
-    own->list[size] = given;
-    if (is_too_many(++own->count[size], size))
-        give_back(own, size, kept_max(size) / 2);
+    cache *own = own_cache();
+    if (own != NULL && own->list[size] != NULL) /* full: half of them go */
+        give_back(own, size, (kept_max(size) + 1) / 2);
+    if (own != NULL && own->room[size] > 0) {
+        keep_block(own, size, given);
+        return;
+    }
+    (void)pthread_mutex_lock(&heap.lock);
+    give_common(size, given);
+    (void)pthread_mutex_unlock(&heap.lock);
+}
+
+/* explicit_bzero() without its two further calls, which take as long as the work: most blocks are small.
+ * The compiler is told that somebody reads the zeros. */
+static void wipe(void *data, size_t len)
+{
+    memset(data, 0, len);
+    __asm__ volatile("" : : "r"(data) : "memory");
 }
 
 void *hsm_secret_heap_alloc(size_t len)
@@ -302,7 +319,9 @@ void *hsm_secret_heap_alloc(size_t len)
         return NULL;
 
     const uint32_t size = size_for(sizeof(block) + len);
-    block *b = size == SIZE_ALONE ? alloc_alone(sizeof(block) + len) : alloc_listed(size);
+    cache *own = thread_cache;
+    block *b = own != NULL && own->list[size] != NULL ? (block *)(void *)take_kept(own, size)
+                                                      : alloc_other(sizeof(block) + len, size);
     if (b == NULL)
         return NULL;
     *b = (block){ .size = size, .mark = MARK, .len = len };
@@ -317,12 +336,14 @@ void hsm_secret_heap_free(void *data)
     block *b = (block *)data - 1;
     if (b->mark != MARK) /* not ours, or overwritten: better lost than used twice */
         return;
-    explicit_bzero(data, b->len);
+    wipe(data, b->len);
     b->mark = 0;
-    if (b->size == SIZE_ALONE)
-        free_alone(b);
+    const uint32_t size = b->size;
+    cache *own = thread_cache;
+    if (own != NULL && own->room[size] > 0)
+        keep_block(own, size, (free_block *)(void *)b);
     else
-        free_listed(b, b->size);
+        free_other(b, size);
 }
 
 void *hsm_secret_heap_resize(void *data, size_t len)
@@ -337,7 +358,7 @@ void *hsm_secret_heap_resize(void *data, size_t len)
     block *b = (block *)data - 1;
     if (b->size != SIZE_ALONE && len <= LEN_MAX && size_for(sizeof *b + len) == b->size) {
         if (len < b->len)
-            explicit_bzero((uint8_t *)data + len, b->len - len);
+            wipe((uint8_t *)data + len, b->len - len);
         b->len = len;
         return data;
     }

@@ -259,6 +259,69 @@ static void threads_do_not_meet(void)
     CHECK_THAT(hsm_secret_heap_statistics().mapped_bytes < (size_t)64 * 1024 * 1024);
 }
 
+enum { MANY = 100, NOT_OURS_MAX = 8 };
+
+typedef struct visitor {
+    void *const *blocks; /* MANY that the first thread has freed */
+    size_t len;
+    int wanted;
+    int known; /* of those that it got, how many are among them */
+} visitor;
+
+static int known_of(void *const *blocks, void *const *got, int count)
+{
+    int known = 0;
+
+    for (int i = 0; i < count; i++) {
+        for (int k = 0; k < MANY; k++)
+            known += got[i] == blocks[k];
+    }
+    return known;
+}
+
+static void *visit(void *arg)
+{
+    visitor *v = arg;
+    void *got[MANY] = { NULL };
+
+    for (int i = 0; i < v->wanted; i++)
+        got[i] = hsm_secret_heap_alloc(v->len);
+    v->known = known_of(v->blocks, got, v->wanted);
+    for (int i = 0; i < v->wanted; i++)
+        hsm_secret_heap_free(got[i]);
+    return NULL;
+}
+
+/* A thread keeps 8 KiB of a size and 32 blocks; the rest, and all when it ends, is for the others. */
+static void others_get_the_rest(void)
+{
+    const struct {
+        size_t len;
+        int kept_max;
+    } rows[] = { { 100, 32 }, { 1000, 8 }, { 5000, 1 }, { 20000, 0 } };
+
+    for (size_t i = 0; i < HSM_ARRAY_LEN(rows); i++) {
+        void *blocks[MANY];
+        void *again[MANY];
+        visitor v = { .blocks = blocks, .len = rows[i].len, .wanted = MANY - rows[i].kept_max };
+        pthread_t thread;
+
+        for (int k = 0; k < MANY; k++)
+            blocks[k] = hsm_secret_heap_alloc(v.len);
+        for (int k = 0; k < MANY; k++)
+            hsm_secret_heap_free(blocks[k]);
+        REQUIRE_OK(pthread_create(&thread, NULL, visit, &v));
+        CHECK_OK(pthread_join(thread, NULL));
+        CHECK_THAT(v.known >= v.wanted - rows[i].kept_max / 4); /* a few are taken ahead */
+
+        for (int k = 0; k < MANY; k++)
+            again[k] = hsm_secret_heap_alloc(v.len);
+        CHECK_THAT(known_of(blocks, again, MANY) >= MANY - NOT_OURS_MAX);
+        for (int k = 0; k < MANY; k++)
+            hsm_secret_heap_free(again[k]);
+    }
+}
+
 static const check_test tests[] = {
     CHECK_TEST(every_size_is_whole_and_aligned),
     CHECK_TEST(release_wipes),
@@ -267,5 +330,6 @@ static const check_test tests[] = {
     CHECK_TEST(is_not_dumped),
     CHECK_TEST(limits),
     CHECK_TEST(threads_do_not_meet),
+    CHECK_TEST(others_get_the_rest),
 };
 CHECK_MAIN(tests)
