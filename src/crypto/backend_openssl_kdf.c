@@ -48,19 +48,30 @@ static hsm_err run_kdf(EVP_KDF_CTX *take_ctx, const OSSL_PARAM *params, hsm_secr
                          HSM_E_CRYPTO);
 }
 
+/* HKDF's pseudorandom key, for the moment between the two steps: as OpenSSL itself does, on the stack. */
+typedef struct hkdf_prk {
+    uint8_t bytes[HSM_HASH_MAX_BYTES];
+    size_t len;
+} hkdf_prk;
+
+static void prk_clear(hkdf_prk *prk)
+{
+    explicit_bzero(prk->bytes, sizeof prk->bytes);
+}
+
 /* RFC 5869, 2.2: HMAC with the salt, or as many zeros as the hash has bytes, as its key. OpenSSL's KDF
  * does the same, but looks up algorithms by name to do it, which takes as long again. */
-static hsm_err hkdf_extract(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes base, hsm_secret *prk)
+static hsm_err hkdf_extract(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes base, hkdf_prk *prk)
 {
     static const uint8_t zeros[HSM_HASH_MAX_BYTES];
     const hsm_bytes given = kdf->has_salt_key ? kdf->values[0] : kdf->salt;
-    const hsm_bytes salt = given.len > 0 ? given : hsm_bytes_of(zeros, hsm_secret_len(prk));
+    const size_t hash_len = hsm_hash_get(kdf->hash)->len;
+    const hsm_bytes salt = given.len > 0 ? given : hsm_bytes_of(zeros, hash_len);
     HSM_AUTO(mac_drop) EVP_MAC_CTX *mac = NULL;
-    size_t len = 0;
 
     HSM_TRY(hsm_ossl_prf_open(crypto, kdf, salt, &mac));
     HSM_TRY(hsm_ossl_done(EVP_MAC_update(mac, base.data, base.len), HSM_E_CRYPTO));
-    return hsm_ossl_done(EVP_MAC_final(mac, hsm_secret_data(prk), &len, hsm_secret_len(prk)),
+    return hsm_ossl_done(EVP_MAC_final(mac, prk->bytes, &prk->len, sizeof prk->bytes),
                          HSM_E_CRYPTO);
 }
 
@@ -83,16 +94,16 @@ static hsm_err hkdf_expand(hsm_crypto *crypto, const hsm_kdf *kdf, hsm_bytes prk
 static hsm_err run_hkdf(hsm_crypto *crypto, const hsm_mech *mech, const hsm_kdf *kdf,
                         hsm_bytes base, hsm_secret *out)
 {
-    HSM_AUTO(hsm_secret_drop) hsm_secret *prk = NULL;
+    HSM_AUTO(prk_clear) hkdf_prk prk = { .len = 0 };
 
     (void)mech;
     if (!kdf->does_extract)
         return hkdf_expand(crypto, kdf, base, out);
-    HSM_TRY(hsm_secret_create(hsm_hash_get(kdf->hash)->len, &prk));
-    HSM_TRY(hkdf_extract(crypto, kdf, base, prk));
+    HSM_TRY(hkdf_extract(crypto, kdf, base, &prk));
     if (kdf->does_expand)
-        return hkdf_expand(crypto, kdf, hsm_secret_view(prk), out);
-    memcpy(hsm_secret_data(out), hsm_secret_data(prk), hsm_secret_len(out));
+        return hkdf_expand(crypto, kdf, hsm_bytes_of(prk.bytes, prk.len), out);
+    HSM_CHECK(hsm_secret_len(out) <= prk.len, HSM_E_INTERNAL);
+    memcpy(hsm_secret_data(out), prk.bytes, hsm_secret_len(out));
     return HSM_OK;
 }
 

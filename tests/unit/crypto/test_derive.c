@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "asym_support.h"
+#include "crypto/kdf.h"
 #include "vectors_ecdh.h"
 
 static bool private_key(hsm_crypto *crypto, const char *curve, const char *value, hsm_key **out)
@@ -182,10 +183,62 @@ static void bad_requests_are_refused(void)
     CHECK_THAT(value == NULL);
 }
 
+/* Whether a call has left the bytes on the stack: below this frame. `wanted` lies above it. */
+static HSM_APART bool is_left(hsm_bytes wanted)
+{
+    enum { DEPTH = 16 * 1024 };
+    const volatile uint8_t *const frame = __builtin_frame_address(0);
+
+    for (size_t depth = DEPTH; depth > 0; depth--) {
+        size_t same = 0;
+
+        while (same < wanted.len && frame[same - depth] == wanted.data[same])
+            same++;
+        if (same == wanted.len)
+            return true;
+    }
+    return false;
+}
+
+static HSM_APART void leave(hsm_bytes bytes)
+{
+    volatile uint8_t copy[256];
+
+    for (size_t i = 0; i < bytes.len && i < sizeof copy; i++)
+        copy[i] = bytes.data[i];
+}
+
+/* RFC 5869, A.1: the key between HKDF's steps is nobody's to find. */
+static void no_key_between_steps_stays(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_crypto();
+    HSM_AUTO(hsm_key_drop) hsm_key *base = NULL;
+    HSM_AUTO(hsm_secret_drop) hsm_secret *value = NULL;
+    hsm_key_parts parts = { .key_class = CKO_SECRET_KEY, .key_type = CKK_GENERIC_SECRET };
+    hsm_kdf kdf = { .hash = HSM_HASH_SHA256, .does_extract = true, .does_expand = true };
+    blob ikm, salt, info, prk, okm;
+
+    if (IS_SANITIZED)
+        SKIP("a sanitizer's stack is another");
+    parts.part[HSM_PART_VALUE] = unhex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", &ikm);
+    REQUIRE_OK(hsm_key_create(crypto, &parts, &base));
+    kdf.salt = unhex("000102030405060708090a0b0c", &salt);
+    kdf.info = unhex("f0f1f2f3f4f5f6f7f8f9", &info);
+    unhex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5", &prk);
+    unhex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+          &okm);
+    leave(view(&prk));
+    CHECK_THAT(is_left(view(&prk))); /* the search finds what is there */
+
+    CHECK_OK(hsm_kdf_run(crypto, hsm_mech_find(CKM_HKDF_DERIVE), &kdf, base, okm.len, &value));
+    CHECK_THAT(!is_left(view(&prk)));
+    CHECK_BYTES(hsm_secret_view(value).data, hsm_secret_view(value).len, okm.data, okm.len);
+}
+
 static const check_test tests[] = {
     CHECK_TEST(published_secrets),        CHECK_TEST(both_sides_agree_on_every_curve),
     CHECK_TEST(kdfs_with_every_hash),     CHECK_TEST(truncation_removes_the_leading_end),
-    CHECK_TEST(bad_requests_are_refused),
+    CHECK_TEST(bad_requests_are_refused), CHECK_TEST(no_key_between_steps_stays),
 };
 
 CHECK_MAIN(tests)
