@@ -30,7 +30,7 @@ typedef struct hsm_kdf_segment {
 } hsm_kdf_segment;
 
 /* A derivation's parameter after its checks. Spans and pointers are borrowed from the caller's
- * memory for the one call. What a mechanism has no use for is zero. */
+ * memory for the one call. What a mechanism has no use for is zero, the segments excepted. */
 typedef struct hsm_kdf {
     hsm_hash hash;
     bool is_cmac; /* SP 800-108, IKE: AES-CMAC instead of HMAC */
@@ -45,7 +45,6 @@ typedef struct hsm_kdf {
         data; /* to concatenate, to XOR, to encrypt; TLS: session hash; IKE: nonce, cookie, seed */
     hsm_bytes label;
     size_t first_bit; /* extraction */
-    hsm_kdf_segment segments[HSM_KDF_SEGMENTS_MAX];
     size_t segment_count;
     CK_OBJECT_HANDLE handles[HSM_KDF_HANDLES_MAX];
     hsm_bytes values[HSM_KDF_HANDLES_MAX]; /* of the keys behind handles: the caller's to fill */
@@ -64,6 +63,7 @@ typedef struct hsm_kdf {
     const void *more_keys; /* CK_DERIVED_KEY, unaligned */
     size_t more_count;
     size_t keys_len; /* SP 800-108: bytes of all keys; set by hsm_kdf_plan() */
+    hsm_kdf_segment segments[HSM_KDF_SEGMENTS_MAX]; /* the last: written as far as counted */
 } hsm_kdf;
 
 /* Where one key lies in what is derived. */

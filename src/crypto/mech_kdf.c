@@ -170,6 +170,7 @@ static hsm_err read_segment(const CK_PRF_DATA_PARAM *param, bool is_counter_mode
 {
     hsm_kdf_segment *out = &kdf->segments[kdf->segment_count++];
 
+    *out = (hsm_kdf_segment){ 0 };
     switch (param->type) {
     case CK_SP800_108_ITERATION_VARIABLE:
         out->piece = HSM_KDF_ITERATION;
@@ -440,7 +441,8 @@ bool hsm_kdf_is(const hsm_mech *mech)
 hsm_err hsm_kdf_read(const hsm_mech *mech, hsm_bytes raw, hsm_kdf *kdf)
 {
     HSM_CHECK(hsm_kdf_is(mech), HSM_E_MECHANISM);
-    *kdf = (hsm_kdf){ .hash = mech->hash };
+    memset(kdf, 0, offsetof(hsm_kdf, segments)); /* which are most of it */
+    kdf->hash = mech->hash;
     HSM_TRY(readers[mech->alg](raw, kdf));
     /* Only the client's own premaster carries a version (PKCS#11 v3.2, ..._DERIVE_DH). */
     HSM_CHECK(mech->key_min_bits == mech->key_max_bits || kdf->out_version == NULL,
