@@ -62,18 +62,19 @@ void hsm_agreement_clear(hsm_agreement *agreement)
 }
 
 hsm_err hsm_core_agreement_begin(hsm_core *core, hsm_session *session,
-                                 const hsm_derive_request *request, hsm_agreement *agreement)
+                                 const hsm_derivation *derivation, hsm_agreement *agreement)
 {
     const hsm_derive_start start = {
         .base = agreement->base,
-        .tmpl = request->tmpl,
+        .tmpl = derivation->request->tmpl,
         .object_class = CKO_SECRET_KEY,
         .key_type = CKK_GENERIC_SECRET,
     };
     const hsm_key_use use = {
-        .mechanism = request->mechanism,
+        .mechanism = derivation->request->mechanism,
         .op = HSM_OP_DERIVE,
         .object = agreement->base,
+        .found = derivation->mech,
         .session = session,
     };
 
@@ -121,14 +122,13 @@ hsm_err hsm_core_agreement_end(hsm_core *core, hsm_session *session, hsm_agreeme
 }
 
 /* Key agreement: one secret key. */
-static hsm_err derive_shared(hsm_core *core, hsm_session *session,
-                             const hsm_derive_request *request, hsm_object *base,
+static hsm_err derive_shared(hsm_core *core, hsm_session *session, const hsm_derivation *derivation,
                              CK_OBJECT_HANDLE *out_key)
 {
     HSM_AUTO(hsm_agreement_clear)
-    hsm_agreement agreement = { .base = hsm_object_acquire(base) };
+    hsm_agreement agreement = { .base = hsm_object_acquire(derivation->base) };
 
-    HSM_TRY(hsm_core_agreement_begin(core, session, request, &agreement));
+    HSM_TRY(hsm_core_agreement_begin(core, session, derivation, &agreement));
     if (hsm_core_is_job(session, agreement.mech, HSM_OP_DERIVE))
         return hsm_core_begin_derive_job(core, session, &agreement);
     HSM_TRY(hsm_derive_run(core->crypto, agreement.mech, &agreement.params, agreement.key,
@@ -157,11 +157,12 @@ hsm_err hsm_core_do_derive_key(hsm_core *core, hsm_session *session,
     HSM_TRY(err);
     HSM_CHECK(is_base(base, mech), HSM_E_KEY_HANDLE);
     HSM_CHECK(mech != NULL, HSM_E_MECHANISM);
+    const hsm_derivation derivation = { request, mech, base };
     if (mech->alg == HSM_ALG_PUBLIC_FROM_PRIVATE)
-        return hsm_core_derive_public(core, session, request, base, out_key);
+        return hsm_core_derive_public(core, session, &derivation, out_key);
     if (!hsm_kdf_is(mech))
-        return derive_shared(core, session, request, base, out_key);
-    HSM_TRY(hsm_core_derive_secrets(core, session, request, base, out_key));
+        return derive_shared(core, session, &derivation, out_key);
+    HSM_TRY(hsm_core_derive_secrets(core, session, &derivation, out_key));
     hsm_core_completed(session, session->is_approved);
     return HSM_OK;
 }

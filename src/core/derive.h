@@ -6,6 +6,13 @@
 #include "core/internal.h"
 #include "crypto/kdf.h"
 
+/* A derivation under way. */
+typedef struct hsm_derivation {
+    const hsm_derive_request *request;
+    const hsm_mech *mech; /* the row of its mechanism, which nothing has admitted yet */
+    hsm_object *base;
+} hsm_derivation;
+
 /* What a derived object takes over. */
 typedef struct hsm_derive_start {
     const hsm_object *base;
@@ -41,10 +48,10 @@ typedef struct hsm_agreement {
 } hsm_agreement;
 /* Wipes and frees. */
 void hsm_agreement_clear(hsm_agreement *agreement);
-/* Everything that can be refused before the other side's value is used; takes the reference to base
- * that agreement has already. */
+/* Everything that can be refused before the other side's value is used; agreement has its reference to
+ * the base already. */
 HSM_MUST_USE hsm_err hsm_core_agreement_begin(hsm_core *core, hsm_session *session,
-                                              const hsm_derive_request *request,
+                                              const hsm_derivation *derivation,
                                               hsm_agreement *agreement);
 /* Makes an object of the value, if the session may still. errors those of hsm_core_add() */
 HSM_MUST_USE hsm_err hsm_core_agreement_end(hsm_core *core, hsm_session *session,
@@ -52,11 +59,11 @@ HSM_MUST_USE hsm_err hsm_core_agreement_end(hsm_core *core, hsm_session *session
 
 /* Derivations that hsm_kdf_run() computes. */
 HSM_MUST_USE hsm_err hsm_core_derive_secrets(hsm_core *core, hsm_session *session,
-                                             const hsm_derive_request *request, hsm_object *base,
+                                             const hsm_derivation *derivation,
                                              CK_OBJECT_HANDLE *out_key);
 /* The public key of a private one. */
 HSM_MUST_USE hsm_err hsm_core_derive_public(hsm_core *core, hsm_session *session,
-                                            const hsm_derive_request *request, hsm_object *base,
+                                            const hsm_derivation *derivation,
                                             CK_OBJECT_HANDLE *out_key);
 
 #endif

@@ -130,13 +130,14 @@ static hsm_err open_data(job *j)
     return HSM_OK;
 }
 
-static hsm_err open_job(job *j, const CK_MECHANISM *mechanism)
+static hsm_err open_job(job *j, const hsm_derivation *derivation)
 {
     const bool is_data = j->base->object_class == CKO_DATA;
     const hsm_key_use use = {
-        .mechanism = mechanism,
+        .mechanism = derivation->request->mechanism,
         .op = HSM_OP_DERIVE,
         .object = is_data ? NULL : j->base,
+        .found = derivation->mech,
         .session = j->session,
     };
     HSM_UNINITIALIZED hsm_mech_params params; /* filled by hsm_core_admit() */
@@ -168,15 +169,18 @@ static hsm_attr bool_attr(CK_ATTRIBUTE_TYPE type, bool value)
  * secret; SP 800-108 takes over what the template leaves open; TLS keys are what their base is. */
 static size_t secrecy(const job *j, const hsm_template *tmpl, hsm_attr forced[2])
 {
-    const bool is_sensitive = any_has(j, CKA_SENSITIVE, true);
-    const bool is_extractable = all_have(j, CKA_EXTRACTABLE, false);
     const bool is_tls = j->kdf.out_material != NULL;
+    const bool shows_base = hsm_kdf_shows_base(j->mech);
     size_t count = 0;
 
-    if (is_tls || (hsm_kdf_shows_base(j->mech) && is_sensitive) ||
+    if (!is_tls && !shows_base && !is_kbkdf(j))
+        return 0;
+    const bool is_sensitive = any_has(j, CKA_SENSITIVE, true);
+    const bool is_extractable = all_have(j, CKA_EXTRACTABLE, false);
+    if (is_tls || (shows_base && is_sensitive) ||
         (is_kbkdf(j) && hsm_template_get(tmpl, CKA_SENSITIVE) == NULL))
         forced[count++] = bool_attr(CKA_SENSITIVE, is_sensitive);
-    if (is_tls || (hsm_kdf_shows_base(j->mech) && !is_extractable) ||
+    if (is_tls || (shows_base && !is_extractable) ||
         (is_kbkdf(j) && hsm_template_get(tmpl, CKA_EXTRACTABLE) == NULL))
         forced[count++] = bool_attr(CKA_EXTRACTABLE, is_extractable);
     return count;
@@ -432,20 +436,20 @@ static hsm_err derive_tls(job *j, const hsm_template *tmpl)
 }
 
 hsm_err hsm_core_derive_secrets(hsm_core *core, hsm_session *session,
-                                const hsm_derive_request *request, hsm_object *base,
-                                CK_OBJECT_HANDLE *out_key)
+                                const hsm_derivation *derivation, CK_OBJECT_HANDLE *out_key)
 {
+    const hsm_template *tmpl = derivation->request->tmpl;
     HSM_AUTO(job_clear) HSM_UNINITIALIZED job j;
     HSM_AUTO(hsm_secret_drop) hsm_secret *bytes = NULL;
 
-    job_init(&j, core, session, base);
-    HSM_TRY(open_job(&j, request->mechanism));
+    job_init(&j, core, session, derivation->base);
+    HSM_TRY(open_job(&j, derivation));
     if (j.kdf.out_material != NULL)
-        return derive_tls(&j, request->tmpl);
+        return derive_tls(&j, tmpl);
     if (j.mech->makes_data)
-        HSM_TRY(add_data(&j, request->tmpl));
+        HSM_TRY(add_data(&j, tmpl));
     else
-        HSM_TRY(add_key(&j, request->tmpl));
+        HSM_TRY(add_key(&j, tmpl));
     HSM_TRY(add_more(&j));
     HSM_TRY(run_job(&j, j.count, &bytes));
     HSM_TRY(finish_drafts(&j, &bytes));

@@ -33,36 +33,41 @@ static size_t take_over(const hsm_object *base, const hsm_template *tmpl, hsm_ob
     return count;
 }
 
-static hsm_err admit(hsm_core *core, hsm_session *session, const CK_MECHANISM *mechanism,
-                     const hsm_object *base)
+static hsm_err admit(hsm_core *core, hsm_session *session, const hsm_derivation *derivation)
 {
-    const hsm_key_use use = { .mechanism = mechanism, .op = HSM_OP_DERIVE, .session = session };
+    const hsm_key_use use = {
+        .mechanism = derivation->request->mechanism,
+        .op = HSM_OP_DERIVE,
+        .found = derivation->mech,
+        .session = session,
+    };
     const hsm_mech *mech = NULL;
     hsm_mech_params params;
     hsm_key *none = NULL;
 
     /* Without the key: CKA_DERIVE does not count here. */
     HSM_TRY(hsm_core_admit(core, &use, &mech, &params, &none));
-    HSM_CHECK(base->object_class == CKO_PRIVATE_KEY, HSM_E_KEY_TYPE);
+    HSM_CHECK(derivation->base->object_class == CKO_PRIVATE_KEY, HSM_E_KEY_TYPE);
     return HSM_OK;
 }
 
 hsm_err hsm_core_derive_public(hsm_core *core, hsm_session *session,
-                               const hsm_derive_request *request, hsm_object *base,
-                               CK_OBJECT_HANDLE *out_key)
+                               const hsm_derivation *derivation, CK_OBJECT_HANDLE *out_key)
 {
+    const hsm_template *tmpl = derivation->request->tmpl;
+    hsm_object *base = derivation->base;
     HSM_AUTO(hsm_draft_drop) hsm_draft *draft = NULL;
     HSM_AUTO(hsm_key_bundle_clear) hsm_key_bundle bundle = { 0 };
     hsm_attr forced[HSM_DERIVE_FORCED_MAX];
     hsm_object_kind kind = 0;
 
-    HSM_TRY(admit(core, session, request->mechanism, base));
+    HSM_TRY(admit(core, session, derivation));
     HSM_TRY(hsm_kind_of(CKO_PUBLIC_KEY, base->key_type, &kind));
     const hsm_derive_start start = {
         .base = base,
-        .tmpl = request->tmpl,
+        .tmpl = tmpl,
         .forced = forced,
-        .forced_count = take_over(base, request->tmpl, kind, forced),
+        .forced_count = take_over(base, tmpl, kind, forced),
         .object_class = CKO_PUBLIC_KEY,
         .key_type = base->key_type,
     };

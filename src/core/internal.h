@@ -190,6 +190,7 @@ typedef struct hsm_key_use {
     hsm_op op;
     hsm_object *object;       /* NULL for digests */
     const hsm_mech *admitted; /* the mechanism's row, if op and object passed with it before */
+    const hsm_mech *found;    /* the row, if it was looked for already, or NULL */
     bool is_authenticated;    /* wrapping with a message's parameter, which is not read here */
     hsm_session *session;     /* whose is_approved says afterwards whether the use is approved */
 } hsm_key_use;

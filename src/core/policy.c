@@ -75,7 +75,7 @@ static hsm_err find_row(const hsm_core *core, const hsm_key_use *use, const hsm_
     const hsm_mech *mech = use->admitted;
 
     if (mech == NULL) {
-        mech = hsm_mech_find(use->mechanism->mechanism);
+        mech = use->found != NULL ? use->found : hsm_mech_find(use->mechanism->mechanism);
         HSM_CHECK(mech != NULL && (mech->ops & use->op) != 0, HSM_E_MECHANISM);
         HSM_TRY(hsm_mech_allow(core->crypto, mech, use->op));
     }

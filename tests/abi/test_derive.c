@@ -435,6 +435,17 @@ static void secrecy_stays(void)
     CHECK_EQ(ask_attr(fix.session, key, CKA_VALUE), CKR_ATTRIBUTE_SENSITIVE);
     CHECK_EQ(p11->C_DeriveKey(fix.session, &mechanism, base, open.at, open.count, &key),
              CKR_TEMPLATE_INCONSISTENT);
+
+    CASE("SP 800-108: where the template is silent");
+    CK_SP800_108_COUNTER_FORMAT format = { CK_FALSE, 32 };
+    CK_PRF_DATA_PARAM data = { CK_SP800_108_ITERATION_VARIABLE, &format, sizeof format };
+    CK_SP800_108_KDF_PARAMS params = { CKM_SHA256_HMAC, 1, &data, 0, NULL };
+    mechanism = (CK_MECHANISM){ CKM_SP800_108_COUNTER_KDF, &params, sizeof params };
+    CHECK_EQ(p11->C_DeriveKey(fix.session, &mechanism, base, bare.at, bare.count, &key), CKR_OK);
+    CHECK_THAT(get_bool(fix.session, key, CKA_SENSITIVE));
+    CHECK_THAT(!get_bool(fix.session, key, CKA_EXTRACTABLE));
+    CHECK_EQ(p11->C_DeriveKey(fix.session, &mechanism, base, open.at, open.count, &key), CKR_OK);
+    CHECK_THAT(!get_bool(fix.session, key, CKA_SENSITIVE));
 }
 
 static void tls_master(void)
@@ -507,6 +518,12 @@ static void tls_keys(void)
     CHECK_BYTES(ivs[1], 16, block.at + 88, 16);
     CHECK_THAT(get_bool(fix.session, out.hClientMacSecret, CKA_SIGN));
     CHECK_THAT(get_bool(fix.session, out.hServerKey, CKA_DECRYPT));
+
+    CASE("as secret as the master secret");
+    const CK_OBJECT_HANDLE closed = base_key(fix.session, CKK_GENERIC_SECRET, &master, false);
+    CHECK_EQ(p11->C_DeriveKey(fix.session, &mechanism, closed, tmpl.at, tmpl.count, NULL), CKR_OK);
+    CHECK_THAT(get_bool(fix.session, out.hClientMacSecret, CKA_SENSITIVE));
+    CHECK_THAT(!get_bool(fix.session, out.hServerKey, CKA_EXTRACTABLE));
 
     CASE("no IVs from the safe one");
     memset(ivs, 0xee, sizeof ivs);
