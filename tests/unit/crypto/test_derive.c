@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "asym_support.h"
 #include "crypto/kdf.h"
+#include "support/stack.h"
 #include "vectors_ecdh.h"
 
 static bool private_key(hsm_crypto *crypto, const char *curve, const char *value, hsm_key **out)
@@ -183,31 +184,6 @@ static void bad_requests_are_refused(void)
     CHECK_THAT(value == NULL);
 }
 
-/* Whether a call has left the bytes on the stack: below this frame. `wanted` lies above it. */
-static HSM_APART bool is_left(hsm_bytes wanted)
-{
-    enum { DEPTH = 16 * 1024 };
-    const volatile uint8_t *const frame = __builtin_frame_address(0);
-
-    for (size_t depth = DEPTH; depth > 0; depth--) {
-        size_t same = 0;
-
-        while (same < wanted.len && frame[same - depth] == wanted.data[same])
-            same++;
-        if (same == wanted.len)
-            return true;
-    }
-    return false;
-}
-
-static HSM_APART void leave(hsm_bytes bytes)
-{
-    volatile uint8_t copy[256];
-
-    for (size_t i = 0; i < bytes.len && i < sizeof copy; i++)
-        copy[i] = bytes.data[i];
-}
-
 /* RFC 5869, A.1: the key between HKDF's steps is nobody's to find. */
 static void no_key_between_steps_stays(void)
 {
@@ -227,11 +203,11 @@ static void no_key_between_steps_stays(void)
     unhex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5", &prk);
     unhex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
           &okm);
-    leave(view(&prk));
-    CHECK_THAT(is_left(view(&prk))); /* the search finds what is there */
+    stack_leave(view(&prk));
+    CHECK_THAT(stack_has(view(&prk))); /* the search finds what is there */
 
     CHECK_OK(hsm_kdf_run(crypto, hsm_mech_find(CKM_HKDF_DERIVE), &kdf, base, okm.len, &value));
-    CHECK_THAT(!is_left(view(&prk)));
+    CHECK_THAT(!stack_has(view(&prk)));
     CHECK_BYTES(hsm_secret_view(value).data, hsm_secret_view(value).len, okm.data, okm.len);
 }
 

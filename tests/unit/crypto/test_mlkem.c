@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/kem.h"
 #include "pqc_support.h"
+#include "support/stack.h"
 #include "vectors_pqc.h"
 
 static void published_ciphertexts(void)
@@ -83,6 +84,35 @@ static void ml_kem_both_ends(void)
         use.key = p.public_key;
         use.value_len = 16;
         CHECK_ERR(hsm_kem_encapsulate(&use, ciphertext, &value), HSM_E_KEY_SIZE);
+    }
+}
+
+static void no_shared_secret_stays_on_the_stack(void)
+{
+    HSM_AUTO(hsm_crypto_drop) hsm_crypto *crypto = open_pqc(true);
+    static const char *const sets[] = { "ML-KEM-512", "ML-KEM-768", "ML-KEM-1024" };
+    const hsm_mech_params none = { 0 };
+
+    if (IS_SANITIZED)
+        SKIP("a sanitizer's stack is another");
+    for (size_t i = 0; i < HSM_ARRAY_LEN(sets); i++) {
+        HSM_AUTO(pair_clear) pair p = { 0 };
+        HSM_AUTO(hsm_secret_drop) hsm_secret *sent = NULL;
+        HSM_AUTO(hsm_secret_drop) hsm_secret *received = NULL;
+        uint8_t ciphertext[HSM_KEM_CIPHERTEXT_MAX_BYTES];
+        hsm_kem_use use = { .mech = hsm_mech_find(CKM_ML_KEM), .params = &none };
+
+        CASE(sets[i]);
+        REQUIRE_THAT(pair_of_set(crypto, set_named(sets[i]), &p));
+        use.key = p.public_key;
+        REQUIRE_OK(hsm_kem_encapsulate(&use, ciphertext, &sent));
+        CHECK_THAT(!stack_has(hsm_secret_view(sent)));
+        const size_t len = hsm_kem_ciphertext_len(&use);
+        use.key = p.private_key;
+        REQUIRE_OK(hsm_kem_decapsulate(&use, hsm_bytes_of(ciphertext, len), &received));
+        CHECK_THAT(!stack_has(hsm_secret_view(received)));
+        stack_leave(hsm_secret_view(sent));
+        CHECK_THAT(stack_has(hsm_secret_view(sent))); /* the search finds what is there */
     }
 }
 
@@ -175,7 +205,11 @@ static void rsa_both_ends(void)
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(published_ciphertexts),     CHECK_TEST(ml_kem_both_ends), CHECK_TEST(ecdh_both_ends),
-    CHECK_TEST(decapsulating_is_deriving), CHECK_TEST(rsa_both_ends),
+    CHECK_TEST(no_shared_secret_stays_on_the_stack),
+    CHECK_TEST(published_ciphertexts),
+    CHECK_TEST(ml_kem_both_ends),
+    CHECK_TEST(ecdh_both_ends),
+    CHECK_TEST(decapsulating_is_deriving),
+    CHECK_TEST(rsa_both_ends),
 };
 CHECK_MAIN(tests)
