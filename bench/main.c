@@ -105,6 +105,11 @@ static void print_header(const bench *b)
     (void)printf("  goal\n");
 }
 
+static bool is_wanted(const bench *b, const bench_row *row)
+{
+    return b->only == NULL || strstr(row->name, b->only) != NULL;
+}
+
 static void run_rows(bench *b)
 {
     score scores[MODULES_MAX + 1];
@@ -118,7 +123,7 @@ static void run_rows(bench *b)
     }
     print_header(b);
     for (size_t i = 0; i < bench_row_count; i++) {
-        if (b->only != NULL && strstr(bench_rows[i].name, b->only) == NULL)
+        if (!is_wanted(b, &bench_rows[i]))
             continue;
         measure(b, &bench_rows[i], scores);
         print_row(b, &bench_rows[i], scores);
@@ -134,7 +139,7 @@ static void run_threads(const bench *b)
     for (size_t i = 0; i < bench_row_count; i++) {
         const bench_row *row = &bench_rows[i];
 
-        if (row->sessions_open > 0 || row->kind == BENCH_GENERATE_PAIR)
+        if (row->sessions_open > 0 || row->kind == BENCH_GENERATE_PAIR || !is_wanted(b, row))
             continue;
         double one = 0;
         double two = 0;
