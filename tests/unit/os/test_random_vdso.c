@@ -398,7 +398,7 @@ static const machine with_it[] = {
     { .label = "Debian 12", .libc = "2.36" },
     { .label = "the last without", .libc = "2.40" },
     { .label = "on its way to the next", .libc = "2.40.9000" },
-    { .label = "other states", .libc = "2.36", .state_len = 100 },
+    { .label = "other states", .libc = "2.36", .state_len = 200 },
 };
 
 static const machine without_it[] = {
